@@ -1,0 +1,387 @@
+//! What the program needs of a configuration: validated, with defaults filled in and references resolved by name.
+//!
+//! Only `config` makes these values; `snapshot` consumes them and nothing else sees them. The types of what the user
+//! *wrote* live in `config/written`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::header::HeaderName;
+use ipnet::IpNet;
+
+/// A whole configuration that has passed every check a file alone can pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The process: threads, shutdown.
+    pub server: Server,
+    /// Limits on what a client may send and how slowly.
+    pub limits: Limits,
+    /// Whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where access lines go.
+    pub access_log: AccessLog,
+    /// The admin listener; none where it is switched off.
+    pub admin: Option<Admin>,
+    /// At least one.
+    pub listeners: Vec<Listener>,
+    /// Unique by name.
+    pub upstreams: Vec<Upstream>,
+    /// Unique by name.
+    pub plugins: Vec<Plugin>,
+    /// Unique by name; `plugin` names one of `plugins`.
+    pub policies: Vec<Policy>,
+    /// Unique by name; no two share a key.
+    pub consumers: Vec<Consumer>,
+    /// Unique by name, in the order of the file; the route table sorts them.
+    pub routes: Vec<Route>,
+}
+
+/// Settings of the process; a change needs a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Worker threads; each accepts, proxies and runs policies.
+    pub threads: usize,
+    /// How long requests under way may take after a request to stop.
+    pub shutdown_timeout: Duration,
+    /// Idle upstream connections kept in all.
+    pub upstream_idle_connections: usize,
+    /// Directory for what the gateway itself writes (compiled plugins).
+    pub state_directory: Option<PathBuf>,
+}
+
+/// What a client may send; see `gate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From accept (or from the first byte of a later request) to the end of the head.
+    pub head_timeout: Duration,
+    /// How long a kept-alive connection may stay silent between requests; also the HTTP/2 idle time.
+    pub idle_timeout: Duration,
+    /// How long a request body may make no progress.
+    pub body_timeout: Duration,
+    /// Bytes of a whole request head.
+    pub head_bytes: usize,
+    /// Bytes of one line of it.
+    pub line_bytes: usize,
+    /// Bytes of the request target.
+    pub target_bytes: usize,
+    /// Header fields.
+    pub headers: usize,
+    /// Bytes of a request body; `None` is without limit.
+    pub body_bytes: Option<u64>,
+    /// Connections open at once on all listeners.
+    pub connections: usize,
+    /// Requests on one connection before it is closed.
+    pub requests_per_connection: u32,
+    /// HTTP/2 streams open at once on one connection.
+    pub h2_streams: u32,
+}
+
+/// Where and how access lines are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// The form of a line.
+    pub format: AccessLogFormat,
+    /// Where lines go.
+    pub target: LogTarget,
+}
+
+/// The form of an access line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// No access log.
+    Off,
+    /// One line a human reads.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A place for log lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard output.
+    Stdout,
+    /// A file, opened for appending and opened again at each reload.
+    File(PathBuf),
+}
+
+/// The admin listener.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens; loopback by default.
+    pub address: SocketAddr,
+    /// The bearer token every call but `/healthz` must carry. `None` only on a loopback address.
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// An address that clients connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Unique.
+    pub name: String,
+    /// Port 0 asks the system for one.
+    pub address: SocketAddr,
+    /// HTTP/2 as well: by ALPN with TLS, by prior knowledge (h2c) without.
+    pub http2: bool,
+    /// TLS is terminated here.
+    pub tls: Option<ListenerTls>,
+}
+
+/// Certificate chain and key, both PEM, read and checked when the configuration is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// Path of the chain, leaf first.
+    pub certificate: PathBuf,
+    /// Path of the private key.
+    pub key: PathBuf,
+}
+
+/// A named set of endpoints behind one balancer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Unique.
+    pub name: String,
+    /// How an endpoint is chosen.
+    pub balancer: Balancer,
+    /// Unique by address. May be empty: then requests are answered 503.
+    pub endpoints: Vec<Endpoint>,
+    /// Active checks; none where the user wrote none.
+    pub health: Option<HealthCheck>,
+    /// Deadlines of each try.
+    pub timeouts: UpstreamTimeouts,
+    /// Further tries after a failed one, each on another endpoint where there is one.
+    pub retries: u32,
+    /// The `Host` sent; `None` passes the client's on.
+    pub host: Option<String>,
+}
+
+/// How an upstream chooses an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Balancer {
+    /// Smooth weighted round robin.
+    RoundRobin,
+    /// A policy whose plugin exports `balancer`; round robin where it declines or fails.
+    Policy(String),
+}
+
+/// One instance of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share relative to the others, 1 to 1000; 0 takes no new requests.
+    pub weight: u32,
+}
+
+/// Active HTTP checks, with the numbers Kong knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What is asked for (`GET`).
+    pub path: String,
+    /// `Host` of the check; the endpoint's address where none is given.
+    pub host: Option<String>,
+    /// From the end of one check to the start of the next, with jitter.
+    pub interval: Duration,
+    /// For a whole check.
+    pub timeout: Duration,
+    /// Good answers in a row that make an unhealthy endpoint healthy.
+    pub successes: u32,
+    /// Bad answers in a row that make a healthy endpoint unhealthy.
+    pub http_failures: u32,
+    /// Connect failures and timeouts in a row that do.
+    pub tcp_failures: u32,
+    /// Status codes that are good answers, as inclusive ranges.
+    pub healthy_statuses: Vec<(u16, u16)>,
+}
+
+/// Deadlines of one try towards an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamTimeouts {
+    /// To an established connection.
+    pub connect: Duration,
+    /// Between two reads, the wait for the response head included.
+    pub read: Duration,
+    /// For one write.
+    pub write: Duration,
+    /// How long an unused connection is kept.
+    pub idle: Duration,
+}
+
+/// A component file with what it may use and how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugin {
+    /// Unique.
+    pub name: String,
+    /// The component.
+    pub path: PathBuf,
+    /// Its SHA-256 in lower-case hex, where the operator pins it.
+    pub sha256: Option<String>,
+    /// Capabilities it may import.
+    pub grants: Grants,
+    /// How much it may use.
+    pub limits: PluginLimits,
+}
+
+/// Capabilities an operator gave to a plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// `tidegate:gateway/log`
+    pub log: bool,
+    /// `tidegate:gateway/counters`
+    pub counters: bool,
+    /// `tidegate:gateway/consumers`
+    pub consumers: bool,
+}
+
+/// What one instance of a plugin may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// CPU time of one call.
+    pub cpu: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub memory: usize,
+    /// Bytes one call may return (headers and body).
+    pub output: usize,
+    /// Instances alive at once per policy; one more request meets "overloaded".
+    pub instances: u32,
+    /// Calls after which an instance is renewed.
+    pub calls_per_instance: u32,
+}
+
+/// A plugin configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Unique.
+    pub name: String,
+    /// Names a plugin.
+    pub plugin: String,
+    /// What `configure` is given: a JSON object.
+    pub config: serde_json::Value,
+    /// What traffic sees when the plugin fails.
+    pub on_failure: FailureMode,
+}
+
+/// What traffic sees when a plugin traps, runs out of budget or answers nonsense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureMode {
+    /// Refuse the request (503).
+    Deny,
+    /// Go on as if the policy were not there.
+    Allow,
+}
+
+/// An identified client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Unique.
+    pub name: String,
+    /// Free words that policies may ask for.
+    pub tags: Vec<String>,
+    /// SHA-256 of each of its API keys; the keys themselves are not kept.
+    pub api_key_hashes: Vec<[u8; 32]>,
+}
+
+/// Which requests go where, through which policies.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Unique.
+    pub name: String,
+    /// Which requests are meant.
+    pub matches: RouteMatch,
+    /// Names of policies, in the order a request meets them.
+    pub policies: Vec<String>,
+    /// Names an upstream.
+    pub upstream: String,
+    /// What becomes of the path.
+    pub rewrite: Rewrite,
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.matches == other.matches
+            && self.policies == other.policies
+            && self.upstream == other.upstream
+            && self.rewrite == other.rewrite
+    }
+}
+
+/// All conditions must hold; an empty list holds always.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteMatch {
+    /// Any of these.
+    pub hosts: Vec<HostPattern>,
+    /// This path.
+    pub path: PathPattern,
+    /// Any of these.
+    pub methods: Vec<http::Method>,
+    /// Each of these has a value that fits.
+    pub headers: Vec<(HeaderName, ValuePattern)>,
+    /// Each of these parameters has a value that fits.
+    pub query: BTreeMap<String, ValuePattern>,
+}
+
+/// Which hosts a route is for, without a port, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// This host.
+    Exact(String),
+    /// `*.example.com`, kept as `.example.com`: one or more labels before it.
+    Suffix(String),
+}
+
+/// Which paths a route is for.
+#[derive(Clone, Debug)]
+pub enum PathPattern {
+    /// This path and no other.
+    Exact(String),
+    /// This path and what lies below it: `/a` means `/a` and `/a/b`, never `/ab`.
+    Prefix(String),
+    /// The whole path fits (anchored at both ends).
+    Regex(regex::Regex),
+}
+
+impl Default for PathPattern {
+    fn default() -> Self {
+        Self::Prefix("/".into())
+    }
+}
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(a), Self::Exact(b)) | (Self::Prefix(a), Self::Prefix(b)) => a == b,
+            (Self::Regex(a), Self::Regex(b)) => a.as_str() == b.as_str(),
+            _ => false,
+        }
+    }
+}
+
+/// What a header or query value must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValuePattern {
+    /// Anything, as long as it is there.
+    Present,
+    /// This text.
+    Exact(String),
+}
+
+/// What becomes of the path on its way to the upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rewrite {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// The matched prefix goes: `/api/users` below `/api` becomes `/users`.
+    StripPrefix,
+    /// The matched prefix becomes this one.
+    ReplacePrefix(String),
+}

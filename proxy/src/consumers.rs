@@ -1,0 +1,53 @@
+//! The clients the operator knows by name, found by what they prove to be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+/// An identified client.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its name.
+    pub name: String,
+    /// Tags the operator gave it.
+    pub tags: Vec<String>,
+}
+
+/// All consumers of one snapshot.
+#[derive(Debug, Default)]
+pub struct Consumers {
+    by_name: HashMap<String, Arc<Consumer>>,
+    by_key_hash: HashMap<[u8; 32], Arc<Consumer>>,
+}
+
+impl Consumers {
+    /// Takes consumers with the SHA-256 of each of their keys.
+    pub fn new(entries: impl IntoIterator<Item = (Consumer, Vec<[u8; 32]>)>) -> Self {
+        let mut consumers = Self::default();
+        for (consumer, hashes) in entries {
+            let consumer = Arc::new(consumer);
+            consumers.by_name.insert(consumer.name.clone(), Arc::clone(&consumer));
+            for hash in hashes {
+                consumers.by_key_hash.insert(hash, Arc::clone(&consumer));
+            }
+        }
+        consumers
+    }
+
+    /// The consumer of this name.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Consumer>> {
+        self.by_name.get(name)
+    }
+
+    /// The consumer that owns this API key.
+    ///
+    /// The key is hashed before anything is compared, so the time taken tells nothing about how much of a guess was
+    /// right: guesses that share a prefix with a key share nothing with its hash.
+    #[must_use]
+    pub fn by_api_key(&self, key: &[u8]) -> Option<&Arc<Consumer>> {
+        let hash: [u8; 32] = Sha256::digest(key).into();
+        self.by_key_hash.get(&hash)
+    }
+}

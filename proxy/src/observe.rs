@@ -1,0 +1,4 @@
+//! What an operator sees: metrics, access lines, the log.
+
+pub mod access;
+pub mod metrics;

@@ -1,0 +1,1 @@
+//! Runs the policies of a route over a request, and in reverse over its response.

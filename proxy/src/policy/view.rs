@@ -1,0 +1,45 @@
+//! Borrowed views of the messages on their way, as every engine can give them.
+//!
+//! Nothing here copies: a plugin asks for one header, and that header is looked up where it lies.
+
+use std::net::IpAddr;
+
+/// A request, as the next hop would see it now.
+pub trait RequestView {
+    /// The method, in the case it was sent.
+    fn method(&self) -> &str;
+    /// `http` or `https`, as the client reached the gateway.
+    fn scheme(&self) -> &str;
+    /// Host and, where given, port the client asked for; empty where the client gave none (HTTP/1.0).
+    fn authority(&self) -> &str;
+    /// The path without the query, percent-encoded as received.
+    fn path(&self) -> &str;
+    /// The query without its `?`.
+    fn query(&self) -> Option<&str>;
+    /// The first value of a field; any case of the name.
+    fn header(&self, name: &str) -> Option<&[u8]>;
+    /// Calls `see` with each value of a field, in order.
+    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8]));
+    /// Calls `see` with each field, name in lower case.
+    fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
+    /// The client's address, past trusted proxies.
+    fn client_address(&self) -> IpAddr;
+    /// The id of this request.
+    fn request_id(&self) -> &str;
+    /// Name of the route that matched.
+    fn route(&self) -> &str;
+    /// Name of the consumer an earlier policy identified.
+    fn consumer(&self) -> Option<&str>;
+}
+
+/// A response, as the client would see it now.
+pub trait ResponseView {
+    /// The status code.
+    fn status(&self) -> u16;
+    /// The first value of a field; any case of the name.
+    fn header(&self, name: &str) -> Option<&[u8]>;
+    /// Calls `see` with each value of a field, in order.
+    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8]));
+    /// Calls `see` with each field, name in lower case.
+    fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
+}

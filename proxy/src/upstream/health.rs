@@ -1,0 +1,1 @@
+//! Active checks: one task per endpoint and check, kept over reloads.

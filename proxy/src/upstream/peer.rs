@@ -1,0 +1,1 @@
+//! From an endpoint to the peer Pingora connects to.

@@ -1,0 +1,1 @@
+//! Endpoints by upstream and address, for the life of the process.
