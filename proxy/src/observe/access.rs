@@ -9,7 +9,7 @@
 //! - text: `TIME CLIENT "METHOD HOST TARGET PROTOCOL" STATUS BYTES_OUT DURATION key=value ...`
 //! - JSON: one object with the keys `time` (RFC 3339, UTC, milliseconds; when the answer ended), `client`, `request_id`,
 //!   `method`, `host`, `target`, `protocol`, `status` (0: the client went away before it had one), `bytes_in`,
-//!   `bytes_out` (bodies), `duration_ms`, `route`, `upstream`, `endpoint`, `tries`, `consumer`, `cause`. Keys are never
+//!   `bytes_out` (bodies), `duration_ms`, `route`, `upstream`, `endpoint`, `tries`, `consumer`, `policy`, `cause`. Keys are never
 //!   left out; what is not known is `null`. New keys may be added at the end.
 //!
 //! In both, whatever is not printable ASCII is escaped as in JSON, so that no client can forge a line or speak to a
@@ -62,6 +62,8 @@ pub struct AccessRecord<'a> {
     pub tries: u32,
     /// Consumer identified.
     pub consumer: Option<&'a str>,
+    /// Policy that answered or failed.
+    pub policy: Option<&'a str>,
     /// Why the gateway answered by itself, or what failed.
     pub cause: Option<&'a str>,
 }
@@ -92,6 +94,12 @@ impl AccessLog {
     #[must_use]
     pub fn off() -> Self {
         Self { open: None }
+    }
+
+    /// Whether there is an access log: where there is none, a record need not be made.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.open.is_some()
     }
 
     /// Writes one line; never blocks: where the writer cannot follow, the line is counted as lost.

@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use by_key::ByKey;
 pub use endpoint::{EndpointMetrics, Try, TryFailure};
 use families::Families;
 pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
@@ -40,11 +41,12 @@ pub const UNROUTED: &str = "(none)";
 #[derive(Clone, Debug)]
 pub struct Metrics {
     families: Arc<Families>,
+    local_answers: ByKey<(&'static str, u16)>,
 }
 
 /// What one attempt to load the configuration came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reloaded {
+pub enum ReloadResult {
     /// It is the one in force.
     Unchanged,
     /// It is in force now.
@@ -53,25 +55,20 @@ pub enum Reloaded {
         generation: u64,
     },
     /// It is wrong.
-    Rejected {
-        /// How many problems it has.
-        problems: usize,
-    },
+    Rejected,
     /// It changes what only a new process can take up.
     NeedsRestart,
 }
 
-/// Names that the running snapshot uses.
-#[derive(Clone, Debug, Default)]
-pub struct InUse<'a> {
-    /// Listeners.
-    pub listeners: HashSet<&'a str>,
-    /// Routes.
-    pub routes: HashSet<&'a str>,
-    /// Upstream and endpoint, as given to [`Metrics::endpoint`].
-    pub endpoints: HashSet<(&'a str, &'a str)>,
-    /// Policy and plugin.
-    pub policies: HashSet<(&'a str, &'a str)>,
+impl ReloadResult {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Applied { .. } => "applied",
+            Self::Rejected => "rejected",
+            Self::NeedsRestart => "needs_restart",
+        }
+    }
 }
 
 /// Why an access line was not written; resolved once by whoever opens the access log.
@@ -90,7 +87,13 @@ impl Metrics {
         let families = Families::new();
         families.build.series([env!("CARGO_PKG_VERSION")]);
         families.process_start.series([]).set(now_in_seconds());
-        Self { families: Arc::new(families) }
+        let families = Arc::new(families);
+        let source = Arc::clone(&families);
+        let local_answers = ByKey::new(move |key: Option<(&'static str, u16)>| match key {
+            Some((cause, status)) => source.local_responses.series([cause, &status.to_string()]),
+            None => source.local_responses.series(["other", "other"]),
+        });
+        Self { families, local_answers }
     }
 
     /// Handles of one listener.
@@ -124,52 +127,40 @@ impl Metrics {
         AccessLineMetrics { full: lost("full"), write: lost("write") }
     }
 
-    /// One attempt to load the configuration ended; the first one at start counts too.
-    pub fn reloaded(&self, outcome: Reloaded) {
-        let (label, problems) = match outcome {
-            Reloaded::Unchanged => ("unchanged", 0),
-            Reloaded::Applied { .. } => ("applied", 0),
-            Reloaded::Rejected { problems } => ("rejected", i64::try_from(problems).unwrap_or(i64::MAX)),
-            Reloaded::NeedsRestart => ("needs_restart", 0),
-        };
-        self.families.reloads.series([label]).increment();
-        self.families.config_problems.series([]).set(problems);
-        if let Reloaded::Applied { generation } = outcome {
+    /// A response was made here, by the gateway or a policy; `cause` is from a closed list.
+    pub fn local_answer(&self, cause: &'static str, status: u16) {
+        self.local_answers.increment((cause, status));
+    }
+
+    /// One attempt to load the configuration ended, with so many problems; the one at start counts too.
+    pub fn reload(&self, result: ReloadResult, problems: usize) {
+        self.families.reloads.series([result.label()]).increment();
+        self.families.config_problems.series([]).set(i64::try_from(problems).unwrap_or(i64::MAX));
+        if let ReloadResult::Applied { generation } = result {
             self.families.generation.series([]).set(i64::try_from(generation).unwrap_or(i64::MAX));
         }
-        if matches!(outcome, Reloaded::Applied { .. } | Reloaded::Unchanged) {
+        if matches!(result, ReloadResult::Applied { .. } | ReloadResult::Unchanged) {
             self.families.config_success.series([]).set(now_in_seconds());
         }
     }
 
-    /// Drops the series of what no snapshot names any more; called when a snapshot has been swapped in.
+    /// Drops the series of routes, endpoints (upstream and endpoint) and policies that no snapshot names any more.
     ///
-    /// Requests that still run on the old snapshot add to series nobody will see.
-    pub fn retain(&self, names: &InUse<'_>) {
-        let all = &*self.families;
-        let listener = |name: &str| names.listeners.contains(name);
-        let route = |name: &str| name == UNROUTED || names.routes.contains(name);
-        let endpoint = |upstream: &str, endpoint: &str| names.endpoints.contains(&(upstream, endpoint));
-        let policy = |policy: &str, plugin: &str| names.policies.contains(&(policy, plugin));
-
-        all.connections_total.retain(|[name]| listener(name));
-        all.connections_open.retain(|[name]| listener(name));
-        all.framing_disagreements.retain(|[name]| listener(name));
-        for family in [&all.connections_refused, &all.tls_failures, &all.requests_refused] {
-            family.retain(|[name, _]| listener(name));
-        }
-        all.requests.retain(|[name, _]| route(name));
-        all.local_responses.retain(|[name, _]| route(name));
-        all.request_duration.retain(|[name]| route(name));
-        all.requests_in_flight.retain(|[name]| route(name));
-        all.request_body_bytes.retain(|[name]| route(name));
-        all.response_body_bytes.retain(|[name]| route(name));
-        for family in [&all.endpoint_tries, &all.endpoint_responses, &all.endpoint_failures, &all.health_checks] {
-            family.retain(|[upstream, name, _]| endpoint(upstream, name));
-        }
-        all.endpoint_head.retain(|[upstream, name]| endpoint(upstream, name));
-        all.policy_calls.retain(|[name, plugin, _]| policy(name, plugin));
-        all.policy_duration.retain(|[name, plugin]| policy(name, plugin));
+    /// Called when a snapshot has been swapped in. Requests that still run on the old one add to series nobody will see.
+    pub fn retain<'a>(
+        &self,
+        routes: impl IntoIterator<Item = &'a str>,
+        endpoints: impl IntoIterator<Item = (&'a str, &'a str)>,
+        policies: impl IntoIterator<Item = &'a str>,
+    ) {
+        let routes: HashSet<_> = routes.into_iter().chain([UNROUTED]).collect();
+        let endpoints: HashSet<_> = endpoints.into_iter().collect();
+        let policies: HashSet<_> = policies.into_iter().collect();
+        self.families.retain(
+            |route| routes.contains(route),
+            |upstream, endpoint| endpoints.contains(&(upstream, endpoint)),
+            |policy| policies.contains(policy),
+        );
     }
 
     /// Everything in the Prometheus text format (`text/plain; version=0.0.4`).

@@ -56,7 +56,7 @@ fn text(line: &mut Vec<u8>, time: SystemTime, record: &AccessRecord<'_>) {
     line.push(b'\n');
 }
 
-fn pairs<'a>(record: &AccessRecord<'a>) -> [(&'static str, Option<&'a str>); 6] {
+fn pairs<'a>(record: &AccessRecord<'a>) -> [(&'static str, Option<&'a str>); 7] {
     let request_id = (!record.request_id.is_empty()).then_some(record.request_id);
     [
         ("id", request_id),
@@ -64,6 +64,7 @@ fn pairs<'a>(record: &AccessRecord<'a>) -> [(&'static str, Option<&'a str>); 6] 
         ("upstream", record.upstream),
         ("endpoint", record.endpoint),
         ("consumer", record.consumer),
+        ("policy", record.policy),
         ("cause", record.cause),
     ]
 }
@@ -102,6 +103,7 @@ fn json_outcome(line: &mut Vec<u8>, record: &AccessRecord<'_>) {
     line.extend_from_slice(b",\"tries\":");
     number(line, record.tries);
     optional(line, b",\"consumer\":", record.consumer);
+    optional(line, b",\"policy\":", record.policy);
     optional(line, b",\"cause\":", record.cause);
 }
 

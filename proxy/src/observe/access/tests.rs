@@ -28,6 +28,7 @@ fn record() -> AccessRecord<'static> {
         endpoint: Some("10.0.0.1:80"),
         tries: 1,
         consumer: None,
+        policy: None,
         cause: None,
     }
 }
@@ -70,7 +71,7 @@ fn the_json_form_has_these_keys_in_this_order() {
         "{\"time\":\"2026-11-18T11:06:40.123Z\",\"client\":\"192.0.2.7\",\"request_id\":\"a1\",\"method\":\"GET\",\
          \"host\":\"shop.example\",\"target\":\"/items?page=2\",\"protocol\":\"HTTP/1.1\",\"status\":200,\
          \"bytes_in\":0,\"bytes_out\":1234,\"duration_ms\":12.345,\"route\":\"items\",\"upstream\":\"inventory\",\
-         \"endpoint\":\"10.0.0.1:80\",\"tries\":1,\"consumer\":null,\"cause\":null}\n"
+         \"endpoint\":\"10.0.0.1:80\",\"tries\":1,\"consumer\":null,\"policy\":null,\"cause\":null}\n"
     );
 }
 

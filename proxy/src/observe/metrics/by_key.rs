@@ -1,4 +1,4 @@
-//! Counters found by a key that is known only when it happens: a status code, a reason.
+//! Counters found by a key that is known only when it happens: a reason, a status.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use super::series::Counter;
 
 /// Distinct keys that get a series of their own; the rest share one. A plugin may answer with any status code.
-const KEYS: usize = 40;
+const KEYS: usize = 64;
 
 /// A few counters by key: a short lock-free walk, for what happens on a path that an attacker may heat.
 #[derive(Clone)]

@@ -41,7 +41,7 @@ families! {
     requests: Counter, "tidegate_requests_total",
         "Requests ended, by class of the status sent; none where the client went away first.", ["route", "class"];
     local_responses: Counter, "tidegate_local_responses_total",
-        "Responses made by the gateway or a policy, by status.", ["route", "status"];
+        "Responses made by the gateway or a policy, by cause and status.", ["cause", "status"];
     request_duration: Histogram, "tidegate_request_duration_seconds",
         "From the end of the request head to the end of the response.", ["route"];
     requests_in_flight: Gauge, "tidegate_requests_in_flight", "Requests under way.", ["route"];
@@ -76,4 +76,26 @@ families! {
         "Access lines that were not written, by reason.", ["reason"];
     build: Fact, "tidegate_build_info", "Always 1; the version is the label.", ["version"];
     process_start: Gauge, "process_start_time_seconds", "When the process started.", [];
+}
+
+impl Families {
+    /// Drops the series of routes, endpoints and policies that are not wanted.
+    pub(super) fn retain(
+        &self,
+        route: impl Fn(&str) -> bool,
+        endpoint: impl Fn(&str, &str) -> bool,
+        policy: impl Fn(&str) -> bool,
+    ) {
+        self.requests.retain(|[name, _]| route(name));
+        self.request_duration.retain(|[name]| route(name));
+        self.requests_in_flight.retain(|[name]| route(name));
+        self.request_body_bytes.retain(|[name]| route(name));
+        self.response_body_bytes.retain(|[name]| route(name));
+        for family in [&self.endpoint_tries, &self.endpoint_responses, &self.endpoint_failures, &self.health_checks] {
+            family.retain(|[upstream, name, _]| endpoint(upstream, name));
+        }
+        self.endpoint_head.retain(|[upstream, name]| endpoint(upstream, name));
+        self.policy_calls.retain(|[name, ..]| policy(name));
+        self.policy_duration.retain(|[name, _]| policy(name));
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::by_key::ByKey;
 use super::families::Families;
 use super::series::{Counter, Gauge, Held, Histogram};
 use super::status_class::ByClass;
@@ -19,23 +18,16 @@ struct Handles {
     in_flight: Gauge,
     bytes_in: Counter,
     bytes_out: Counter,
-    local: ByKey<u16>,
 }
 
 impl RouteMetrics {
-    pub(super) fn new(families: &Arc<Families>, route: &str) -> Self {
-        let (source, name) = (Arc::clone(families), Box::<str>::from(route));
-        let local = ByKey::new(move |status: Option<u16>| match status {
-            Some(status) => source.local_responses.series([&name, &status.to_string()]),
-            None => source.local_responses.series([&name, "other"]),
-        });
+    pub(super) fn new(families: &Families, route: &str) -> Self {
         Self(Arc::new(Handles {
             requests: ByClass::new(|class| families.requests.series([route, class])),
             duration: families.request_duration.series([route]),
             in_flight: families.requests_in_flight.series([route]),
             bytes_in: families.request_body_bytes.series([route]),
             bytes_out: families.response_body_bytes.series([route]),
-            local,
         }))
     }
 
@@ -51,10 +43,5 @@ impl RouteMetrics {
         self.0.duration.observe(taken);
         self.0.bytes_in.add(bytes_in);
         self.0.bytes_out.add(bytes_out);
-    }
-
-    /// The response was made here, by the gateway or a policy; counted beside [`request`](Self::request).
-    pub fn local_response(&self, status: u16) {
-        self.0.local.increment(status);
     }
 }

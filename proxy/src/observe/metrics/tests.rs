@@ -36,7 +36,7 @@ fn populated() -> Metrics {
     let route = metrics.route("r");
     drop(route.enter());
     route.request(200, Duration::from_millis(3), 10, 20);
-    route.local_response(404);
+    metrics.local_answer("no_route", 404);
     let endpoint = metrics.endpoint("u", "10.0.0.1:80");
     endpoint.attempt(Try::First);
     endpoint.response(200, Duration::from_millis(2));
@@ -46,7 +46,7 @@ fn populated() -> Metrics {
     drop(policy.sample());
     policy.call(CallOutcome::Forward);
     metrics.access_lines().full.increment();
-    metrics.reloaded(Reloaded::Applied { generation: 7 });
+    metrics.reload(ReloadResult::Applied { generation: 7 }, 0);
     metrics
 }
 
@@ -93,12 +93,14 @@ fn a_request_shows_in_its_route_by_class_duration_and_bytes() {
 }
 
 #[test]
-fn a_local_response_shows_with_its_exact_status() {
+fn a_local_answer_shows_with_its_cause_and_exact_status() {
     let metrics = Metrics::new();
-    metrics.route("r").local_response(429);
-    metrics.route("r").local_response(429);
+    metrics.local_answer("policy", 429);
+    metrics.local_answer("policy", 429);
+    metrics.local_answer("policy", 401);
     let text = metrics.render(&());
-    assert_eq!(value(&text, "tidegate_local_responses_total{route=\"r\",status=\"429\"}"), Some(2.0));
+    assert_eq!(value(&text, "tidegate_local_responses_total{cause=\"policy\",status=\"429\"}"), Some(2.0));
+    assert_eq!(value(&text, "tidegate_local_responses_total{cause=\"policy\",status=\"401\"}"), Some(1.0));
 }
 
 #[test]
@@ -127,15 +129,13 @@ fn one_call_in_sixty_four_is_measured_and_the_first_is() {
 fn what_no_snapshot_names_is_dropped_and_the_rest_counts_on() {
     let metrics = populated();
     metrics.route("old").request(200, Duration::ZERO, 0, 0);
-    metrics.route("old").local_response(404);
     metrics.endpoint("u", "10.0.0.9:80").attempt(Try::Retry);
-    let names = InUse { routes: ["r"].into(), endpoints: [("u", "10.0.0.1:80")].into(), ..InUse::default() };
-    metrics.route(UNROUTED).local_response(404);
-    metrics.retain(&names);
+    metrics.route(UNROUTED).request(404, Duration::ZERO, 0, 0);
+    metrics.retain(["r"], [("u", "10.0.0.1:80")], []);
     let text = metrics.render(&());
     assert_eq!(value(&text, "tidegate_requests_total{route=\"r\",class=\"2xx\"}"), Some(1.0));
-    assert_eq!(value(&text, "tidegate_local_responses_total{route=\"(none)\",status=\"404\"}"), Some(1.0));
-    for gone in ["\"old\"", "10.0.0.9", "\"http\"", "\"keys\""] {
+    assert_eq!(value(&text, "tidegate_requests_total{route=\"(none)\",class=\"4xx\"}"), Some(1.0));
+    for gone in ["\"old\"", "10.0.0.9", "\"keys\""] {
         assert!(!text.contains(gone), "{gone} is still there");
     }
     assert!(text.contains("tidegate_build_info{version="));
@@ -144,13 +144,13 @@ fn what_no_snapshot_names_is_dropped_and_the_rest_counts_on() {
 #[test]
 fn a_rejected_configuration_shows_its_problems_and_leaves_the_generation() {
     let metrics = Metrics::new();
-    metrics.reloaded(Reloaded::Applied { generation: 3 });
-    metrics.reloaded(Reloaded::Rejected { problems: 2 });
+    metrics.reload(ReloadResult::Applied { generation: 3 }, 0);
+    metrics.reload(ReloadResult::Rejected, 2);
     let text = metrics.render(&());
     assert_eq!(value(&text, "tidegate_config_generation"), Some(3.0));
     assert_eq!(value(&text, "tidegate_config_problems"), Some(2.0));
     assert_eq!(value(&text, "tidegate_reloads_total{outcome=\"rejected\"}"), Some(1.0));
-    metrics.reloaded(Reloaded::Unchanged);
+    metrics.reload(ReloadResult::Unchanged, 0);
     assert_eq!(value(&metrics.render(&()), "tidegate_config_problems"), Some(0.0));
 }
 
