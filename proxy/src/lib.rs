@@ -2,6 +2,7 @@
 //!
 //! Start reading in `proxy/ARCHITECTURE.md`; modules stand in the order a request meets them.
 
+pub mod admin;
 pub mod balance;
 pub mod config;
 pub mod consumers;
