@@ -127,7 +127,7 @@ impl<'d> Fields<'_, 'd> {
         key: &'static str,
         kind: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
     ) -> Option<Vec<At<T>>> {
-        let items = self.items(key)?;
+        let items = self.items(key, "write it in brackets, as in `[\"...\"]`")?;
         let mut good = Vec::with_capacity(items.len());
         for (at, item) in items {
             if let Some(value) = self.noted(&at, kind(item)) {
@@ -150,7 +150,7 @@ impl<'d> Fields<'_, 'd> {
     /// A list of tables, `[[key]]`; empty where there is none.
     pub(super) fn sections<T>(&mut self, key: &'static str, read: impl Fn(&mut Fields<'_, 'd>) -> T) -> Vec<T> {
         let mut sections = Vec::new();
-        for (at, item) in self.items(key).unwrap_or_default() {
+        for (at, item) in self.items(key, &format!("write `[[{key}]]`")).unwrap_or_default() {
             match item {
                 DeValue::Table(table) => sections.push(self.reader.table(at, table, &read)),
                 other => self.problem_at(&at, value::unexpected("a table", other)),
@@ -199,6 +199,21 @@ impl<'d> Fields<'_, 'd> {
         entries
     }
 
+    /// A table that is passed on as JSON; empty where there is none.
+    pub(super) fn json(&mut self, key: &'static str) -> serde_json::Value {
+        let at = self.at.key(key);
+        match self.ask(key).map(Spanned::get_ref) {
+            Some(DeValue::Table(table)) => {
+                value::json::object(table, &at, &mut |at, wrong| self.reader.problems.at_value(at, wrong))
+            }
+            Some(other) => {
+                self.problem_at(&at, value::unexpected("a table", other));
+                serde_json::Value::Null
+            }
+            None => serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
+
     /// The name of a file; a relative one starts at the folder of the configuration.
     pub(super) fn file(&mut self, key: &'static str) -> Option<At<PathBuf>> {
         let written = self.optional(key, value::text)?;
@@ -216,19 +231,24 @@ impl<'d> Fields<'_, 'd> {
         self.reader.base
     }
 
+    /// Problems noted so far, to tell whether a part was read without one.
+    pub(super) fn problem_count(&self) -> usize {
+        self.reader.problems.count()
+    }
+
     /// Something is wrong with the value at `at`.
     pub(super) fn problem_at(&mut self, at: &KeyPath, wrong: Wrong) {
         self.reader.problems.at_value(at, wrong);
     }
 
-    fn items(&mut self, key: &'static str) -> Option<Vec<(KeyPath, &'d DeValue<'d>)>> {
+    fn items(&mut self, key: &'static str, hint: &str) -> Option<Vec<(KeyPath, &'d DeValue<'d>)>> {
         let value = self.ask(key)?;
         let at = self.at.key(key);
         match value.get_ref() {
             DeValue::Array(items) => {
                 Some(items.iter().enumerate().map(|(index, item)| (at.index(index), item.get_ref())).collect())
             }
-            other => self.noted(&at, Err(value::unexpected("a list", other))),
+            other => self.noted(&at, Err(value::unexpected("a list", other).hint(hint))),
         }
     }
 

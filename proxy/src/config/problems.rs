@@ -39,7 +39,17 @@ impl<'s> Problems<'s> {
         }
     }
 
-    /// The path as `file:line`, to name another place in a message.
+    /// Problems noted so far, shown or not.
+    pub(super) fn count(&self) -> usize {
+        self.found.len() + self.omitted
+    }
+
+    /// Whether something is wrong in this section already, so that what follows from it need not be said.
+    pub(super) fn concern(&self, section: &str) -> bool {
+        self.found.iter().any(|problem| problem.at.starts_with(section))
+    }
+
+    /// The line of a value, to name another place in a message.
     pub(super) fn line_of(&self, at: &KeyPath) -> String {
         match self.sources.place_of(at.as_str()) {
             Some(place) => format!("line {}", place.line),

@@ -66,7 +66,7 @@ impl Known {
 }
 
 fn require(is_missing: bool, section: &str, content: &str, problems: &mut Problems<'_>) {
-    if is_missing {
+    if is_missing && !problems.concern(section) {
         let wrong = Wrong::new(format!("there is no {section}"));
         let hint = format!("add `[[{section}]]` with `name = \"...\"` and `{content}`");
         problems.at_value(&KeyPath::root().key(section), wrong.hint(hint));

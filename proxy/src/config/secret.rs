@@ -8,13 +8,19 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     ["key", "secret", "token", "password"].iter().any(|word| name.contains(word))
 }
 
-/// Whether the value at this path is secret: credentials of the gateway itself, and what a policy's configuration
-/// calls by a secret name. File names (`token_file`, `tls.key`) are not.
+/// Whether the value at this path is not to be shown.
+///
+/// Where credentials are written, everything is that is not known to be public: a misspelt key must not give its value
+/// away. Elsewhere the name decides. File names (`token_file`, `tls.key`) are public.
 pub(super) fn is_secret(path: &str) -> bool {
-    if path == "admin.token" || (path.starts_with("consumer[") && path.contains("api_keys")) {
-        return true;
+    let (section, below) = path.split_once('.').unwrap_or((path, ""));
+    let is_one_of = |public: &[&str]| public.iter().any(|key| below == *key || below.starts_with(&format!("{key}[")));
+    match section.split('[').next().unwrap_or_default() {
+        "consumer" => !is_one_of(&["name", "tags"]),
+        "admin" => !is_one_of(&["enabled", "address", "token_file"]),
+        "listener" => is_secret_name(below) && !is_one_of(&["tls.key"]),
+        _ => is_secret_name(path),
     }
-    path.starts_with("policy[") && path.split_once(".config").is_some_and(|(_, below)| is_secret_name(below))
 }
 
 /// A stretch to hide where a text is no TOML and no key path can tell: the rest of an assignment to a secret name.

@@ -18,7 +18,8 @@ const REDACTED: &str = "<redacted>";
 
 /// Every key with the value in force, in the words of the configuration language.
 ///
-/// The admin token, API keys (their hashes too) and what a policy's configuration calls by a secret name are redacted.
+/// The admin token, API keys (their hashes too) and what a policy's configuration or a route's
+/// conditions call by a secret name are redacted.
 #[must_use]
 pub fn to_json(config: &Config) -> Value {
     json!({
@@ -229,8 +230,9 @@ fn matches(matches: &RouteMatch) -> Value {
         PathPattern::Prefix(path) => json!({ "prefix": path }),
         PathPattern::Regex(regex) => json!({ "regex": unanchored(regex.as_str()) }),
     };
-    let headers = matches.headers.iter().map(|(name, pattern)| (name.to_string(), value_pattern(pattern)));
-    let query = matches.query.iter().map(|(name, pattern)| (name.clone(), value_pattern(pattern)));
+    let headers =
+        matches.headers.iter().map(|(name, pattern)| (name.to_string(), value_pattern(name.as_str(), pattern)));
+    let query = matches.query.iter().map(|(name, pattern)| (name.clone(), value_pattern(name, pattern)));
     json!({
         "hosts": each(&matches.hosts, host),
         "path": path,
@@ -252,8 +254,9 @@ fn host(pattern: &HostPattern) -> Value {
     }
 }
 
-fn value_pattern(pattern: &ValuePattern) -> Value {
+fn value_pattern(name: &str, pattern: &ValuePattern) -> Value {
     match pattern {
+        ValuePattern::Exact(_) if is_secret_name(name) => json!(REDACTED),
         ValuePattern::Present => json!(true),
         ValuePattern::Exact(text) => json!(text),
     }

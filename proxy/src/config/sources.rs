@@ -69,7 +69,8 @@ impl Sources {
         self.spans_of(at).map(|spans| self.place(spans.value.start))
     }
 
-    /// A problem with the value at `at` (`plugin[1].path`, items from 0), or with the nearest table around it.
+    /// A problem with the value at `at` (`plugin[1].path`, items from 0), or with the nearest table around it, or with
+    /// the file as a whole.
     pub fn problem(&self, at: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
         self.problem_in(at, self.spans_of(at).map(|spans| spans.value.clone()), message.into(), hint)
     }
@@ -87,9 +88,12 @@ impl Sources {
         message: String,
         hint: Option<String>,
     ) -> Problem {
-        let place = span.as_ref().map(|span| self.place(span.start));
+        let place = match &span {
+            Some(span) => self.place(span.start),
+            None => Place { file: self.text.file.clone(), line: 1, column: 1 },
+        };
         let excerpt = span.map(|span| self.excerpt(span));
-        Problem { message, hint, at: at.to_owned(), place, excerpt }
+        Problem { message, hint, at: at.to_owned(), place: Some(place), excerpt }
     }
 
     fn spans_of(&self, at: &str) -> Option<&Spans> {

@@ -11,6 +11,8 @@ use crate::config::written::At;
 pub(super) struct Names {
     kind: &'static str,
     known: BTreeMap<String, KeyPath>,
+    /// Whether every section has a name that could be read; where not, the missing one may be the one referred to.
+    complete: bool,
 }
 
 impl Names {
@@ -21,7 +23,12 @@ impl Names {
         problems: &mut Problems<'_>,
     ) -> Self {
         let mut known: BTreeMap<String, KeyPath> = BTreeMap::new();
-        for name in names.flatten() {
+        let mut complete = true;
+        for name in names {
+            let Some(name) = name else {
+                complete = false;
+                continue;
+            };
             if let Some(first) = known.get(&name.value) {
                 let message = format!("there are two {}s named {}", plural_stem(kind), quoted(&name.value));
                 let first = problems.line_of(first);
@@ -30,12 +37,12 @@ impl Names {
                 known.insert(name.value.clone(), name.at.clone());
             }
         }
-        Self { kind, known }
+        Self { kind, known, complete }
     }
 
     /// The reference must be to a known name.
     pub(super) fn check(&self, reference: &At<String>, problems: &mut Problems<'_>) {
-        if self.known.contains_key(&reference.value) {
+        if self.known.contains_key(&reference.value) || !self.complete {
             return;
         }
         let names = || self.known.keys().map(String::as_str);

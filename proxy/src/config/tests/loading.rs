@@ -172,3 +172,20 @@ fn a_problem_is_json_for_the_admin_api() {
     assert_eq!(problem[0]["place"]["line"], 14);
     assert_eq!(problem[0].as_object().unwrap().len(), 4);
 }
+
+#[test]
+fn a_smaller_head_takes_the_defaults_inside_it_along() {
+    let limits = minimal_and("[limits]\nhead_bytes = \"4KiB\"").limits;
+    assert_eq!((limits.line_bytes, limits.target_bytes), (4096, 4096));
+}
+
+#[test]
+fn a_condition_that_is_wrong_is_not_compared_with_others() {
+    let more = "[[route]]\nname = \"b\"\nupstream = \"app\"\nmatch = { path = \"b\" }";
+    assert_eq!(refused(&format!("{MINIMAL}\n{more}")).problems.len(), 1);
+}
+
+#[test]
+fn a_section_without_a_name_is_the_only_problem_of_who_refers_to_it() {
+    assert_eq!(refused(&MINIMAL.replace("name = \"app\"", "")).problems.len(), 1);
+}

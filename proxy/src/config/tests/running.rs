@@ -35,7 +35,11 @@ fn secrets_are_not_in_problems() {
     let unclosed = SECRETS.replace("\"hide-admin\"", "\"hide-admin");
     let same_line = SECRETS.replace("seen = \"shown\"", "seen = nan");
     let number = SECRETS.replace("\"hide-key\"", "31337");
-    for text in [wrong, unclosed, same_line, number] {
+    let misspelt = SECRETS.replace("token =", "tokn =").replace("api_keys =", "api_kys =");
+    let inline = "[[consumer]]\nname = \"d\"\n".to_owned() + "api_key = \"hide\"";
+    let elsewhere = "[admn]\ntoken = \"hide\"".to_owned();
+    let large = SECRETS.replace("\"hide-a\"", "99999999999999999999931337");
+    for text in [wrong, unclosed, same_line, number, misspelt, inline, elsewhere, large] {
         let rendered = refused(&format!("{MINIMAL}{text}")).render(false);
         assert!(!rendered.contains("hide") && !rendered.contains("31337"), "{rendered}");
     }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::{FailureMode, Grants, PluginLimits};
 use crate::config::value::quantity::{count, duration, size};
-use crate::config::value::{self, json, secret, word};
+use crate::config::value::{self, secret, word};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -95,7 +95,7 @@ impl Policy {
         Self {
             name: name(fields),
             plugin: fields.required("plugin", value::name, "\"...\""),
-            config: fields.or("config", json::object, Value::Object(Map::new())),
+            config: fields.json("config"),
             on_failure: fields.or("on_failure", word(&modes), FailureMode::Deny),
         }
     }

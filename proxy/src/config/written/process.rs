@@ -102,13 +102,14 @@ fn default_limits() -> Limits {
 
 fn limits(fields: &mut Fields<'_, '_>) -> Limits {
     let default = default_limits();
-    let limits = Limits {
+    let head_bytes = fields.or("head_bytes", size(KIB..=1024 * KIB), default.head_bytes);
+    Limits {
         head_timeout: fields.or("head_timeout", duration(MS..=HOUR), default.head_timeout),
         idle_timeout: fields.or("idle_timeout", duration(MS..=24 * HOUR), default.idle_timeout),
         body_timeout: fields.or("body_timeout", duration(MS..=HOUR), default.body_timeout),
-        head_bytes: fields.or("head_bytes", size(KIB..=1024 * KIB), default.head_bytes),
-        line_bytes: fields.or("line_bytes", size(256..=1024 * KIB), default.line_bytes),
-        target_bytes: fields.or("target_bytes", size(64..=1024 * KIB), default.target_bytes),
+        head_bytes,
+        line_bytes: part_of_head(fields, "line_bytes", head_bytes, default.line_bytes),
+        target_bytes: part_of_head(fields, "target_bytes", head_bytes, default.target_bytes),
         // Pingora's own bound; the Gate refuses before it is met.
         headers: fields.or("headers", count(1..=256), default.headers),
         body_bytes: fields.or("body_bytes", size_or_unlimited(0..=1 << 40), default.body_bytes),
@@ -119,21 +120,18 @@ fn limits(fields: &mut Fields<'_, '_>) -> Limits {
             default.requests_per_connection,
         ),
         h2_streams: fields.or("h2_streams", count(1..=10_000), default.h2_streams),
-    };
-    check_nesting(fields, &limits);
-    limits
+    }
 }
 
-/// A limit inside a smaller one would never be met, and who wrote it believes it holds.
-fn check_nesting(fields: &mut Fields<'_, '_>, limits: &Limits) {
-    for (key, value) in [("line_bytes", limits.line_bytes), ("target_bytes", limits.target_bytes)] {
-        if value > limits.head_bytes {
-            let head = shown_size(limits.head_bytes as u64);
-            let wrong = Wrong::new(format!("`{key}` is more than `head_bytes`, which is {head}"));
-            let at = fields.at().key(key);
-            fields.problem_at(&at, wrong.hint(format!("at most {head}, or raise `head_bytes`")));
-        }
+/// A limit above the one around it would never be met, and who wrote it believes it holds; a default gives way.
+fn part_of_head(fields: &mut Fields<'_, '_>, key: &'static str, head_bytes: usize, default: usize) -> usize {
+    let Some(part) = fields.optional(key, size(64..=1024 * KIB)) else { return default.min(head_bytes) };
+    if part.value > head_bytes {
+        let head = shown_size(head_bytes as u64);
+        let wrong = Wrong::new(format!("`{key}` is more than `head_bytes`, which is {head}"));
+        fields.problem_at(&part.at, wrong.hint(format!("at most {head}, or raise `head_bytes`")));
     }
+    part.value
 }
 
 fn access_log(fields: &mut Fields<'_, '_>) -> AccessLog {

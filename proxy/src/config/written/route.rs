@@ -17,6 +17,8 @@ pub(in crate::config) struct Route {
     pub(in crate::config) at: KeyPath,
     pub(in crate::config) name: Option<At<String>>,
     pub(in crate::config) matches: RouteMatch,
+    /// Whether `matches` is what the user wrote; where not, comparing it would mislead.
+    pub(in crate::config) matches_are_sound: bool,
     pub(in crate::config) policies: Vec<At<String>>,
     pub(in crate::config) upstream: Option<At<String>>,
     pub(in crate::config) rewrite: Option<At<Rewrite>>,
@@ -24,10 +26,13 @@ pub(in crate::config) struct Route {
 
 impl Route {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let before = fields.problem_count();
+        let matches = fields.section("match", matches).unwrap_or_default();
         Self {
+            matches,
+            matches_are_sound: fields.problem_count() == before,
             at: fields.at().clone(),
             name: name(fields),
-            matches: fields.section("match", matches).unwrap_or_default(),
             policies: fields.list("policies", value::name).unwrap_or_default(),
             upstream: fields.required("upstream", value::name, "\"...\""),
             rewrite: fields.text_or_section("rewrite", rewrite, replace_prefix),
