@@ -1,7 +1,7 @@
 //! Configuration: from a file to a value the program can use, or to everything that is wrong with it.
 //!
 //! Three steps, each of which goes on after a problem so that one run shows them all: the text becomes a TOML document
-//! with spans; [`written`] takes from it what the user wrote, key by key, with every value parsed once; [`resolve`]
+//! with spans; `written` takes from it what the user wrote, key by key, with every value parsed once; `resolve`
 //! checks what concerns more than one key and makes the [`model::Config`]. `config/reference.toml` is the language.
 
 mod changes;

@@ -17,30 +17,30 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// One problem: there is no such file, it cannot be read, or it is no text.
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
+pub(super) fn read(path: &Path) -> Result<String, Report> {
     let bytes = bytes(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default()).into_owned();
         let place = end_of(path, &before);
-        Problem { place: Some(place), ..Problem::new("the file is not UTF-8 text", save_hint()) }
+        Problem { place: Some(place), ..Problem::new("the file is not UTF-8 text", save_hint()) }.into()
     })
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+fn bytes(path: &Path) -> Result<Vec<u8>, Report> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
         let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| "check the path".to_owned());
-        Problem::new(format!("cannot read {shown}: {}", reason(&error)), hint)
+        Report::from(Problem::new(format!("cannot read {shown}: {}", reason(&error)), hint))
     };
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
         let hint = format!("name a file in it, such as {}", path.join("tidegate.toml").display());
-        return Err(Problem::new(format!("{shown} is a directory, not a file"), Some(hint)));
+        return Err(Problem::new(format!("{shown} is a directory, not a file"), Some(hint)).into());
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST { Err(too_large(&shown.to_string())) } else { Ok(bytes) }
+    if bytes.len() as u64 > LARGEST { Err(too_large(&shown.to_string()).into()) } else { Ok(bytes) }
 }
 
 /// Why a file cannot be read, without the error number.

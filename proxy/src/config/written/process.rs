@@ -44,7 +44,7 @@ impl Process {
             server: fields.section("server", server).unwrap_or_else(default_server),
             limits: fields.section("limits", limits).unwrap_or_else(default_limits),
             access_log: fields.section("access_log", access_log).unwrap_or(to_stdout),
-            admin: fields.section("admin", Admin::read).unwrap_or_else(Admin::default),
+            admin: fields.section("admin", Admin::read).unwrap_or_default(),
         }
     }
 }
