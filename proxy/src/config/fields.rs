@@ -39,6 +39,11 @@ impl<'d> Reader<'d> {
         self.asked.unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub(super) fn problem_count(&self) -> usize {
+        self.problems.count()
+    }
+
     pub(super) fn into_problems(self) -> Problems<'d> {
         self.problems
     }
@@ -58,8 +63,7 @@ impl<'d> Reader<'d> {
 
     fn record(&mut self, at: &KeyPath, key: &str) {
         let Some(asked) = &mut self.asked else { return };
-        let path = at.key(key).to_string();
-        asked.insert(path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect());
+        asked.insert(at.key(key).header());
     }
 }
 
@@ -81,6 +85,11 @@ impl<'d> Fields<'_, 'd> {
     /// Whether nothing is written in this table.
     pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    /// Whether every key of this table has been asked for.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.table.iter().all(|(key, _)| self.has_asked(key.get_ref()))
     }
 
     /// A value that may be missing. One that is wrong is noted and taken for missing.
@@ -139,18 +148,34 @@ impl<'d> Fields<'_, 'd> {
 
     /// A table below this one.
     pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Fields<'_, 'd>) -> T) -> Option<T> {
+        let hint = format!("write `[{}]`", self.at.key(key).header());
+        self.table(key, &hint, read)
+    }
+
+    /// A value that is written as a small table.
+    pub(super) fn inline<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&mut Fields<'_, 'd>) -> T,
+    ) -> Option<T> {
+        self.table(key, &format!("as in `{key} = {example}`"), read)
+    }
+
+    fn table<T>(&mut self, key: &'static str, hint: &str, read: impl FnOnce(&mut Fields<'_, 'd>) -> T) -> Option<T> {
         let value = self.ask(key)?;
         let at = self.at.key(key);
         match value.get_ref() {
             DeValue::Table(table) => Some(self.reader.table(at, table, read)),
-            other => self.noted(&at, Err(value::unexpected("a table", other))),
+            other => self.noted(&at, Err(value::unexpected("a table", other).hint(hint))),
         }
     }
 
     /// A list of tables, `[[key]]`; empty where there is none.
     pub(super) fn sections<T>(&mut self, key: &'static str, read: impl Fn(&mut Fields<'_, 'd>) -> T) -> Vec<T> {
         let mut sections = Vec::new();
-        for (at, item) in self.items(key, &format!("write `[[{key}]]`")).unwrap_or_default() {
+        let hint = format!("write `[[{}]]`", self.at.key(key).header());
+        for (at, item) in self.items(key, &hint).unwrap_or_default() {
             match item {
                 DeValue::Table(table) => sections.push(self.reader.table(at, table, &read)),
                 other => self.problem_at(&at, value::unexpected("a table", other)),
@@ -266,10 +291,14 @@ impl<'d> Fields<'_, 'd> {
         self.asked.push(key);
     }
 
+    fn has_asked(&self, key: &str) -> bool {
+        self.asked.contains(&key)
+    }
+
     fn refuse_unknown(&mut self) {
         for (key, _) in self.table {
             let key = key.get_ref().as_ref();
-            if !self.asked.contains(&key) {
+            if !self.has_asked(key) {
                 let hint = value::nearest(key, self.asked.iter().copied()).map_or_else(
                     || format!("known keys: {}", self.asked.join(", ")),
                     |near| format!("did you mean `{near}`?"),

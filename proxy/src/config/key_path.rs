@@ -24,6 +24,13 @@ impl KeyPath {
         Self(format!("{}[{index}]", self.0))
     }
 
+    /// The path as a table header names it: without the numbers of list items.
+    pub(super) fn header(&self) -> String {
+        let mut parts = self.0.split('[');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |header, part| header + part.split_once(']').map_or(part, |(_, rest)| rest))
+    }
+
     /// The path as text.
     pub(super) fn as_str(&self) -> &str {
         &self.0

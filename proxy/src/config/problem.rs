@@ -15,6 +15,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// A report of one problem that no line of a file stands for.
+    pub fn message(text: impl Into<String>) -> Self {
+        Problem::new(text, None).into()
+    }
+
     /// Adds what a later stage found, at its place in the file.
     ///
     /// [`Sources::problem`](super::Sources::problem) makes problems that point at a key.

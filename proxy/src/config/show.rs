@@ -23,9 +23,9 @@ const REDACTED: &str = "<redacted>";
 #[must_use]
 pub fn to_json(config: &Config) -> Value {
     json!({
-        "trusted_proxies": texts(&config.trusted_proxies),
         "server": server(&config.server),
         "limits": limits(&config.limits),
+        "forwarded": { "trusted": texts(&config.trusted_proxies) },
         "access_log": access_log(&config.access_log),
         "admin": config.admin.as_ref().map_or_else(|| json!({ "enabled": false }), admin),
         "listener": each(&config.listeners, listener),
@@ -67,11 +67,11 @@ fn limits(limits: &Limits) -> Value {
         "head_timeout": time(limits.head_timeout),
         "idle_timeout": time(limits.idle_timeout),
         "body_timeout": time(limits.body_timeout),
-        "head_bytes": bytes(limits.head_bytes),
-        "line_bytes": bytes(limits.line_bytes),
-        "target_bytes": bytes(limits.target_bytes),
+        "head": bytes(limits.head_bytes),
+        "line": bytes(limits.line_bytes),
+        "target": bytes(limits.target_bytes),
         "headers": limits.headers,
-        "body_bytes": limits.body_bytes.map_or_else(|| "unlimited".to_owned(), shown_size),
+        "body": limits.body_bytes.map_or_else(|| "unlimited".to_owned(), shown_size),
         "connections": limits.connections,
         "requests_per_connection": limits.requests_per_connection,
         "h2_streams": limits.h2_streams,
@@ -113,7 +113,7 @@ fn upstream(upstream: &Upstream) -> Value {
     json!({
         "name": upstream.name,
         "balancer": balancer,
-        "endpoints": each(&upstream.endpoints, |endpoint| {
+        "endpoint": each(&upstream.endpoints, |endpoint| {
             json!({ "address": endpoint.address.to_string(), "weight": endpoint.weight })
         }),
         "retries": upstream.retries,
@@ -141,7 +141,7 @@ fn health(check: &HealthCheck) -> Value {
         "successes": check.successes,
         "http_failures": check.http_failures,
         "tcp_failures": check.tcp_failures,
-        "healthy_statuses": each(&check.healthy_statuses, |(low, high)| json!(format!("{low}-{high}"))),
+        "statuses": each(&check.healthy_statuses, |(low, high)| json!(format!("{low}-{high}"))),
     })
 }
 
@@ -205,41 +205,41 @@ fn consumer(consumer: &Consumer) -> Value {
     json!({
         "name": consumer.name,
         "tags": consumer.tags,
-        "api_keys": each(&consumer.api_key_hashes, |_| json!(REDACTED)),
+        "keys": each(&consumer.api_key_hashes, |_| json!(REDACTED)),
     })
 }
 
 fn route(route: &Route) -> Value {
-    let rewrite = match &route.rewrite {
-        Rewrite::Keep => json!("keep"),
-        Rewrite::StripPrefix => json!("strip-prefix"),
-        Rewrite::ReplacePrefix(prefix) => json!({ "replace_prefix": prefix }),
-    };
+    let RouteMatch { hosts, path, methods, headers, query } = &route.matches;
+    let headers = headers.iter().map(|(name, pattern)| (name.to_string(), value_pattern(name.as_str(), pattern)));
+    let query = query.iter().map(|(name, pattern)| (name.clone(), value_pattern(name, pattern)));
     json!({
         "name": route.name,
-        "match": matches(&route.matches),
-        "policies": route.policies,
         "upstream": route.upstream,
-        "rewrite": rewrite,
+        "hosts": each(hosts, host),
+        "path": path_pattern(path),
+        "methods": texts(methods),
+        "headers": headers.collect::<Map<_, _>>(),
+        "query": query.collect::<Map<_, _>>(),
+        "policies": route.policies,
+        "rewrite": rewrite(&route.rewrite),
     })
 }
 
-fn matches(matches: &RouteMatch) -> Value {
-    let path = match &matches.path {
+fn path_pattern(path: &PathPattern) -> Value {
+    match path {
         PathPattern::Exact(path) => json!({ "exact": path }),
         PathPattern::Prefix(path) => json!({ "prefix": path }),
         PathPattern::Regex(regex) => json!({ "regex": unanchored(regex.as_str()) }),
-    };
-    let headers =
-        matches.headers.iter().map(|(name, pattern)| (name.to_string(), value_pattern(name.as_str(), pattern)));
-    let query = matches.query.iter().map(|(name, pattern)| (name.clone(), value_pattern(name, pattern)));
-    json!({
-        "hosts": each(&matches.hosts, host),
-        "path": path,
-        "methods": texts(&matches.methods),
-        "headers": headers.collect::<Map<_, _>>(),
-        "query": query.collect::<Map<_, _>>(),
-    })
+    }
+}
+
+fn rewrite(rewrite: &Rewrite) -> Value {
+    match rewrite {
+        Rewrite::Keep => json!("keep"),
+        Rewrite::StripPrefix => json!("strip-prefix"),
+        Rewrite::ReplacePrefix(prefix) => json!({ "replace_prefix": prefix }),
+    }
 }
 
 /// The expression as it was written, without the anchors the reader put around it.

@@ -47,8 +47,10 @@ impl Config {
     /// Takes everything the document holds.
     pub(super) fn read<'d>(reader: &mut Reader<'d>, document: &'d DeTable<'d>) -> Self {
         reader.table(KeyPath::root(), document, |fields| Self {
-            trusted_proxies: values(fields.list("trusted_proxies", net::network)),
             process: Process::read(fields),
+            trusted_proxies: fields
+                .section("forwarded", |fields| values(fields.list("trusted", net::network)))
+                .unwrap_or_default(),
             listeners: fields.sections("listener", Listener::read),
             upstreams: fields.sections("upstream", Upstream::read),
             plugins: fields.sections("plugin", Plugin::read),

@@ -13,7 +13,7 @@ use crate::config::written::{At, Consumer};
 pub(super) fn resolve(written: Vec<Consumer>, problems: &mut Problems<'_>) -> Option<Vec<model::Consumer>> {
     let mut owners = HashMap::new();
     for consumer in &written {
-        for key in &consumer.api_keys {
+        for key in &consumer.keys {
             check_key(key, &consumer.at, &mut owners, problems);
         }
     }
@@ -21,7 +21,7 @@ pub(super) fn resolve(written: Vec<Consumer>, problems: &mut Problems<'_>) -> Op
         Some(model::Consumer {
             name: consumer.name?.value,
             tags: consumer.tags,
-            api_key_hashes: consumer.api_keys.into_iter().map(|key| key.value).collect(),
+            api_key_hashes: consumer.keys.into_iter().map(|key| key.value).collect(),
         })
     })
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::{Known, each};
-use crate::config::key_path::KeyPath;
 use crate::config::model::{self, PathPattern, Rewrite, RouteMatch};
 use crate::config::problems::Problems;
 use crate::config::value::{Wrong, quoted};
@@ -34,7 +33,7 @@ fn check_rewrite(route: &Route, problems: &mut Problems<'_>) {
     let Some(rewrite) = &route.rewrite else { return };
     if rewrite.value != Rewrite::Keep && !matches!(route.matches.path, PathPattern::Prefix(_)) {
         let wrong = Wrong::new("only a prefix can be rewritten, and this route's path is not one");
-        problems.at_value(&rewrite.at, wrong.hint("match by `path = \"/...\"`"));
+        problems.at_value(&rewrite.at, wrong.hint("match by `path = { prefix = \"/...\" }`"));
     }
 }
 
@@ -48,13 +47,8 @@ fn check_matches(routes: &[Route], problems: &mut Problems<'_>) {
             .as_ref()
             .map_or_else(|| "another route".to_owned(), |name| format!("route {}", quoted(&name.value)));
         let hint = format!("the other is on {}", problems.line_of(&first.at));
-        let at = match_path(&route.at);
-        problems.at_value(&at, Wrong::new(format!("this matches the same requests as {other}")).hint(hint));
+        problems.at_value(&route.at, Wrong::new(format!("this matches the same requests as {other}")).hint(hint));
     }
-}
-
-fn match_path(route: &KeyPath) -> KeyPath {
-    route.key("match")
 }
 
 /// The same text for conditions that differ only in the order in which they are written.

@@ -42,7 +42,7 @@ proptest! {
         pieces in prop::collection::vec(
             prop::sample::select(vec![
                 "[", "]", "[[route]]", "[[listener]]", "{", "}", "=", ".", ",", "\n", "\r\n", "\"", "'", "'''", "\\", "#", " ",
-                "name", "match", "path", "api_keys", "[admin]\n", "token", "1", "-1e9", "nan", "true", "1979-05-27", "é", "\u{feff}", "\t",
+                "name", "hosts", "path", "keys", "[admin]\n", "token", "1", "-1e9", "nan", "true", "1979-05-27", "é", "\u{feff}", "\t",
             ]),
             0..40,
         ),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{MINIMAL, config, minimal_and, parse, refused};
 use crate::config::load;
 use crate::config::model::{HostPattern, PathPattern, Rewrite, ValuePattern};
-use crate::config::problem::{Place, Problem};
+use crate::config::problem::{Place, Problem, Report};
 
 fn route(keys: &str) -> crate::config::model::Route {
     let text = format!("{MINIMAL}\n[[route]]\nname = \"probe\"\nupstream = \"app\"\n{keys}");
@@ -73,9 +73,10 @@ fn relative_paths_start_at_the_folder_of_the_file() {
 fn an_optional_part_that_is_missing_has_the_default_the_reference_shows() {
     let config = config(MINIMAL);
     assert_eq!(config.server.threads, std::thread::available_parallelism().unwrap().get());
-    assert_eq!(config.limits.head_timeout, Duration::from_secs(10));
-    assert_eq!(config.admin.unwrap().address, SocketAddr::from(([127, 0, 0, 1], 9180)));
-    assert_eq!(config.upstreams[0].endpoints[0].weight, 1);
+    assert_eq!(config.limits.head_timeout, Duration::from_secs(5));
+    assert_eq!(config.limits.body_bytes, None);
+    assert_eq!(config.admin.unwrap().address, SocketAddr::from(([127, 0, 0, 1], 9900)));
+    assert_eq!(config.upstreams[0].endpoints[0].weight, 100);
     assert_eq!(config.upstreams[0].health, None);
     assert_eq!(config.routes[0].matches.path, PathPattern::Prefix("/".into()));
 }
@@ -99,13 +100,13 @@ fn two_listeners_may_both_ask_for_any_port() {
 #[test]
 fn a_plain_key_and_its_hash_are_the_same_key() {
     let hash = "sha256:2BB80D537B1DA3E38BD30361AA855686BDE0EACD7162FEF6A25FE97BF527A25B";
-    let consumer = |key: &str| format!("[[consumer]]\nname = \"c\"\napi_keys = [\"{key}\"]");
+    let consumer = |key: &str| format!("[[consumer]]\nname = \"c\"\nkeys = [\"{key}\"]");
     assert_eq!(minimal_and(&consumer("secret")).consumers, minimal_and(&consumer(hash)).consumers);
 }
 
 #[test]
 fn hosts_are_lower_case_and_a_wildcard_is_a_suffix() {
-    let hosts = route("match = { hosts = [\"API.Example.com\", \"*.Example.COM\", \"[::1]\"] }").matches.hosts;
+    let hosts = route("hosts = [\"API.Example.com\", \"*.Example.COM\", \"[::1]\"]").matches.hosts;
     let expected = [
         HostPattern::Exact("api.example.com".into()),
         HostPattern::Suffix(".example.com".into()),
@@ -116,14 +117,14 @@ fn hosts_are_lower_case_and_a_wildcard_is_a_suffix() {
 
 #[test]
 fn an_expression_must_fit_the_whole_path() {
-    let PathPattern::Regex(regex) = route("match = { path = { regex = '/a|/b' } }").matches.path else { panic!() };
+    let PathPattern::Regex(regex) = route("path = { regex = '/a|/b' }").matches.path else { panic!() };
     assert!(regex.is_match("/a") && regex.is_match("/b"));
     assert!(!regex.is_match("/ab") && !regex.is_match("x/a"));
 }
 
 #[test]
 fn a_header_or_parameter_is_a_text_or_anything() {
-    let matches = route("[route.match]\nheaders = { X-Tenant = \"a\" }\nquery = { debug = true }").matches;
+    let matches = route("headers = { X-Tenant = \"a\" }\nquery = { debug = true }").matches;
     assert_eq!(matches.headers[0].0.as_str(), "x-tenant");
     assert_eq!(matches.headers[0].1, ValuePattern::Exact("a".into()));
     assert_eq!(matches.query["debug"], ValuePattern::Present);
@@ -131,15 +132,15 @@ fn a_header_or_parameter_is_a_text_or_anything() {
 
 #[test]
 fn a_prefix_can_be_stripped_or_replaced() {
-    assert_eq!(route("match = { path = \"/a\" }\nrewrite = \"strip-prefix\"").rewrite, Rewrite::StripPrefix);
-    let replace = route("match = { path = { prefix = \"/a\" } }\nrewrite = { replace_prefix = \"/b\" }").rewrite;
+    assert_eq!(route("path = { prefix = \"/a\" }\nrewrite = \"strip-prefix\"").rewrite, Rewrite::StripPrefix);
+    let replace = route("path = { prefix = \"/a\" }\nrewrite = { replace_prefix = \"/b\" }").rewrite;
     assert_eq!(replace, Rewrite::ReplacePrefix("/b".into()));
 }
 
 #[test]
 fn sizes_may_be_unlimited_where_that_is_sane() {
-    assert_eq!(minimal_and("[limits]\nbody_bytes = \"unlimited\"").limits.body_bytes, None);
-    assert_eq!(minimal_and("[limits]\nbody_bytes = \"0B\"").limits.body_bytes, Some(0));
+    assert_eq!(minimal_and("[limits]\nbody = \"unlimited\"").limits.body_bytes, None);
+    assert_eq!(minimal_and("[limits]\nbody = \"0B\"").limits.body_bytes, Some(0));
 }
 
 #[test]
@@ -169,20 +170,29 @@ fn a_problem_is_json_for_the_admin_api() {
     let report = refused(&format!("{MINIMAL}\nlimit = 1"));
     let problem = serde_json::to_value(&report.problems).unwrap();
     assert_eq!(problem[0]["at"], "route[0].limit");
-    assert_eq!(problem[0]["place"]["line"], 14);
+    assert_eq!(problem[0]["place"]["line"], 15);
     assert_eq!(problem[0].as_object().unwrap().len(), 4);
 }
 
 #[test]
 fn a_smaller_head_takes_the_defaults_inside_it_along() {
-    let limits = minimal_and("[limits]\nhead_bytes = \"4KiB\"").limits;
+    let limits = minimal_and("[limits]\nhead = \"4KiB\"").limits;
     assert_eq!((limits.line_bytes, limits.target_bytes), (4096, 4096));
 }
 
 #[test]
 fn a_condition_that_is_wrong_is_not_compared_with_others() {
-    let more = "[[route]]\nname = \"b\"\nupstream = \"app\"\nmatch = { path = \"b\" }";
-    assert_eq!(refused(&format!("{MINIMAL}\n{more}")).problems.len(), 1);
+    let more = "[[route]]\nname = \"b\"\nupstream = \"app\"\npath = { prefix = \"b\" }";
+    for more in [more, &more.replace("path = { prefix = \"b\" }", "hots = [\"b\"]")] {
+        assert_eq!(refused(&format!("{MINIMAL}\n{more}")).problems.len(), 1, "{more}");
+    }
+}
+
+#[test]
+fn a_report_of_one_message_has_no_place() {
+    let report = Report::message("the listener is gone");
+    assert_eq!(report.render(false), "error: the listener is gone\n");
+    assert_eq!(report.problems[0].place, None);
 }
 
 #[test]

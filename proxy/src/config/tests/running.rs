@@ -8,7 +8,7 @@ const SECRETS: &str = r#"
 token = "hide-admin"
 [[consumer]]
 name = "c"
-api_keys = ["hide-key"]
+keys = ["hide-key"]
 [[plugin]]
 name = "p"
 path = "p.wasm"
@@ -35,7 +35,7 @@ fn secrets_are_not_in_problems() {
     let unclosed = SECRETS.replace("\"hide-admin\"", "\"hide-admin");
     let same_line = SECRETS.replace("seen = \"shown\"", "seen = nan");
     let number = SECRETS.replace("\"hide-key\"", "31337");
-    let misspelt = SECRETS.replace("token =", "tokn =").replace("api_keys =", "api_kys =");
+    let misspelt = SECRETS.replace("token =", "tokn =").replace("keys =", "kys =");
     let inline = "[[consumer]]\nname = \"d\"\n".to_owned() + "api_key = \"hide\"";
     let elsewhere = "[admn]\ntoken = \"hide\"".to_owned();
     let large = SECRETS.replace("\"hide-a\"", "99999999999999999999931337");
@@ -48,16 +48,17 @@ fn secrets_are_not_in_problems() {
 #[test]
 fn what_is_shown_is_in_the_words_of_the_language() {
     let shown = show::to_json(&config(REFERENCE));
-    assert_eq!(shown["limits"]["head_bytes"], "32KiB");
-    assert_eq!(shown["limits"]["head_timeout"], "10s");
-    assert_eq!(shown["upstream"][0]["health"]["healthy_statuses"][0], "200-399");
-    assert_eq!(shown["upstream"][0]["balancer"]["policy"], "nearest");
-    assert_eq!(shown["route"][2]["match"]["path"]["regex"], "/users/[0-9]+");
+    assert_eq!(shown["limits"]["head"], "32KiB");
+    assert_eq!(shown["limits"]["head_timeout"], "5s");
+    assert_eq!(shown["upstream"][0]["health"]["statuses"][0], "200-399");
+    assert_eq!(shown["forwarded"]["trusted"], serde_json::json!([]));
+    assert_eq!(shown["upstream"][0]["endpoint"][0]["weight"], 100);
+    assert_eq!(shown["route"][0]["path"]["prefix"], "/");
 }
 
 #[test]
 fn routes_upstreams_and_limits_are_taken_over_without_a_restart() {
-    let new = MINIMAL.replace("3001", "3002") + "[limits]\nheaders = 50\n[[consumer]]\nname = \"c\"";
+    let new = MINIMAL.replace("9001", "9002") + "[limits]\nheaders = 50\n[[consumer]]\nname = \"c\"";
     assert!(changes(&config(MINIMAL), &config(&new)).is_empty());
 }
 

@@ -11,7 +11,7 @@ pub(in crate::config) struct Consumer {
     pub(in crate::config) at: KeyPath,
     pub(in crate::config) name: Option<At<String>>,
     pub(in crate::config) tags: Vec<String>,
-    pub(in crate::config) api_keys: Vec<At<[u8; 32]>>,
+    pub(in crate::config) keys: Vec<At<[u8; 32]>>,
 }
 
 impl Consumer {
@@ -20,7 +20,7 @@ impl Consumer {
             at: fields.at().clone(),
             name: name(fields),
             tags: values(fields.list("tags", value::name)),
-            api_keys: fields.list("api_keys", secret::api_key).unwrap_or_default(),
+            keys: fields.list("keys", secret::api_key).unwrap_or_default(),
         }
     }
 }

@@ -71,8 +71,8 @@ fn default_limits() -> PluginLimits {
         cpu: Duration::from_millis(10),
         memory: 16 * MIB,
         output: 64 * KIB,
-        instances: 64,
-        calls_per_instance: 10_000,
+        instances: 32,
+        calls_per_instance: 100_000,
     }
 }
 

@@ -17,7 +17,7 @@ const KIB: usize = 1024;
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Loopback: who is on the machine may ask; everyone else needs a token and a decision of the operator.
-const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9180);
+const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9900);
 
 /// The sections there is one of.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(in crate::config) struct Admin {
 
 impl Process {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
-        let to_stdout = AccessLog { format: AccessLogFormat::Json, target: LogTarget::Stdout };
+        let to_stdout = AccessLog { format: AccessLogFormat::Text, target: LogTarget::Stdout };
         Self {
             server: fields.section("server", server).unwrap_or_else(default_server),
             limits: fields.section("limits", limits).unwrap_or_else(default_limits),
@@ -86,15 +86,15 @@ fn threads(value: &DeValue<'_>) -> Result<usize, Wrong> {
 
 fn default_limits() -> Limits {
     Limits {
-        head_timeout: Duration::from_secs(10),
+        head_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(60),
         body_timeout: Duration::from_secs(30),
         head_bytes: 32 * KIB,
         line_bytes: 8 * KIB,
         target_bytes: 8 * KIB,
         headers: 100,
-        body_bytes: Some(64 << 20),
-        connections: 10_000,
+        body_bytes: None,
+        connections: 20_000,
         requests_per_connection: 10_000,
         h2_streams: 100,
     }
@@ -102,17 +102,17 @@ fn default_limits() -> Limits {
 
 fn limits(fields: &mut Fields<'_, '_>) -> Limits {
     let default = default_limits();
-    let head_bytes = fields.or("head_bytes", size(KIB..=1024 * KIB), default.head_bytes);
+    let head_bytes = fields.or("head", size(KIB..=1024 * KIB), default.head_bytes);
     Limits {
         head_timeout: fields.or("head_timeout", duration(MS..=HOUR), default.head_timeout),
         idle_timeout: fields.or("idle_timeout", duration(MS..=24 * HOUR), default.idle_timeout),
         body_timeout: fields.or("body_timeout", duration(MS..=HOUR), default.body_timeout),
         head_bytes,
-        line_bytes: part_of_head(fields, "line_bytes", head_bytes, default.line_bytes),
-        target_bytes: part_of_head(fields, "target_bytes", head_bytes, default.target_bytes),
+        line_bytes: part_of_head(fields, "line", head_bytes, default.line_bytes),
+        target_bytes: part_of_head(fields, "target", head_bytes, default.target_bytes),
         // Pingora's own bound; the Gate refuses before it is met.
         headers: fields.or("headers", count(1..=256), default.headers),
-        body_bytes: fields.or("body_bytes", size_or_unlimited(0..=1 << 40), default.body_bytes),
+        body_bytes: fields.or("body", size_or_unlimited(0..=1 << 40), default.body_bytes),
         connections: fields.or("connections", count(1..=10_000_000), default.connections),
         requests_per_connection: fields.or(
             "requests_per_connection",
@@ -128,21 +128,21 @@ fn part_of_head(fields: &mut Fields<'_, '_>, key: &'static str, head_bytes: usiz
     let Some(part) = fields.optional(key, size(64..=1024 * KIB)) else { return default.min(head_bytes) };
     if part.value > head_bytes {
         let head = shown_size(head_bytes as u64);
-        let wrong = Wrong::new(format!("`{key}` is more than `head_bytes`, which is {head}"));
-        fields.problem_at(&part.at, wrong.hint(format!("at most {head}, or raise `head_bytes`")));
+        let wrong = Wrong::new(format!("`{key}` is more than `head`, which is {head}"));
+        fields.problem_at(&part.at, wrong.hint(format!("at most {head}, or raise `head`")));
     }
     part.value
 }
 
 fn access_log(fields: &mut Fields<'_, '_>) -> AccessLog {
-    let formats = [("off", AccessLogFormat::Off), ("text", AccessLogFormat::Text), ("json", AccessLogFormat::Json)];
+    let formats = [("text", AccessLogFormat::Text), ("json", AccessLogFormat::Json), ("off", AccessLogFormat::Off)];
     let base = fields.base();
     let target = |value: &DeValue<'_>| {
         let target = text(value)?;
         Ok(if target == "stdout" { LogTarget::Stdout } else { LogTarget::File(base.join(target)) })
     };
     AccessLog {
-        format: fields.or("format", word(&formats), AccessLogFormat::Json),
+        format: fields.or("format", word(&formats), AccessLogFormat::Text),
         target: fields.or("target", target, LogTarget::Stdout),
     }
 }

@@ -26,41 +26,34 @@ pub(in crate::config) struct Route {
 
 impl Route {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let name = name(fields);
+        let upstream = fields.required("upstream", value::name, "\"...\"");
         let before = fields.problem_count();
-        let matches = fields.section("match", matches).unwrap_or_default();
-        Self {
-            matches,
-            matches_are_sound: fields.problem_count() == before,
-            at: fields.at().clone(),
-            name: name(fields),
-            policies: fields.list("policies", value::name).unwrap_or_default(),
-            upstream: fields.required("upstream", value::name, "\"...\""),
-            rewrite: fields.text_or_section("rewrite", rewrite, replace_prefix),
-        }
+        let matches = matches(fields);
+        let are_sound = fields.problem_count() == before;
+        let policies = fields.list("policies", value::name).unwrap_or_default();
+        let rewrite = fields.text_or_section("rewrite", rewrite, replace_prefix);
+        // A key left over may be a condition that was misspelt.
+        let matches_are_sound = are_sound && fields.is_exhausted();
+        Self { at: fields.at().clone(), name, matches, matches_are_sound, policies, upstream, rewrite }
     }
 }
 
 fn matches(fields: &mut Fields<'_, '_>) -> RouteMatch {
     RouteMatch {
         hosts: values(fields.list("hosts", net::host_pattern)),
-        path: fields.text_or_section("path", prefix, path).map_or_else(PathPattern::default, |path| path.value),
+        path: fields.inline("path", "{ prefix = \"/a\" }", path).flatten().unwrap_or_default(),
         methods: values(fields.list("methods", value_http::method)),
         headers: headers(fields),
         query: query(fields),
     }
 }
 
-fn prefix(written: &str) -> Result<PathPattern, Wrong> {
-    value_http::path(written).map(PathPattern::Prefix)
-}
-
 fn path(fields: &mut Fields<'_, '_>) -> Option<PathPattern> {
-    let exact = |written: &str| value_http::path(written).map(PathPattern::Exact);
-    let regex = |written: &str| value_http::regex(written).map(PathPattern::Regex);
     let found = [
-        fields.optional("prefix", |value| prefix(string(value)?)),
-        fields.optional("exact", |value| exact(string(value)?)),
-        fields.optional("regex", |value| regex(string(value)?)),
+        fields.optional("exact", |value| value_http::path(string(value)?).map(PathPattern::Exact)),
+        fields.optional("prefix", |value| value_http::path(string(value)?).map(PathPattern::Prefix)),
+        fields.optional("regex", |value| value_http::regex(string(value)?).map(PathPattern::Regex)),
     ];
     let mut found = found.into_iter().flatten();
     let first = found.next();
@@ -69,7 +62,7 @@ fn path(fields: &mut Fields<'_, '_>) -> Option<PathPattern> {
     }
     if first.is_none() && fields.is_empty() {
         let at = fields.at().clone();
-        fields.problem_at(&at, Wrong::new("a path needs one of `prefix`, `exact` or `regex`"));
+        fields.problem_at(&at, Wrong::new("a path needs one of `exact`, `prefix` or `regex`"));
     }
     first.map(|pattern| pattern.value)
 }

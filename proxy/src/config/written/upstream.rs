@@ -36,8 +36,8 @@ impl Upstream {
         Self {
             name: name(fields),
             balancer: fields.text_or_section("balancer", balancer, policy_balancer),
-            endpoints: fields.sections("endpoints", Endpoint::read),
-            retries: fields.or("retries", count(0..=10), 1),
+            endpoints: fields.sections("endpoint", Endpoint::read),
+            retries: fields.or("retries", count(0..=10), 2),
             host: fields.optional("host", net::authority).map(|host| host.value),
             timeouts: fields.section("timeouts", timeouts).unwrap_or_else(default_timeouts),
             health: fields.section("health", health),
@@ -48,8 +48,8 @@ impl Upstream {
 impl Endpoint {
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
-            address: fields.required("address", net::endpoint_address, "\"127.0.0.1:3000\""),
-            weight: fields.or("weight", count(0..=1000), 1),
+            address: fields.required("address", net::endpoint_address, "\"127.0.0.1:9001\""),
+            weight: fields.or("weight", count(0..=1000), 100),
         }
     }
 }
@@ -67,8 +67,8 @@ fn policy_balancer(fields: &mut Fields<'_, '_>) -> Option<Balancer> {
 
 fn default_timeouts() -> UpstreamTimeouts {
     UpstreamTimeouts {
-        connect: Duration::from_secs(3),
-        read: Duration::from_secs(60),
+        connect: Duration::from_secs(2),
+        read: Duration::from_secs(30),
         write: Duration::from_secs(30),
         idle: Duration::from_secs(60),
     }
@@ -85,15 +85,15 @@ fn timeouts(fields: &mut Fields<'_, '_>) -> UpstreamTimeouts {
 }
 
 fn health(fields: &mut Fields<'_, '_>) -> HealthCheck {
-    let statuses = fields.list("healthy_statuses", http::statuses);
+    let statuses = fields.list("statuses", http::statuses);
     HealthCheck {
         path: fields.or("path", |value| http::target(string(value)?), "/".to_owned()),
         host: fields.optional("host", net::authority).map(|host| host.value),
-        interval: fields.or("interval", duration(10 * MS..=24 * HOUR), Duration::from_secs(5)),
+        interval: fields.or("interval", duration(10 * MS..=24 * HOUR), Duration::from_secs(10)),
         timeout: fields.or("timeout", duration(MS..=HOUR), Duration::from_secs(1)),
         successes: fields.or("successes", count(1..=1000), 2),
         http_failures: fields.or("http_failures", count(1..=1000), 3),
-        tcp_failures: fields.or("tcp_failures", count(1..=1000), 3),
+        tcp_failures: fields.or("tcp_failures", count(1..=1000), 2),
         healthy_statuses: if statuses.is_some() { values(statuses) } else { vec![(200, 399)] },
     }
 }
