@@ -15,10 +15,11 @@
 /// of them leave the prefix that a route matched.
 #[must_use]
 pub fn suspicious(path: &str) -> Option<&'static str> {
-    let bytes = path.as_bytes();
-    memchr::memchr3(b'.', b'%', b'\\', bytes)?;
+    if is_ordinary(path.as_bytes()) {
+        return None;
+    }
     let mut segment = Segment::Empty;
-    for symbol in Symbols(bytes) {
+    for symbol in Symbols(path.as_bytes()) {
         match symbol {
             Symbol::Backslash => return Some("backslash in the path"),
             Symbol::Nul => return Some("encoded NUL in the path"),
@@ -29,6 +30,12 @@ pub fn suspicious(path: &str) -> Option<&'static str> {
         }
     }
     segment.is_dots().then_some(DOTS)
+}
+
+/// What nearly all paths are, told at the speed of a byte search: nothing is escaped, and no segment starts with a dot.
+fn is_ordinary(path: &[u8]) -> bool {
+    let inside = |dot: usize| dot.checked_sub(1).and_then(|before| path.get(before)).is_some_and(|byte| *byte != b'/');
+    memchr::memchr2(b'%', b'\\', path).is_none() && memchr::memchr_iter(b'.', path).all(inside)
 }
 
 const DOTS: &str = "dot segment in the path";
