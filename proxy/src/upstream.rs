@@ -84,12 +84,14 @@ impl Upstream {
         };
         let members = placements.iter().map(|placement| member(registry, &spec.name, placement)).collect();
         let (members, balancer) = take_over(members, policy, previous);
+        // A legal value by the time it gets here: `config` refuses any other.
+        let host = spec.host.as_deref().and_then(|host| host.parse().ok());
         Self {
             name: spec.name.clone(),
             balancer,
             timeouts: spec.timeouts,
             retries: spec.retries,
-            host: spec.host.as_deref().and_then(|host| host.parse().ok()),
+            host,
             peers: peer::Peers::new(members.iter().map(|member| member.endpoint.address), &spec.timeouts),
             members,
         }
