@@ -73,23 +73,23 @@ where
         let client = client_of(&*stream);
         let (stream, tls) = self.terminate(stream, &terms, client).await?;
         let mut guard = Box::new(Guard::new(stream, tls, admission));
-        let mut heads = Heads::new(&guard, terms.http2);
+        let mut heads = Heads::new(&guard, terms, &*self.door);
         let mut closing = pin!(closing(shutdown.clone()));
         let mut served = 0;
         let mut context = None;
         loop {
-            let terms = self.door.terms();
-            let (end, head) = match heads.next(&mut guard, &terms, closing.as_mut()).await {
+            let (end, head) = match heads.next(&mut guard, closing.as_mut()).await {
                 Next::Request(end, head) => (end, head),
-                Next::Http2 => return self.serve_http2(guard, terms, client, shutdown).await,
+                Next::Http2 => return self.serve_http2(guard, Arc::clone(heads.terms()), client, shutdown).await,
                 other => return self.end(guard, other).await,
             };
+            let terms = heads.terms();
             let prefix = match guard.begin(end, head, &terms.limits) {
                 Ok(prefix) => prefix,
                 Err(refusal) => return self.end(guard, Next::Refuse(refusal)).await,
             };
             served += 1;
-            let session = session(guard, prefix, served, &terms, context.take());
+            let session = session(guard, prefix, served, terms, context.take());
             let (stream, settings) = self.proxy.process_new_http(session, shutdown).await?.consume();
             context = settings.and_then(|mut settings| settings.take_user_context());
             guard = stream.into_any().downcast().ok()?;

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -54,33 +55,36 @@ enum Event {
 }
 
 /// Waits for the heads of one connection.
-pub(super) struct Heads {
+pub(super) struct Heads<'a, D> {
+    door: &'a D,
+    /// Asked for again when a request begins.
+    terms: Arc<Terms>,
     protocol: Protocol,
     is_first: bool,
     /// The listener closes: a connection that is idle may still send one request.
     is_closing: bool,
 }
 
-impl Heads {
-    /// For a connection that has just been made.
-    pub(super) fn new(guard: &Guard, http2: bool) -> Self {
+impl<'a, D: Doorkeeper> Heads<'a, D> {
+    /// For a connection that has just been made, on the terms it was made on.
+    pub(super) fn new(guard: &Guard, terms: Arc<Terms>, door: &'a D) -> Self {
         let protocol = match guard.selected_alpn_proto() {
             Some(ALPN::H2) => Protocol::Http2,
-            None if http2 && guard.get_ssl_digest().is_none() => Protocol::Either,
+            None if terms.http2 && guard.get_ssl_digest().is_none() => Protocol::Either,
             _ => Protocol::Http1,
         };
-        Self { protocol, is_first: true, is_closing: false }
+        Self { door, terms, protocol, is_first: true, is_closing: false }
+    }
+
+    /// The terms for the request at hand.
+    pub(super) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
     }
 
     /// Reads until a whole head is there, or something that ends the connection.
     ///
     /// `closing` resolves once the listener closes and is not polled after that.
-    pub(super) async fn next<C: Future<Output = ()>>(
-        &mut self,
-        guard: &mut Guard,
-        terms: &Terms,
-        mut closing: Pin<&mut C>,
-    ) -> Next {
+    pub(super) async fn next<C: Future<Output = ()>>(&mut self, guard: &mut Guard, mut closing: Pin<&mut C>) -> Next {
         let mut search = HeadEnd::default();
         let mut had_empty_line = false;
         guard.alarm().clear();
@@ -90,14 +94,17 @@ impl Heads {
                 guard.skip(2);
                 had_empty_line = true;
             }
-            if let Some(next) = self.look(guard.held(), &mut search, terms) {
+            if let Some(next) = self.look(guard.held(), &mut search) {
                 self.is_first = false;
                 return next;
             }
             let was_empty = guard.held().is_empty();
-            match self.wait(guard, terms, closing.as_mut()).await {
-                // From the first octet of a head on its own deadline holds.
-                Event::Octets if was_empty && !self.is_first => guard.alarm().clear(),
+            match self.wait(guard, closing.as_mut()).await {
+                // From the first octet of a head on its own deadline holds, and the terms of that moment.
+                Event::Octets if was_empty && !self.is_first => {
+                    guard.alarm().clear();
+                    self.terms = self.door.terms();
+                }
                 Event::Octets => {}
                 Event::Closing => {
                     self.is_closing = true;
@@ -111,7 +118,7 @@ impl Heads {
     }
 
     /// What is held, once that can be told.
-    fn look(&mut self, held: &[u8], search: &mut HeadEnd, terms: &Terms) -> Option<Next> {
+    fn look(&mut self, held: &[u8], search: &mut HeadEnd) -> Option<Next> {
         if held.is_empty() || held == b"\r" {
             return None;
         }
@@ -123,21 +130,21 @@ impl Heads {
                 (false, _) => self.protocol = Protocol::Http1,
             }
         }
-        let found = search.find(held, &terms.limits).transpose()?;
+        let found = search.find(held, &self.terms.limits).transpose()?;
         let checked = found.and_then(|end| {
             let head = held.get(..end).unwrap_or_default();
-            head::check(head, &terms.limits).map(|head| Next::Request(end, head))
+            head::check(head, &self.terms.limits).map(|head| Next::Request(end, head))
         });
         Some(checked.unwrap_or_else(Next::Refuse))
     }
 
     /// Clock, timer and shutdown are looked at only where there is nothing to read.
-    async fn wait<C: Future<Output = ()>>(&self, guard: &mut Guard, terms: &Terms, mut closing: Pin<&mut C>) -> Event {
+    async fn wait<C: Future<Output = ()>>(&self, guard: &mut Guard, mut closing: Pin<&mut C>) -> Event {
         let is_idle = guard.held().is_empty() && !self.is_first;
         let patience = match (is_idle, self.is_closing) {
-            (false, _) => terms.limits.head_timeout,
-            (true, false) => terms.limits.idle_timeout,
-            (true, true) => terms.drain,
+            (false, _) => self.terms.limits.head_timeout,
+            (true, false) => self.terms.limits.idle_timeout,
+            (true, true) => self.terms.drain,
         };
         poll_fn(|cx| {
             if let Poll::Ready(read) = guard.poll_fill(cx) {
@@ -169,8 +176,6 @@ pub(super) async fn closing(mut shutdown: ShutdownWatch) {
 /// Answers a request that is not taken, tells the doorkeeper, and closes.
 pub(super) async fn refuse<D: Doorkeeper>(mut guard: Box<Guard>, refusal: Refusal, door: &D) {
     let answer = refusal.answer(guard.held().starts_with(b"HEAD "));
-    let client = client_of(&*guard);
-    let line = first_line(guard.held()).to_owned();
     let write = async {
         guard.write_all(&answer).await?;
         guard.flush().await
@@ -178,8 +183,7 @@ pub(super) async fn refuse<D: Doorkeeper>(mut guard: Box<Guard>, refusal: Refusa
     // Whether the client takes the answer changes nothing for it.
     let _ = tokio::time::timeout(ANSWER_TIMEOUT, write).await;
     guard.discard_rest();
-    drop(guard);
-    door.refused(&Refused { client, refusal, request_line: &line });
+    reject(guard, refusal, door);
 }
 
 /// Closes a connection on which no answer would be understood, and tells the doorkeeper.

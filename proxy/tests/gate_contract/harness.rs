@@ -96,18 +96,18 @@ impl ProxyHttp for App {
 
 /// What the Gate and the hooks reported.
 #[derive(Default)]
-pub struct Book {
-    pub refusals: Mutex<Vec<(Refusal, String)>>,
-    pub violations: Mutex<Vec<Refusal>>,
-    pub handshakes: Mutex<Vec<HandshakeFailure>>,
-    pub disagreements: Mutex<usize>,
+pub(crate) struct Book {
+    pub(crate) refusals: Mutex<Vec<(Refusal, String)>>,
+    pub(crate) violations: Mutex<Vec<Refusal>>,
+    pub(crate) handshakes: Mutex<Vec<HandshakeFailure>>,
+    pub(crate) disagreements: Mutex<usize>,
     /// For each request: none in plain text, else what the client asked for.
-    pub server_names: Mutex<Vec<Option<Option<Box<str>>>>>,
+    pub(crate) server_names: Mutex<Vec<Option<Option<Box<str>>>>>,
 }
 
-pub struct Door {
+pub(crate) struct Door {
     terms: Mutex<Arc<Terms>>,
-    pub connections: Arc<Connections>,
+    pub(crate) connections: Arc<Connections>,
     book: Arc<Book>,
 }
 
@@ -136,7 +136,7 @@ impl Doorkeeper for Door {
 }
 
 /// Limits that no test meets by accident.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let long = Duration::from_secs(60);
     Limits {
         head_timeout: long,
@@ -153,22 +153,22 @@ pub fn limits() -> Limits {
     }
 }
 
-pub struct Harness {
-    pub address: SocketAddr,
-    pub origin: Origin,
-    pub book: Arc<Book>,
-    pub door: Arc<Door>,
-    pub runtime: Runtime,
+pub(crate) struct Harness {
+    pub(crate) address: SocketAddr,
+    pub(crate) origin: Origin,
+    pub(crate) book: Arc<Book>,
+    pub(crate) door: Arc<Door>,
+    pub(crate) runtime: Runtime,
     shutdown: watch::Sender<bool>,
 }
 
 impl Harness {
     /// Plain text, HTTP/1 and HTTP/2.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(limits(), None)
     }
 
-    pub fn with(limits: Limits, tls: Option<TlsTerminator>) -> Self {
+    pub(crate) fn with(limits: Limits, tls: Option<TlsTerminator>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let terms = Terms { limits, http2: true, tls: tls.map(Arc::new), drain: Duration::from_secs(60) };
         let book = Arc::<Book>::default();
@@ -183,12 +183,12 @@ impl Harness {
         Self { address, origin, book, door, runtime, shutdown }
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
     /// Changes what holds for the next request.
-    pub fn set(&self, change: impl FnOnce(&mut Terms)) {
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Terms)) {
         let mut terms = self.door.terms.lock();
         let mut next = Terms { limits: terms.limits, http2: terms.http2, tls: terms.tls.clone(), drain: terms.drain };
         change(&mut next);
@@ -196,21 +196,21 @@ impl Harness {
     }
 
     /// Closes the listener.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.shutdown.send(true).unwrap();
     }
 
     /// Sends `octets` on a connection of its own and expects these answers and then its end.
     ///
     /// Where nothing is refused, the octets must end with `client::last`.
-    pub fn expect(&self, name: &str, octets: impl AsRef<[u8]>, statuses: &[u16]) {
+    pub(crate) fn expect(&self, name: &str, octets: impl AsRef<[u8]>, statuses: &[u16]) {
         let mut client = self.connect();
         client.send(octets);
         assert_eq!(client.statuses(), statuses, "{name}");
     }
 
     /// Sends `octets` and expects them to be refused without the origin hearing of them.
-    pub fn expect_refusal(&self, octets: impl AsRef<[u8]>, refusal: Refusal) {
+    pub(crate) fn expect_refusal(&self, octets: impl AsRef<[u8]>, refusal: Refusal) {
         let before = self.origin.heads();
         self.expect(refusal.reason(), octets, &[refusal.status()]);
         assert_eq!(self.book.refusals.lock().pop().map(|(refusal, _)| refusal), Some(refusal));

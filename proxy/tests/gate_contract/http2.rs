@@ -104,6 +104,10 @@ fn a_stream_whose_body_stands_still_is_cancelled() {
         feed.send(Frame::data(Bytes::from_static(b"he"))).await.unwrap();
         assert!(sender.send_request(request("POST", "/stalled", body)).await.is_err());
     });
+    // The client may hear of it first.
+    while harness.book.refusals.lock().is_empty() {
+        std::thread::yield_now();
+    }
     assert_eq!(*harness.book.refusals.lock(), [(Refusal::BodyTimeout, "POST /stalled HTTP/2".to_owned())]);
     assert!(harness.origin.requests().is_empty());
 }

@@ -11,16 +11,10 @@ use tokio::sync::Semaphore;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub connection: usize,
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
-impl Seen {
-    pub fn has(&self, field: &str) -> bool {
-        self.head.lines().any(|line| line.to_ascii_lowercase().starts_with(&format!("{field}:")))
-    }
+pub(crate) struct Seen {
+    pub(crate) connection: usize,
+    pub(crate) target: String,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -32,14 +26,14 @@ struct Memory {
 }
 
 /// `/slow` waits for [`Origin::release`]; `/upgrade` answers 101 and echoes; everything else tells target and body length.
-pub struct Origin {
-    pub address: SocketAddr,
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
     memory: Arc<Memory>,
     slow: Arc<Semaphore>,
 }
 
 impl Origin {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (memory, slow) = (Arc::<Memory>::default(), Arc::new(Semaphore::new(0)));
@@ -55,17 +49,17 @@ impl Origin {
     }
 
     /// Whole requests that arrived.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub(crate) fn requests(&self) -> Vec<Seen> {
         self.memory.requests.lock().clone()
     }
 
     /// Heads that arrived, whatever became of their bodies.
-    pub fn heads(&self) -> usize {
+    pub(crate) fn heads(&self) -> usize {
         self.memory.heads.load(Ordering::Relaxed)
     }
 
     /// Lets one `/slow` request be answered.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.slow.add_permits(1);
     }
 }
@@ -96,7 +90,7 @@ impl Conversation {
             };
             let target = head.split(' ').nth(1)?.to_owned();
             let answer = format!("{target}|{}", body.len());
-            memory.requests.lock().push(Seen { connection: self.connection, head, body });
+            memory.requests.lock().push(Seen { connection: self.connection, target: target.clone(), body });
             match target.as_str() {
                 "/slow" => slow.acquire().await.ok()?.forget(),
                 "/upgrade" => return self.echo().await,
