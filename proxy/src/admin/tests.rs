@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -20,8 +20,15 @@ struct Fake {
     changes: Mutex<Vec<(String, EndpointChange)>>,
     refuse: Option<ChangeError>,
     report: Mutex<Option<ReloadReport>>,
-    /// A reload waits for this, where there is one, and says when it is done.
-    slow_reload: Option<(Arc<Notify>, Arc<Notify>)>,
+    slow_reload: Option<Arc<SlowReload>>,
+}
+
+/// A reload that says when it begins, waits to be let go, and says when it ends.
+#[derive(Default)]
+struct SlowReload {
+    began: Notify,
+    go: Notify,
+    ended: Notify,
 }
 
 fn upstream_status(name: &str) -> UpstreamStatus {
@@ -87,9 +94,10 @@ impl Control for Fake {
     }
 
     async fn reload(&self) -> ReloadReport {
-        if let Some((go, done)) = &self.slow_reload {
-            go.notified().await;
-            done.notify_one();
+        if let Some(slow) = &self.slow_reload {
+            slow.began.notify_one();
+            slow.go.notified().await;
+            slow.ended.notify_one();
         }
         self.report.lock().clone().unwrap_or(ReloadReport::Unchanged)
     }
@@ -113,7 +121,7 @@ struct Served {
 
 struct Answer {
     status: StatusCode,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     text: String,
 }
 
@@ -342,15 +350,16 @@ async fn each_outcome_of_a_reload_has_its_status() {
 
 #[tokio::test]
 async fn a_reload_runs_to_its_end_where_the_caller_hangs_up() {
-    let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let slow_reload = Some((Arc::clone(&go), Arc::clone(&done)));
+    let slow = Arc::new(SlowReload::default());
+    let slow_reload = Some(Arc::clone(&slow));
     let (_, served) = serve_fake(Fake { slow_reload, ..Fake::default() }, None).await;
     let mut stream = TcpStream::connect(served.address).await.unwrap();
     let request = format!("POST /reload HTTP/1.1\r\nhost: {}\r\n\r\n", served.address);
     tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+    slow.began.notified().await;
     drop(stream);
-    go.notify_one();
-    done.notified().await;
+    slow.go.notify_one();
+    slow.ended.notified().await;
 }
 
 #[tokio::test]
@@ -368,7 +377,7 @@ async fn an_unknown_path_lists_the_routes_and_a_wrong_method_those_allowed() {
 #[tokio::test]
 async fn every_listed_route_is_there() {
     let (_, mut served) = serve_fake(Fake::default(), None).await;
-    for listed in super::routes::ROUTES {
+    for listed in routes::ROUTES {
         let (method, path) = listed.split_once(' ').unwrap();
         let path = path.replace("{name}", "inventory").replace("{address}", "10.0.0.1:80");
         let answer = served.call(method.parse().unwrap(), &path, &[], "").await;
@@ -392,17 +401,17 @@ async fn the_page_holds_nothing_of_the_gateway_and_makes_no_markup_of_text() {
 
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_the_listener_ends() {
-    let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let slow_reload = Some((Arc::clone(&go), Arc::clone(&done)));
+    let slow = Arc::new(SlowReload::default());
+    let slow_reload = Some(Arc::clone(&slow));
     let (_, mut served) = serve_fake(Fake { slow_reload, ..Fake::default() }, None).await;
     let mut other = connect(served.address).await;
     let probe = Request::get("/healthz").header("host", "localhost").body(Full::default()).unwrap();
     assert_eq!(other.send_request(probe).await.unwrap().status(), StatusCode::OK);
     let request = Request::post("/reload").header("host", "localhost").body(Full::default()).unwrap();
     let answer = tokio::spawn(served.sender.send_request(request));
-    served.sender.ready().await.ok();
+    slow.began.notified().await;
     served.stop.send(()).unwrap();
-    go.notify_one();
+    slow.go.notify_one();
     assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::OK);
     served.done.await.unwrap().unwrap();
     assert!(TcpStream::connect(served.address).await.is_err());
