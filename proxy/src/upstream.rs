@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::balance::round_robin::RoundRobin;
 use crate::balance::{Balancer, Picked};
 use crate::config::model;
+use crate::observe::metrics::{EndpointMetrics, Metrics};
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
 use endpoint::Endpoint;
@@ -51,6 +52,8 @@ pub struct Member {
     pub weight: u32,
     /// No new requests, those under way end in peace.
     pub draining: bool,
+    /// Counts its tries.
+    pub metrics: EndpointMetrics,
 }
 
 impl Member {
@@ -75,6 +78,7 @@ impl Upstream {
         spec: &model::Upstream,
         overlay: Option<&Overlay>,
         registry: &EndpointRegistry,
+        metrics: &Metrics,
         previous: Option<&Self>,
         policy: Option<Arc<PolicyRuntime>>,
     ) -> Self {
@@ -82,7 +86,7 @@ impl Upstream {
             Some(overlay) => overlay.apply(&spec.endpoints),
             None => spec.endpoints.iter().map(Placement::from).collect(),
         };
-        let members = placements.iter().map(|placement| member(registry, &spec.name, placement)).collect();
+        let members = placements.iter().map(|placement| member(registry, metrics, &spec.name, placement)).collect();
         let (members, balancer) = take_over(members, policy, previous);
         // A legal value by the time it gets here: `config` refuses any other.
         let host = spec.host.as_deref().and_then(|host| host.parse().ok());
@@ -103,9 +107,10 @@ impl Upstream {
     }
 }
 
-fn member(registry: &EndpointRegistry, upstream: &str, placement: &Placement) -> Member {
+fn member(registry: &EndpointRegistry, metrics: &Metrics, upstream: &str, placement: &Placement) -> Member {
     let endpoint = registry.endpoint(upstream, placement.address);
-    Member { endpoint, weight: placement.weight, draining: placement.draining }
+    let metrics = metrics.endpoint(upstream, &endpoint.label);
+    Member { endpoint, weight: placement.weight, draining: placement.draining, metrics }
 }
 
 /// The list and the balancer to use: the previous ones as far as they are the same.

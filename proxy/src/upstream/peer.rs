@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 
 use super::Upstream;
-use crate::balance::Picked;
 use crate::config::model::UpstreamTimeouts;
 
 /// One prepared peer per member, in their order: a request copies it instead of putting it together.
@@ -20,11 +19,10 @@ impl Peers {
 }
 
 impl Upstream {
-    /// The peer of a member that this upstream's balancer picked.
+    /// The peer of the member at this index.
     #[must_use]
-    pub fn peer(&self, picked: &Picked<'_>) -> Box<HttpPeer> {
-        let prepared = self.peers.0.get(picked.index).cloned();
-        Box::new(prepared.unwrap_or_else(|| prepare(picked.member.endpoint.address, &self.timeouts)))
+    pub fn peer(&self, index: usize) -> Option<Box<HttpPeer>> {
+        self.peers.0.get(index).cloned().map(Box::new)
     }
 }
 
