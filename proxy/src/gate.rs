@@ -40,7 +40,7 @@ pub use h2::count_body;
 pub use refusal::{Refusal, violation_of};
 pub use tls::{HandshakeFailure, TlsError, TlsFacts, TlsTerminator, tls_facts};
 
-use connection::{Heads, Next, client_of, closing, refuse, reject};
+use connection::{Heads, Next, client_of, closing, refuse, tell};
 use guard::Guard;
 use h2::H2App;
 
@@ -133,7 +133,7 @@ where
     async fn end(&self, mut guard: Box<Guard>, next: Next) -> Option<()> {
         match next {
             Next::Refuse(refusal) => refuse(guard, refusal, &*self.door).await,
-            Next::Reject(refusal) => reject(guard, refusal, &*self.door),
+            Next::Reject(refusal) => tell(&guard, refusal, &*self.door),
             _ => Shutdown::shutdown(&mut *guard).await,
         }
         None

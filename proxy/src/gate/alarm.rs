@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+const A_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// A timer that is set far more often than it rings.
 ///
 /// To set it is a store: the timer wheel learns of it only when the time it knows has come, or when the new time is
@@ -26,7 +28,11 @@ impl Alarm {
     ///
     /// Called only where a read is pending: a read that is ready at once needs no clock.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, after: Duration) -> Poll<()> {
-        let due = *self.due.get_or_insert_with(|| Instant::now() + after);
+        let due = *self.due.get_or_insert_with(|| {
+            let now = Instant::now();
+            // A time too long to be told is as good as any that nobody lives to see.
+            now.checked_add(after).unwrap_or(now + A_LIFETIME)
+        });
         let wheel = self.wheel.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if due < wheel.deadline() {
             wheel.as_mut().reset(due);

@@ -182,13 +182,13 @@ pub(super) async fn refuse<D: Doorkeeper>(mut guard: Box<Guard>, refusal: Refusa
     };
     // Whether the client takes the answer changes nothing for it.
     let _ = tokio::time::timeout(ANSWER_TIMEOUT, write).await;
+    tell(&guard, refusal, door);
     guard.discard_rest();
-    reject(guard, refusal, door);
 }
 
-/// Closes a connection on which no answer would be understood, and tells the doorkeeper.
-pub(super) fn reject<D: Doorkeeper>(guard: Box<Guard>, refusal: Refusal, door: &D) {
-    door.refused(&Refused { client: client_of(&*guard), refusal, request_line: first_line(guard.held()) });
+/// Tells the doorkeeper what was refused.
+pub(super) fn tell<D: Doorkeeper>(guard: &Guard, refusal: Refusal, door: &D) {
+    door.refused(&Refused { client: client_of(guard), refusal, request_line: first_line(guard.held()) });
 }
 
 fn first_line(octets: &[u8]) -> &[u8] {

@@ -7,7 +7,7 @@ use crate::gate::test_limits;
 
 fn connection() -> (DuplexStream, Guard) {
     let (client, server) = tokio::io::duplex(64 * 1024);
-    let admission = std::sync::Arc::new(Connections::default()).admit(1).unwrap();
+    let admission = Arc::new(Connections::default()).admit(1).unwrap();
     (client, Guard::new(Box::new(server), None, admission))
 }
 

@@ -5,6 +5,8 @@ use crate::gate::refusal::Refusal;
 
 /// Pingora parses no more fields than this, whatever the configuration allows.
 const MOST_FIELDS: usize = 256;
+/// Nor a longer head.
+const MOST_OCTETS: usize = 1024 * 1024 - 1;
 
 /// A search for the end of a head that goes on where it stopped when more octets have come.
 ///
@@ -44,7 +46,7 @@ impl HeadEnd {
     }
 
     fn check_line(&self, line: usize, head: usize, limits: &Limits) -> Result<(), Refusal> {
-        if line <= limits.line_bytes && head <= limits.head_bytes {
+        if line <= limits.line_bytes && head <= limits.head_bytes.min(MOST_OCTETS) {
             Ok(())
         } else if self.lines == 0 {
             Err(Refusal::TargetTooLong)
