@@ -13,7 +13,8 @@ use crate::admin::{
 use crate::config::{model, show};
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 use crate::plugin::component::LoadedPlugin;
-use crate::plugin::policy::PolicyRuntime;
+use crate::plugin::policy::{PolicyRuntime, Roles};
+use crate::plugin::statistics::FailureCounts;
 use crate::process::Running;
 use crate::reload::{ReloadOutcome, Reloader, Trigger};
 use crate::snapshot::Snapshot;
@@ -71,7 +72,7 @@ impl crate::admin::Control for Control {
     }
 
     fn metrics(&self) -> String {
-        self.running().process.metrics.encode(self.running())
+        self.running().process.metrics.render(self.running())
     }
 
     async fn reload(&self) -> ReloadReport {
@@ -125,11 +126,12 @@ impl Gauges for Running {
         }
         for policy in snapshot.policies.values() {
             let statistics = policy.statistics();
-            let now = PolicyGauges { instances: statistics.instances, idle: statistics.idle };
-            out.policy(policy.name(), policy.plugin().name(), &now);
+            let idle = u32::try_from(statistics.idle).unwrap_or(u32::MAX);
+            let now = PolicyGauges { instances: statistics.instances, idle };
+            out.policy(&policy.name, &policy.plugin().facts().name, &now);
         }
         let counters = &self.process.counters;
-        out.counters(&CounterStoreGauges { size: counters.len() as u64, evictions: counters.evictions() });
+        out.counters(&CounterStoreGauges { size: counters.len() as u64, evictions: counters.dropped() });
     }
 }
 
@@ -203,24 +205,48 @@ fn plugin_status(snapshot: &Snapshot, spec: &model::Plugin, plugin: &LoadedPlugi
         name: spec.name.clone(),
         path: spec.path.clone(),
         sha256: facts.sha256.clone(),
-        size: facts.size,
+        size: facts.bytes as u64,
         contract: facts.contract.clone(),
-        roles: facts.roles.names().map(str::to_owned).collect(),
+        roles: roles(facts.roles),
         imports: facts.imports.clone(),
-        grants: spec.grants.names().map(str::to_owned).collect(),
+        grants: grants(spec.grants),
         policies: policies.filter_map(|policy| Some(policy_status(snapshot.policies.get(&policy.name)?))).collect(),
     }
 }
 
 fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
     let statistics = policy.statistics();
-    let failures: BTreeMap<&'static str, u64> = statistics.failures.into_iter().collect();
     PolicyStatus {
-        name: policy.name().to_owned(),
+        name: policy.name.clone(),
         instances: statistics.instances,
-        idle: statistics.idle,
+        idle: u32::try_from(statistics.idle).unwrap_or(u32::MAX),
         calls: statistics.calls,
-        failures,
+        failures: failures(statistics.failures),
         last_failure: statistics.last_failure,
     }
+}
+
+fn roles(roles: Roles) -> Vec<String> {
+    named([("request-policy", roles.request), ("response-policy", roles.response), ("balancer", roles.balancer)])
+}
+
+fn grants(grants: model::Grants) -> Vec<String> {
+    named([("log", grants.log), ("counters", grants.counters), ("consumers", grants.consumers)])
+}
+
+fn named<const N: usize>(flags: [(&str, bool); N]) -> Vec<String> {
+    flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// By the words of the metric `tidegate_policy_calls_total`.
+fn failures(counts: FailureCounts) -> BTreeMap<&'static str, u64> {
+    let FailureCounts { out_of_time, trap, out_of_memory, illegal, overloaded } = counts;
+    let all = [
+        ("out_of_time", out_of_time),
+        ("trap", trap),
+        ("out_of_memory", out_of_memory),
+        ("illegal", illegal),
+        ("overloaded", overloaded),
+    ];
+    all.into_iter().filter(|(_, count)| *count > 0).collect()
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::cause::Cause;
 use crate::error;
+use crate::gate;
 use crate::observe::metrics::TryFailure;
 use crate::process::Running;
 use crate::request_context::{Arrival, Ended, FailedTry, RequestContext};
@@ -52,9 +53,6 @@ impl ProxyHttp for Gateway {
         if let Err(cause) = ctx.begin(&arrival) {
             return answer::refuse(session, ctx, cause).await.map(|()| true);
         }
-        if answer::declared_length_is_over(session, ctx) {
-            return answer::refuse(session, ctx, Cause::BodyTooLarge).await.map(|()| true);
-        }
         match ctx.run_request_policies(session.req_header_mut()) {
             // The first endpoint is chosen here, where a refusal leaves the client's connection open.
             Ok(None) => match ctx.next_member(session.req_header().as_ref()) {
@@ -92,13 +90,9 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        ctx: &mut RequestContext,
+        _ctx: &mut RequestContext,
     ) -> Result<()> {
-        ctx.body_bytes += body.as_ref().map_or(0, |piece| piece.len() as u64);
-        if ctx.snapshot.limits.body_bytes.is_some_and(|limit| ctx.body_bytes > limit) {
-            ctx.cause = Some(Cause::BodyTooLarge);
-            return Error::e_explain(ErrorType::HTTPStatus(413), "body over limits.body");
-        }
+        gate::count_body(body.as_ref().map_or(0, Bytes::len), end_of_stream)?;
         // Pingora 0.9.1 writes the last chunk twice for an empty final piece, and the second poisons the connection
         // (cloudflare/pingora#935). This must stay the last thing that happens to a body.
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {

@@ -5,7 +5,7 @@
 //! again, and tells it how things ended.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 
 use crate::cause::Cause;
 use crate::observe::access::AccessRecord;
-use crate::observe::metrics::{EndpointMetrics, TryFailure};
+use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
 use crate::policy::chain::{ChainOutcome, RequestHead, ResponseHead, ResponseOutcome};
 use crate::policy::decision::LocalResponse;
-use crate::policy::facts::{HttpRequestView, RequestFacts};
+use crate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
 use crate::route::rewrite::PathRewrite;
 use crate::route::{Lookup, target};
 use crate::snapshot::{Route, Snapshot};
@@ -43,14 +43,14 @@ pub struct RequestContext {
     /// Why it did not end with the upstream's answer.
     pub cause: Option<Cause>,
     /// The policy that answered or failed.
-    pub policy: Option<Arc<str>>,
+    pub policy: Option<String>,
     /// What a response policy wants sent instead of the upstream's answer.
     pub replacement: Option<LocalResponse>,
     /// The endpoint of the first try, until it is asked.
     pub chosen: Option<usize>,
-    /// Bytes of the request body seen so far, counted where the Gate cannot (HTTP/2).
-    pub body_bytes: u64,
     tries: Tries,
+    under_way: Option<Held>,
+    finished: bool,
 }
 
 /// What an engine knows when a head is complete.
@@ -98,18 +98,19 @@ impl RequestContext {
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
         Self {
-            snapshot,
             started: Instant::now(),
             origin: None,
-            facts: RequestFacts::default(),
+            facts: nobody_yet(&snapshot),
             route: None,
             target: None,
             cause: None,
             policy: None,
             replacement: None,
             chosen: None,
-            body_bytes: 0,
             tries: Tries::default(),
+            under_way: None,
+            finished: false,
+            snapshot,
         }
     }
 
@@ -119,12 +120,12 @@ impl RequestContext {
     /// The request has to be refused here.
     pub fn begin(&mut self, arrival: &Arrival<'_>) -> Result<(), Cause> {
         let parts = arrival.parts;
-        let scheme = if arrival.tls { "https" } else { "http" };
+        let scheme = if arrival.tls { Scheme::Https } else { Scheme::Http };
         let origin = Origin::read(&parts.headers, arrival.peer, scheme, &self.snapshot.trusted_proxies);
         self.facts.client_address = origin.client;
         self.facts.scheme = origin.scheme;
         self.facts.request_id = request_id::keep_or_make(&parts.headers);
-        self.facts.authority = authority(parts).into();
+        self.facts.authority = authority(parts).to_owned();
         self.origin = Some(origin);
         refuse_method(&parts.method)?;
         if let Some(why) = target::suspicious(parts.uri.path()) {
@@ -133,6 +134,7 @@ impl RequestContext {
         let route = self.find_route(parts).ok_or(Cause::NoRoute)?;
         self.facts.route = Arc::clone(&route.name);
         self.target = rewritten(&route.rewrite, &parts.uri);
+        self.under_way = Some(route.metrics.enter());
         self.route = Some(route);
         Ok(())
     }
@@ -154,15 +156,15 @@ impl RequestContext {
     /// A policy failed, and traffic is to be refused then.
     pub fn run_request_policies(&mut self, head: &mut dyn RequestHead) -> Result<Option<LocalResponse>, Cause> {
         let Some(route) = &self.route else { return Ok(None) };
-        match route.chain.run_request(head, &mut self.facts, &self.snapshot.consumers) {
+        match route.chain.run_request(head, &mut self.facts) {
             ChainOutcome::Forward => Ok(None),
             ChainOutcome::Respond { policy, response } => {
                 self.policy = Some(policy);
                 self.cause = Some(Cause::Policy);
                 Ok(Some(response))
             }
-            ChainOutcome::Failed { policy } => {
-                self.policy = Some(policy);
+            ChainOutcome::Failed(failed) => {
+                self.policy = Some(failed.policy);
                 Err(Cause::PolicyFailed)
             }
         }
@@ -179,15 +181,15 @@ impl RequestContext {
     ) -> Result<Option<LocalResponse>, Cause> {
         self.apply_response_edits(head);
         let Some(route) = &self.route else { return Ok(None) };
-        match route.chain.run_response(request, &self.facts, head, &self.snapshot.consumers) {
+        match route.chain.run_response(request, &self.facts, head) {
             ResponseOutcome::Forward => Ok(None),
             ResponseOutcome::Replace { policy, response } => {
                 self.policy = Some(policy);
                 self.cause = Some(Cause::Policy);
                 Ok(Some(response))
             }
-            ResponseOutcome::Failed { policy } => {
-                self.policy = Some(policy);
+            ResponseOutcome::Failed(failed) => {
+                self.policy = Some(failed.policy);
                 Err(Cause::PolicyFailed)
             }
         }
@@ -207,9 +209,11 @@ impl RequestContext {
     pub fn next_member(&mut self, parts: &http::request::Parts) -> Result<usize, Cause> {
         self.tries.current = None;
         let route = self.route.as_ref().ok_or(Cause::Internal)?;
-        let view = HttpRequestView::new(parts, &self.facts);
+        let view = HttpRequestView { parts, facts: &self.facts };
         let picked = route.upstream.pick(&view, &self.tries.asked).ok_or(Cause::NoEndpoint)?;
         let member = picked.member;
+        let which = if self.tries.asked.is_empty() { metrics::Try::First } else { metrics::Try::Retry };
+        member.metrics.attempt(which);
         self.tries.asked.push(member.endpoint.address);
         self.tries.current = Some(Try {
             in_flight: member.endpoint.enter(),
@@ -266,6 +270,7 @@ impl RequestContext {
 
     /// The request is over: counts it and writes its line.
     pub fn finish(&mut self, ended: &Ended<'_>) {
+        self.finished = true;
         let taken = self.started.elapsed();
         match &self.route {
             Some(route) => route.metrics.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
@@ -278,6 +283,7 @@ impl RequestContext {
             self.write_access_line(ended, taken);
         }
         self.tries.current = None;
+        self.under_way = None;
     }
 
     fn write_access_line(&self, ended: &Ended<'_>, taken: Duration) {
@@ -319,6 +325,21 @@ pub struct Ended<'a> {
     pub target: &'a str,
     /// `HTTP/1.1`, `HTTP/2.0`
     pub protocol: &'static str,
+}
+
+impl Drop for RequestContext {
+    /// An HTTP/2 stream that stalls is dropped without a word of Pingora's; it counts all the same.
+    fn drop(&mut self) {
+        if let (false, Some(route)) = (self.finished, &self.route) {
+            route.metrics.request(0, self.started.elapsed(), 0, 0);
+        }
+    }
+}
+
+/// What is known of a request before its head was looked at.
+fn nobody_yet(snapshot: &Snapshot) -> RequestFacts {
+    let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    RequestFacts::new(nobody, String::new(), Arc::clone(&snapshot.no_route), Scheme::Http, String::new())
 }
 
 /// `:authority` of HTTP/2, else `Host`.

@@ -116,19 +116,20 @@ struct Worker {
 }
 
 impl Worker {
+    /// One service per listener, all in front of one proxy.
     fn services(&self, sockets: WorkerSockets) -> Vec<impl Future<Output = ()> + Send + use<>> {
         let proxy = Arc::new(pingora_proxy::http_proxy(&self.conf, Gateway::new(Arc::clone(&self.running))));
         let fds: ListenFds = sockets.into_fds();
         let listeners = self.running.snapshot().loaded.config.listeners.clone();
         listeners
             .into_iter()
-            .map(|listener| {
-                let doorkeeper = ListenerDoorkeeper::new(Arc::clone(&self.running), &listener.name);
+            .filter_map(|listener| {
+                let doorkeeper = ListenerDoorkeeper::new(&self.running, &listener.name)?;
                 let gate = Gate::new(Arc::clone(&proxy), Arc::new(doorkeeper));
                 let mut service = Service::new(listener.name.clone(), gate);
                 service.add_tcp(&sockets::fd_key(&listener));
                 let (fds, stopping) = (Arc::clone(&fds), self.stopping.clone());
-                async move { service.start_service(Some(fds), stopping, 1).await }
+                Some(async move { service.start_service(Some(fds), stopping, 1).await })
             })
             .collect()
     }

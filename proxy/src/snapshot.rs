@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub trusted_proxies: Vec<IpNet>,
     /// Where requests go.
     pub routes: RouteTable<Route>,
+    /// The route name of a request before it has one.
+    pub no_route: Arc<str>,
     /// Counts requests that no route matched.
     pub unrouted: RouteMetrics,
     /// Who is known by name.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::observe::metrics::Held;
+
 /// A count of open connections, shared by all listeners.
 #[derive(Debug, Default)]
 pub struct Connections(AtomicUsize);
@@ -11,7 +13,7 @@ impl Connections {
     /// Lets one more connection in unless `most` are open.
     #[must_use]
     pub fn admit(self: &Arc<Self>, most: usize) -> Option<Admission> {
-        let admission = Admission(Arc::clone(self));
+        let admission = Admission { connections: Arc::clone(self), metric: None };
         // Counted before it is compared: two that arrive together cannot both take the last place.
         (self.0.fetch_add(1, Ordering::Relaxed) < most).then_some(admission)
     }
@@ -26,11 +28,23 @@ impl Connections {
 /// The place of one open connection; it is free again when this is dropped.
 #[derive(Debug)]
 #[must_use = "the place is given back when this is dropped"]
-pub struct Admission(Arc<Connections>);
+pub struct Admission {
+    connections: Arc<Connections>,
+    metric: Option<Held>,
+}
+
+impl Admission {
+    /// Keeps a metric's guard for as long as the connection is open.
+    pub fn counted(self, metric: Held) -> Self {
+        let mut counted = self;
+        counted.metric = Some(metric);
+        counted
+    }
+}
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.connections.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -13,6 +13,7 @@ use pingora_core::protocols::{Digest, Ssl, Stream, l4};
 use pingora_http::ResponseHeader;
 
 pub use failure::HandshakeFailure;
+use load::Fingerprint;
 pub use load::TlsError;
 
 /// Certificate, key and settings that turn a connection into a TLS session.
@@ -21,6 +22,7 @@ pub use load::TlsError;
 /// of the old one then need a full handshake.
 pub struct TlsTerminator {
     acceptor: Acceptor,
+    fingerprint: Fingerprint,
 }
 
 impl std::fmt::Debug for TlsTerminator {
@@ -38,8 +40,14 @@ impl TlsTerminator {
     ///
     /// Says which file is at fault and why.
     pub fn load(certificate: &Path, key: &Path, http2: bool) -> Result<Self, TlsError> {
-        let config = load::server_config(certificate, key, http2)?;
-        Ok(Self { acceptor: Acceptor::from_server_config(Arc::new(config)) })
+        let (config, fingerprint) = load::server_config(certificate, key, http2)?;
+        Ok(Self { acceptor: Acceptor::from_server_config(Arc::new(config)), fingerprint })
+    }
+
+    /// Whether it was made of the same certificate, key and settings.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
     }
 
     /// Does the handshake; the caller sets the deadline.

@@ -11,6 +11,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
 use crate::cause::Cause;
+use crate::gate;
 use crate::policy::decision::LocalResponse;
 use crate::request_context::RequestContext;
 use crate::wire::{problem, response};
@@ -28,14 +29,7 @@ pub(super) fn peer_address(session: &Session) -> Option<IpAddr> {
 
 /// Whether the request came over TLS.
 pub(super) fn is_tls(session: &Session) -> bool {
-    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
-}
-
-/// Whether the client announced a body over the limit. HTTP/1 heads are refused by the Gate before they come here.
-pub(super) fn declared_length_is_over(session: &Session, ctx: &RequestContext) -> bool {
-    let Some(limit) = ctx.snapshot.limits.body_bytes else { return false };
-    let declared = session.req_header().headers.get(header::CONTENT_LENGTH);
-    declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).is_some_and(|length| length > limit)
+    gate::tls_facts(session.digest()).is_some()
 }
 
 /// Refuses a request with a problem document.

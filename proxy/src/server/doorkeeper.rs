@@ -34,11 +34,11 @@ impl Doorkeeper for ListenerDoorkeeper {
 
     fn admit(&self) -> Option<Admission> {
         let most = self.running.snapshot().limits.connections;
-        let admitted = self.running.process.connections.admit(most, self.metrics.connection());
-        if admitted.is_none() {
+        let admission = self.running.process.connections.admit(most);
+        if admission.is_none() {
             self.metrics.refused_connection("limit");
         }
-        admitted
+        admission.map(|admission| admission.counted(self.metrics.connection()))
     }
 
     fn refused(&self, refused: &Refused<'_>) {

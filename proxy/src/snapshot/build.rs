@@ -39,7 +39,8 @@ impl Snapshot {
         let mut builder = Builder { process, loaded: &loaded, previous, refresh, report: Report::default() };
         let terms = builder.terms();
         let plugins = builder.plugins();
-        let policies = builder.policies(&plugins);
+        let consumers = Arc::new(consumers(&loaded.config));
+        let policies = builder.policies(&plugins, &consumers);
         builder.check_roles(&policies);
         let access_log = builder.access_log();
         let upstreams = builder.upstreams(&policies);
@@ -52,8 +53,9 @@ impl Snapshot {
             limits: config.limits,
             trusted_proxies: config.trusted_proxies.clone(),
             routes: RouteTable::new(routes),
+            no_route: previous.map_or_else(|| "".into(), |previous| Arc::clone(&previous.no_route)),
             unrouted: process.metrics.route(UNROUTED),
-            consumers: Arc::new(consumers(config)),
+            consumers,
             upstreams,
             plugins,
             policies,
@@ -117,7 +119,7 @@ impl Builder<'_> {
         before: Option<&Terms>,
     ) -> Result<Arc<TlsTerminator>, (&'static str, String)> {
         let loaded = TlsTerminator::load(&spec.certificate, &spec.key, http2)
-            .map_err(|error| (error.key(), error.to_string()))?;
+            .map_err(|error| (error.key(spec), error.to_string()))?;
         let kept = before.and_then(|before| before.tls.clone()).filter(|before| before.is_same_as(&loaded));
         Ok(kept.unwrap_or_else(|| Arc::new(loaded)))
     }
@@ -132,12 +134,12 @@ impl Builder<'_> {
             }
             match LoadedPlugin::load(&self.process.engine, spec) {
                 Ok(plugin) => {
-                    let same = before.filter(|before| before.is_same_as(&plugin)).cloned();
+                    let same = before.filter(|before| before.is_same(&plugin)).cloned();
                     all.insert(spec.name.clone(), same.unwrap_or(plugin));
                 }
                 Err(error) => {
                     for problem in error.problems {
-                        let at = format!("plugin[{index}].{}", problem.key);
+                        let at = format!("plugin[{index}].path");
                         self.problem(&at, format!("plugin \"{}\": {}", spec.name, problem.message), problem.hint);
                     }
                 }
@@ -146,20 +148,21 @@ impl Builder<'_> {
         all
     }
 
-    fn policies(&mut self, plugins: &ByName<LoadedPlugin>) -> ByName<PolicyRuntime> {
+    fn policies(&mut self, plugins: &ByName<LoadedPlugin>, consumers: &Arc<Consumers>) -> ByName<PolicyRuntime> {
         let mut all = ByName::new();
         for (index, spec) in self.loaded.config.policies.iter().enumerate() {
             // Where the plugin did not load, its own problem says so.
             let Some(plugin) = plugins.get(&spec.plugin) else { continue };
-            let before = self.previous.and_then(|previous| previous.policies.get(&spec.name));
-            if let Some(same) = before.filter(|before| before.is_bound_to(plugin, spec)) {
-                all.insert(spec.name.clone(), Arc::clone(same));
-                continue;
-            }
             let services = PolicyServices {
                 counters: Arc::clone(&self.process.counters),
+                consumers: Arc::clone(consumers),
                 metrics: self.process.metrics.policy(&spec.name, &spec.plugin),
             };
+            let before = self.previous.and_then(|previous| previous.policies.get(&spec.name));
+            if let Some(same) = before.and_then(|before| before.share(plugin, spec, &services)) {
+                all.insert(spec.name.clone(), same);
+                continue;
+            }
             match PolicyRuntime::bind(Arc::clone(plugin), spec, services) {
                 Ok(policy) => {
                     all.insert(spec.name.clone(), policy);

@@ -8,6 +8,8 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, header};
 use ipnet::IpNet;
 
+use crate::policy::facts::Scheme;
+
 /// `X-Forwarded-For`
 pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// `X-Forwarded-Proto`
@@ -24,22 +26,22 @@ pub struct Origin {
     pub peer: IpAddr,
     /// Whether the peer may speak for others.
     pub peer_is_trusted: bool,
-    /// `http` or `https`.
-    pub scheme: &'static str,
+    /// How the client reached the first proxy that is trusted, or the gateway.
+    pub scheme: Scheme,
 }
 
 impl Origin {
     /// Reads the fields of a request that came from `peer` over `scheme`.
     #[must_use]
-    pub fn read(headers: &HeaderMap, peer: IpAddr, scheme: &'static str, trusted: &[IpNet]) -> Self {
+    pub fn read(headers: &HeaderMap, peer: IpAddr, scheme: Scheme, trusted: &[IpNet]) -> Self {
         let peer = peer.to_canonical();
         if !is_trusted(peer, trusted) {
             return Self { client: peer, peer, peer_is_trusted: false, scheme };
         }
         let client = client_of(headers, trusted).unwrap_or(peer);
         let scheme = match headers.get(&X_FORWARDED_PROTO).map(HeaderValue::as_bytes) {
-            Some(b"https") => "https",
-            Some(b"http") => "http",
+            Some(b"https") => Scheme::Https,
+            Some(b"http") => Scheme::Http,
             _ => scheme,
         };
         Self { client, peer, peer_is_trusted: true, scheme }
@@ -63,7 +65,7 @@ impl Origin {
     /// The value of `X-Forwarded-Proto` for the next hop.
     #[must_use]
     pub fn forwarded_proto(&self) -> HeaderValue {
-        HeaderValue::from_static(self.scheme)
+        HeaderValue::from_static(self.scheme.as_str())
     }
 
     /// The value of `X-Forwarded-Host` for the next hop; `None` leaves a trusted peer's own.
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn a_stranger_cannot_speak_for_others() {
         let headers = forwarded_for(&["198.51.100.9"]);
-        let origin = Origin::read(&headers, ip("203.0.113.5"), "http", &nets(&["10.0.0.0/8"]));
+        let origin = Origin::read(&headers, ip("203.0.113.5"), Scheme::Http, &nets(&["10.0.0.0/8"]));
         assert_eq!(origin.client, ip("203.0.113.5"));
         assert_eq!(origin.forwarded_for(&headers).unwrap(), "203.0.113.5");
     }
@@ -140,7 +142,7 @@ mod tests {
     #[test]
     fn a_trusted_peer_is_believed_up_to_the_first_stranger() {
         let headers = forwarded_for(&["6.6.6.6, 198.51.100.9, 10.1.1.1"]);
-        let origin = Origin::read(&headers, ip("10.0.0.7"), "http", &nets(&["10.0.0.0/8"]));
+        let origin = Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"]));
         assert_eq!(origin.client, ip("198.51.100.9"));
         assert_eq!(origin.forwarded_for(&headers).unwrap(), "6.6.6.6, 198.51.100.9, 10.1.1.1, 10.0.0.7");
     }
@@ -148,13 +150,13 @@ mod tests {
     #[test]
     fn several_fields_are_one_list() {
         let headers = forwarded_for(&["6.6.6.6", "198.51.100.9"]);
-        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), "http", &nets(&["10.0.0.0/8"])).client, ip("198.51.100.9"));
+        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"])).client, ip("198.51.100.9"));
     }
 
     #[test]
     fn junk_in_the_list_ends_the_walk() {
         let headers = forwarded_for(&["198.51.100.9, unknown, 10.1.1.1"]);
-        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), "http", &nets(&["10.0.0.0/8"])).client, ip("10.1.1.1"));
+        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"])).client, ip("10.1.1.1"));
     }
 
     #[test]
@@ -172,8 +174,8 @@ mod tests {
     #[test]
     fn only_a_trusted_peer_names_the_scheme() {
         let headers: HeaderMap = [(X_FORWARDED_PROTO.clone(), HeaderValue::from_static("https"))].into_iter().collect();
-        assert_eq!(Origin::read(&headers, ip("203.0.113.5"), "http", &[]).scheme, "http");
-        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), "http", &nets(&["10.0.0.0/8"])).scheme, "https");
+        assert_eq!(Origin::read(&headers, ip("203.0.113.5"), Scheme::Http, &[]).scheme, Scheme::Http);
+        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"])).scheme, Scheme::Https);
     }
 
     #[test]
@@ -184,9 +186,9 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let stranger = Origin::read(&headers, ip("203.0.113.5"), "http", &[]);
+        let stranger = Origin::read(&headers, ip("203.0.113.5"), Scheme::Http, &[]);
         assert_eq!(stranger.forwarded_host(&headers, "here.example").unwrap(), "here.example");
-        let friend = Origin::read(&headers, ip("10.0.0.7"), "http", &nets(&["10.0.0.0/8"]));
+        let friend = Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"]));
         assert_eq!(friend.forwarded_host(&headers, "here.example"), None);
     }
 }

@@ -137,6 +137,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+    use crate::policy::facts::Scheme;
 
     fn head(fields: &[(&'static str, &'static str)]) -> RequestHeader {
         let mut head = RequestHeader::build("GET", b"/x?y=1", None).unwrap();
@@ -148,7 +149,7 @@ mod tests {
 
     fn sealed(mut head: RequestHeader, target: Option<&str>) -> RequestHeader {
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
-        let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: "https" };
+        let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Https };
         let outgoing = Outgoing { origin: &origin, request_id: "id-1", authority: "shop.example", host: None, target };
         seal(&mut head, Version::HTTP_11, &outgoing).unwrap();
         head
@@ -177,7 +178,7 @@ mod tests {
     fn two_lengths_are_refused() {
         let mut head = head(&[("Host", "a"), ("Content-Length", "3"), ("Content-Length", "3")]);
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: "http" };
+        let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Http };
         let outgoing = Outgoing { origin: &origin, request_id: "id", authority: "a", host: None, target: None };
         assert!(seal(&mut head, Version::HTTP_2, &outgoing).is_err());
     }

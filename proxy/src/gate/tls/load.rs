@@ -8,6 +8,9 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, version};
+use sha2::{Digest, Sha256};
+
+use crate::config::model::ListenerTls;
 
 /// Why a certificate and its key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,15 +63,44 @@ pub enum TlsError {
     },
 }
 
-pub(super) fn server_config(certificate: &Path, key: &Path, http2: bool) -> Result<ServerConfig, TlsError> {
+impl TlsError {
+    /// The configuration key that names the file at fault.
+    #[must_use]
+    pub fn key(&self, spec: &ListenerTls) -> &'static str {
+        let of = |path: &Path| if path == spec.key { "key" } else { "certificate" };
+        match self {
+            Self::Unreadable { path, .. } | Self::Malformed { path, .. } => of(path),
+            Self::NoCertificate { .. } | Self::Unusable { .. } => "certificate",
+            Self::NoKey { .. } | Self::Mismatch { .. } => "key",
+        }
+    }
+}
+
+/// Tells certificate, key and settings from others; nothing of the key can be read from it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    sha256: [u8; 32],
+    http2: bool,
+}
+
+pub(super) fn server_config(
+    certificate: &Path,
+    key: &Path,
+    http2: bool,
+) -> Result<(ServerConfig, Fingerprint), TlsError> {
     let (chain, private_key) = (read_chain(certificate)?, read_key(key)?);
-    build(chain, private_key, http2).map_err(|source| {
+    let mut sha256 = Sha256::new();
+    chain.iter().for_each(|certificate| sha256.update(certificate));
+    sha256.update(private_key.secret_der());
+    let fingerprint = Fingerprint { sha256: sha256.finalize().into(), http2 };
+    let config = build(chain, private_key, http2).map_err(|source| {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         match source {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificate, key },
             source => TlsError::Unusable { certificate, key, source },
         }
-    })
+    })?;
+    Ok((config, fingerprint))
 }
 
 /// Names its provider instead of relying on the one installed for the process, which anybody may have set first.
@@ -134,7 +166,7 @@ mod tests {
     #[test]
     fn a_certificate_with_its_key_offers_the_protocols_asked_for() {
         let files = files();
-        let load = |http2| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), http2).unwrap();
+        let load = |http2| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), http2).unwrap().0;
         assert_eq!(load(true).alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
         assert_eq!(load(false).alpn_protocols, [b"http/1.1".to_vec()]);
     }
@@ -154,7 +186,7 @@ mod tests {
             ("garbage.pem", "key.pem", "cannot use the certificate", "garbage.pem"),
         ];
         for (certificate, key, what, which) in cases {
-            let error = server_config(&files.path().join(certificate), &files.path().join(key), true).unwrap_err();
+            let error = server_config(&files.path().join(certificate), &files.path().join(key), true).err().unwrap();
             let text = error.to_string();
             assert!(text.contains(what) && text.contains(which), "{certificate} {key}: {text}");
         }
