@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::families::Families;
-use super::series::{Counter, Histogram};
+use super::series::{Call, Counter, Histogram};
 
 /// One call in so many is measured.
 ///
@@ -28,7 +28,7 @@ struct Handles {
     illegal: Counter,
     overloaded: Counter,
     begun: Counter,
-    duration: Histogram,
+    duration: Histogram<Call>,
 }
 
 /// What one call of a policy came to.
@@ -101,7 +101,7 @@ impl PolicyMetrics {
 #[derive(Debug)]
 pub struct CallSample {
     began: Instant,
-    duration: Histogram,
+    duration: Histogram<Call>,
 }
 
 impl Drop for CallSample {

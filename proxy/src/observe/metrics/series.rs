@@ -1,5 +1,6 @@
 //! What one series counts with: atomics behind an `Arc`, so that a handle is a pointer and a request never looks one up.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -80,61 +81,110 @@ impl Drop for Held {
     }
 }
 
-/// Upper bounds of the buckets, in seconds as they are shown and in nanoseconds as they are compared.
-///
-/// One set for all: 0.5 ms to 10 s is what lies between a fast answer and a timeout.
-const BOUNDS: [(&str, u64); 14] = [
-    ("0.0005", 500_000),
-    ("0.001", 1_000_000),
-    ("0.0025", 2_500_000),
-    ("0.005", 5_000_000),
-    ("0.01", 10_000_000),
-    ("0.025", 25_000_000),
-    ("0.05", 50_000_000),
-    ("0.1", 100_000_000),
-    ("0.25", 250_000_000),
-    ("0.5", 500_000_000),
-    ("1", 1_000_000_000),
-    ("2.5", 2_500_000_000),
-    ("5", 5_000_000_000),
-    ("10", 10_000_000_000),
-];
+/// What a histogram measures, and with it where its buckets end.
+pub(super) trait Scale {
+    /// Upper bounds, in seconds as they are shown and in nanoseconds as they are compared.
+    const BOUNDS: [(&str, u64); BOUNDS];
+}
+
+const BOUNDS: usize = 14;
+
+/// Requests: what lies between a fast answer and a timeout.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange;
+
+impl Scale for Exchange {
+    const BOUNDS: [(&str, u64); BOUNDS] = [
+        ("0.0005", 500_000),
+        ("0.001", 1_000_000),
+        ("0.0025", 2_500_000),
+        ("0.005", 5_000_000),
+        ("0.01", 10_000_000),
+        ("0.025", 25_000_000),
+        ("0.05", 50_000_000),
+        ("0.1", 100_000_000),
+        ("0.25", 250_000_000),
+        ("0.5", 500_000_000),
+        ("1", 1_000_000_000),
+        ("2.5", 2_500_000_000),
+        ("5", 5_000_000_000),
+        ("10", 10_000_000_000),
+    ];
+}
+
+/// Calls of a policy: from under a microsecond to a spent CPU budget.
+#[derive(Clone, Debug)]
+pub(super) struct Call;
+
+impl Scale for Call {
+    const BOUNDS: [(&str, u64); BOUNDS] = [
+        ("0.0000005", 500),
+        ("0.000001", 1_000),
+        ("0.0000025", 2_500),
+        ("0.000005", 5_000),
+        ("0.00001", 10_000),
+        ("0.000025", 25_000),
+        ("0.00005", 50_000),
+        ("0.0001", 100_000),
+        ("0.00025", 250_000),
+        ("0.001", 1_000_000),
+        ("0.0025", 2_500_000),
+        ("0.01", 10_000_000),
+        ("0.025", 25_000_000),
+        ("0.1", 100_000_000),
+    ];
+}
 
 /// How often durations fell between fixed bounds.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Histogram(Arc<Buckets>);
+#[derive(Debug)]
+pub(super) struct Histogram<S> {
+    buckets: Arc<Buckets>,
+    scale: PhantomData<S>,
+}
 
 /// The last bucket is the one without a bound. The count is the sum of the buckets, never a number of its own, so that
 /// a scrape in the middle of an observation still sees `_count` equal to `+Inf`.
 #[derive(Debug, Default)]
 struct Buckets {
-    counts: [AtomicU64; BOUNDS.len() + 1],
+    counts: [AtomicU64; BOUNDS + 1],
     nanoseconds: AtomicU64,
 }
 
-impl Histogram {
-    /// Counts one duration: two additions.
-    pub(super) fn observe(&self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.partition_point(|(_, bound)| *bound < nanoseconds);
-        if let Some(count) = self.0.counts.get(bucket) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        self.0.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+impl<S> Clone for Histogram<S> {
+    fn clone(&self) -> Self {
+        Self { buckets: Arc::clone(&self.buckets), scale: PhantomData }
     }
 }
 
-impl Series for Histogram {
+impl<S> Default for Histogram<S> {
+    fn default() -> Self {
+        Self { buckets: Arc::default(), scale: PhantomData }
+    }
+}
+
+impl<S: Scale> Histogram<S> {
+    /// Counts one duration: two additions.
+    pub(super) fn observe(&self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = S::BOUNDS.partition_point(|(_, bound)| *bound < nanoseconds);
+        if let Some(count) = self.buckets.counts.get(bucket) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.buckets.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+}
+
+impl<S: Scale> Series for Histogram<S> {
     const KIND: &'static str = "histogram";
 
     fn write(&self, out: &mut String, name: &str, labels: &Labels<'_>) {
-        let bounds = BOUNDS.iter().map(|(shown, _)| *shown).chain(["+Inf"]);
+        let bounds = S::BOUNDS.into_iter().map(|(shown, _)| shown).chain(["+Inf"]);
         let mut total = 0;
-        for (bound, count) in bounds.zip(&self.0.counts) {
+        for (bound, count) in bounds.zip(&self.buckets.counts) {
             total += count.load(Ordering::Relaxed);
             sample(out, name, "_bucket", &labels.and("le", bound), total);
         }
-        let sum = Duration::from_nanos(self.0.nanoseconds.load(Ordering::Relaxed));
+        let sum = Duration::from_nanos(self.buckets.nanoseconds.load(Ordering::Relaxed));
         sample(out, name, "_sum", labels, sum.as_secs_f64());
         sample(out, name, "_count", labels, total);
     }
@@ -164,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_bucket_holds_what_is_not_longer_than_its_bound() {
-        let histogram = Histogram::default();
+        let histogram = Histogram::<Exchange>::default();
         histogram.observe(Duration::from_millis(1));
         histogram.observe(Duration::from_nanos(1_000_001));
         histogram.observe(Duration::from_secs(11));
@@ -180,18 +230,20 @@ mod tests {
 
     #[test]
     fn a_duration_beyond_all_measure_does_not_panic() {
-        let histogram = Histogram::default();
+        let histogram = Histogram::<Exchange>::default();
         histogram.observe(Duration::MAX);
         assert!(text(&histogram).contains("x_bucket{le=\"+Inf\"} 1\n"));
     }
 
     #[test]
     fn the_shown_bounds_are_the_compared_ones() {
-        for (shown, nanoseconds) in BOUNDS {
-            let seconds: f64 = shown.parse().unwrap();
-            assert!((seconds * 1e9 - nanoseconds as f64).abs() < 0.5, "{shown}");
+        for bounds in [Exchange::BOUNDS, Call::BOUNDS] {
+            for (shown, nanoseconds) in bounds {
+                let seconds: f64 = shown.parse().unwrap();
+                assert!((seconds * 1e9 - nanoseconds as f64).abs() < 0.5, "{shown}");
+            }
+            assert!(bounds.is_sorted_by_key(|(_, nanoseconds)| *nanoseconds));
         }
-        assert!(BOUNDS.is_sorted_by_key(|(_, nanoseconds)| *nanoseconds));
     }
 
     #[test]
