@@ -66,7 +66,7 @@ const ENDPOINT_LATENCY: Scraped =
     gauge("tidegate_endpoint_latency_seconds", "Moving average of the time to a response head.");
 const POLICY_INSTANCES: Scraped = gauge("tidegate_policy_instances", "Instances alive, by state.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
-const COUNTER_EVICTIONS: Scraped = counter("tidegate_counter_evictions_total", "Live counters dropped to make room.");
+const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
 const CPU: Scraped = counter("process_cpu_seconds_total", "CPU time used, user and system.");
 const RESIDENT: Scraped = gauge("process_resident_memory_bytes", "Memory in RAM.");
 const VIRTUAL: Scraped = gauge("process_virtual_memory_bytes", "Address space.");
