@@ -2,8 +2,10 @@
 //!
 //! What is true elsewhere (health, in-flight counts, pools) is not kept here but read at scrape time, see `gauges`.
 
-use super::family::{Exposed, Family};
-use super::series::{Call, Counter, Exchange, Fact, Gauge, Histogram};
+use prometheus::Registry;
+
+use super::family::{Family, legal};
+use super::series::{Call, Counter, Exchange, Gauge, Histogram};
 
 macro_rules! families {
     ($($(#[$doc:meta])* $field:ident: $kind:ty, $name:literal, $help:literal, [$($label:literal),*];)*) => {
@@ -14,13 +16,16 @@ macro_rules! families {
         }
 
         impl Families {
+            /// Their names, in the order of this file.
+            pub(super) const NAMES: &[&str] = &[$($name),*];
+
             pub(super) fn new() -> Self {
                 Self { $($field: Family::new($name, $help, [$($label),*]),)* }
             }
 
-            /// All of them, in the order of this file.
-            pub(super) fn all(&self) -> Vec<&dyn Exposed> {
-                vec![$(&self.$field),*]
+            /// Adds them to what `registry` gathers.
+            pub(super) fn register(&self, registry: &Registry) {
+                $(legal(registry.register(Box::new(self.$field.clone())));)*
             }
         }
     };
@@ -74,7 +79,7 @@ families! {
 
     access_lines_lost: Counter, "tidegate_access_lines_lost_total",
         "Access lines that were not written, by reason.", ["reason"];
-    build: Fact, "tidegate_build_info", "Always 1; the version is the label.", ["version"];
+    build: Gauge, "tidegate_build_info", "Always 1; the version is the label.", ["version"];
     process_start: Gauge, "process_start_time_seconds", "When the process started.", [];
 }
 
