@@ -3,14 +3,14 @@
 //! Handles are resolved when a snapshot is built, so that a request only adds to atomics: no label is looked up and
 //! nothing is allocated. Asking for the same name twice gives the same series, so counts go on over a reload; series that
 //! no snapshot names any more are dropped by [`Metrics::retain`]. What is true elsewhere is read at scrape time through
-//! [`Gauges`].
+//! [`Gauges`]. Series, registry and text format are the `prometheus` crate's; the set of series under a name is kept here,
+//! for a reason `family` gives.
 //!
 //! Names are `tidegate_<noun>_<unit>_total`; every label takes its values from the configuration or from a closed list,
 //! never from a request.
 
 mod by_key;
 mod endpoint;
-mod exposition;
 mod families;
 mod family;
 mod gauges;
@@ -18,12 +18,15 @@ mod listener;
 mod policy;
 mod process;
 mod route;
+mod scrape;
 mod series;
 mod status_class;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::Registry;
 
 use by_key::ByKey;
 pub use endpoint::{EndpointMetrics, Try, TryFailure};
@@ -41,6 +44,7 @@ pub const UNROUTED: &str = "(none)";
 #[derive(Clone, Debug)]
 pub struct Metrics {
     families: Arc<Families>,
+    registry: Registry,
     local_answers: ByKey<(&'static str, u16)>,
 }
 
@@ -85,15 +89,17 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let families = Families::new();
-        families.build.series([env!("CARGO_PKG_VERSION")]);
+        families.build.series([env!("CARGO_PKG_VERSION")]).set(1);
         families.process_start.series([]).set(now_in_seconds());
+        let registry = Registry::new();
+        families.register(&registry);
         let families = Arc::new(families);
         let source = Arc::clone(&families);
         let local_answers = ByKey::new(move |key: Option<(&'static str, u16)>| match key {
             Some((cause, status)) => source.local_responses.series([cause, &status.to_string()]),
             None => source.local_responses.series(["other", "other"]),
         });
-        Self { families, local_answers }
+        Self { families, registry, local_answers }
     }
 
     /// Handles of one listener.
@@ -171,18 +177,15 @@ impl Metrics {
         if let Some(usage) = process::Usage::read() {
             sink.process(&usage);
         }
-        let mut out = String::with_capacity(16 * 1024);
-        for family in self.families.all() {
-            family.write(&mut out);
-        }
-        sink.write(&mut out);
-        out
+        let mut families = self.registry.gather();
+        families.extend(sink.into_families());
+        scrape::text(&families)
     }
 
     /// Every metric name there is, whether or not it has a series now.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {
-        self.families.all().into_iter().map(family::Exposed::name).chain(gauges::names()).collect()
+        Families::NAMES.iter().copied().chain(gauges::names()).collect()
     }
 }
 

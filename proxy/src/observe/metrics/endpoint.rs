@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::families::Families;
-use super::series::{Counter, Histogram};
+use super::series::{Counter, Exchange, Histogram};
 use super::status_class::ByClass;
 
 /// Handles of one endpoint; a clone is one pointer.
@@ -16,7 +16,7 @@ struct Handles {
     first_tries: Counter,
     retries: Counter,
     responses: ByClass,
-    to_head: Histogram,
+    to_head: Histogram<Exchange>,
     connect: Counter,
     connect_timeout: Counter,
     reset: Counter,

@@ -2,8 +2,10 @@
 //!
 //! What is true elsewhere (health, in-flight counts, pools) is not kept here but read at scrape time, see `gauges`.
 
-use super::family::{Exposed, Family};
-use super::series::{Counter, Fact, Gauge, Histogram};
+use prometheus::Registry;
+
+use super::family::{Family, legal};
+use super::series::{Call, Counter, Exchange, Gauge, Histogram};
 
 macro_rules! families {
     ($($(#[$doc:meta])* $field:ident: $kind:ty, $name:literal, $help:literal, [$($label:literal),*];)*) => {
@@ -14,13 +16,16 @@ macro_rules! families {
         }
 
         impl Families {
+            /// Their names, in the order of this file.
+            pub(super) const NAMES: &[&str] = &[$($name),*];
+
             pub(super) fn new() -> Self {
                 Self { $($field: Family::new($name, $help, [$($label),*]),)* }
             }
 
-            /// All of them, in the order of this file.
-            pub(super) fn all(&self) -> Vec<&dyn Exposed> {
-                vec![$(&self.$field),*]
+            /// Adds them to what `registry` gathers.
+            pub(super) fn register(&self, registry: &Registry) {
+                $(legal(registry.register(Box::new(self.$field.clone())));)*
             }
         }
     };
@@ -42,7 +47,7 @@ families! {
         "Requests ended, by class of the status sent; none where the client went away first.", ["route", "class"];
     local_responses: Counter, "tidegate_local_responses_total",
         "Responses made by the gateway or a policy, by cause and status.", ["cause", "status"];
-    request_duration: Histogram, "tidegate_request_duration_seconds",
+    request_duration: Histogram<Exchange>, "tidegate_request_duration_seconds",
         "From the end of the request head to the end of the response.", ["route"];
     requests_in_flight: Gauge, "tidegate_requests_in_flight", "Requests under way.", ["route"];
     request_body_bytes: Counter, "tidegate_request_body_bytes_total", "Request body bytes received.", ["route"];
@@ -55,14 +60,14 @@ families! {
         "Response heads received, by class of status.", ["upstream", "endpoint", "class"];
     endpoint_failures: Counter, "tidegate_endpoint_failures_total",
         "Tries that failed before a response head, by kind.", ["upstream", "endpoint", "kind"];
-    endpoint_head: Histogram, "tidegate_endpoint_head_seconds",
+    endpoint_head: Histogram<Exchange>, "tidegate_endpoint_head_seconds",
         "From the start of a try to its response head.", ["upstream", "endpoint"];
     health_checks: Counter, "tidegate_health_checks_total",
         "Active checks ended, by outcome.", ["upstream", "endpoint", "outcome"];
 
     policy_calls: Counter, "tidegate_policy_calls_total",
         "Calls of a policy, by outcome.", ["policy", "plugin", "outcome"];
-    policy_duration: Histogram, "tidegate_policy_call_duration_seconds",
+    policy_duration: Histogram<Call>, "tidegate_policy_call_duration_seconds",
         "Duration of policy calls; one call in 64 is measured.", ["policy", "plugin"];
 
     reloads: Counter, "tidegate_reloads_total", "Attempts to load the configuration, by outcome.", ["outcome"];
@@ -74,7 +79,7 @@ families! {
 
     access_lines_lost: Counter, "tidegate_access_lines_lost_total",
         "Access lines that were not written, by reason.", ["reason"];
-    build: Fact, "tidegate_build_info", "Always 1; the version is the label.", ["version"];
+    build: Gauge, "tidegate_build_info", "Always 1; the version is the label.", ["version"];
     process_start: Gauge, "process_start_time_seconds", "When the process started.", [];
 }
 

@@ -1,88 +1,89 @@
 //! A metric name and its series, one for each set of label values in use.
 //!
-//! Written here rather than taken from the `prometheus` crate for one defect and one cost: its vectors find a series by a
-//! hash over the joined label values without a separator (0.14), so that `("a", "10.0.0.1:80")` and `("a1",
-//! "0.0.0.1:80")` are one series; and its histogram does four atomic operations where two do.
+//! Stands in for the `*Vec` types of the `prometheus` crate: they find a series by a hash over the label values joined
+//! without a separator (0.14), so that `("a", "10.0.0.1:80")` and `("a1", "0.0.0.1:80")` would be one series.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use parking_lot::RwLock;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Metric, MetricFamily};
 
-use super::exposition::{Labels, header};
+use super::scrape;
 use super::series::Series;
 
-/// A metric name with `N` labels.
+/// A metric name with `N` labels; a clone is the same series.
+#[derive(Clone, Debug)]
 pub(super) struct Family<S, const N: usize> {
-    name: &'static str,
-    help: &'static str,
-    labels: [&'static str; N],
-    series: RwLock<BTreeMap<[Box<str>; N], S>>,
+    desc: Desc,
+    series: Arc<RwLock<BTreeMap<[Box<str>; N], S>>>,
 }
 
 impl<S: Series, const N: usize> Family<S, N> {
     pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; N]) -> Self {
-        Self { name, help, labels, series: RwLock::default() }
+        let labels = labels.map(str::to_owned).to_vec();
+        let desc = legal(Desc::new(name.to_owned(), help.to_owned(), labels, HashMap::new()));
+        Self { desc, series: Arc::default() }
     }
 
     /// The series with these label values, made at the first call.
     ///
     /// Takes a lock: handles are kept, not asked for again per request.
     pub(super) fn series(&self, values: [&str; N]) -> S {
-        self.series.write().entry(values.map(Box::from)).or_default().clone()
+        let new = || legal(S::new(&self.desc.fq_name, &self.desc.help));
+        self.series.write().entry(values.map(Box::from)).or_insert_with(new).clone()
     }
 
     /// Forgets every series whose label values are not wanted; who still holds one adds to nothing.
     pub(super) fn retain(&self, keep: impl Fn([&str; N]) -> bool) {
         self.series.write().retain(|values, _| keep(values.each_ref().map(AsRef::as_ref)));
     }
-}
 
-impl<S, const N: usize> fmt::Debug for Family<S, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Family").field("name", &self.name).finish_non_exhaustive()
+    fn metric(&self, values: &[Box<str>; N], series: &S) -> Metric {
+        let names = self.desc.variable_labels.iter().map(String::as_str);
+        let mut metric = series.collect();
+        metric.set_label(scrape::labels(names.zip(values.iter().map(AsRef::as_ref))));
+        metric
     }
 }
 
-/// What can be written for a scrape.
-pub(super) trait Exposed {
-    /// Its metric name.
-    fn name(&self) -> &'static str;
-    /// Appends all series; nothing at all where there is none.
-    fn write(&self, out: &mut String);
-}
-
-impl<S: Series, const N: usize> Exposed for Family<S, N> {
-    fn name(&self) -> &'static str {
-        self.name
+impl<S: Series, const N: usize> Collector for Family<S, N> {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
     }
 
-    fn write(&self, out: &mut String) {
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut family = scrape::empty(&self.desc.fq_name, &self.desc.help, S::KIND);
         let series = self.series.read();
-        if series.is_empty() {
-            return;
-        }
-        header(out, self.name, self.help, S::KIND);
-        for (values, one) in series.iter() {
-            let pairs = self.labels.into_iter().zip(values.iter().map(AsRef::as_ref));
-            one.write(out, self.name, &Labels::new(pairs));
-        }
+        family.set_metric(series.iter().map(|(values, one)| self.metric(values, one)).collect());
+        vec![family]
     }
+}
+
+/// What the crate made of names, help and buckets that are literals of this program.
+///
+/// Label values, the only part that comes from outside, are never checked by the crate, so nothing outside gets here.
+#[expect(clippy::expect_used, reason = "a wrong literal is a mistake in the program that its first test run shows")]
+pub(super) fn legal<T>(made: prometheus::Result<T>) -> T {
+    made.expect("metric names, help and buckets are legal and no name is used twice")
 }
 
 #[cfg(test)]
 mod tests {
+    use prometheus::Registry;
+
     use super::super::series::Counter;
     use super::*;
 
     fn family() -> Family<Counter, 2> {
-        Family::new("x_total", "Help.", ["a", "b"])
+        Family::new("x_total", "Help.", ["b", "a"])
     }
 
     fn text(family: &Family<Counter, 2>) -> String {
-        let mut out = String::new();
-        family.write(&mut out);
-        out
+        let registry = Registry::new();
+        registry.register(Box::new(family.clone())).unwrap();
+        scrape::text(&registry.gather())
     }
 
     #[test]
@@ -90,7 +91,7 @@ mod tests {
         let family = family();
         family.series(["1", "2"]).increment();
         family.series(["1", "2"]).increment();
-        assert_eq!(text(&family), "# HELP x_total Help.\n# TYPE x_total counter\nx_total{a=\"1\",b=\"2\"} 2\n");
+        assert_eq!(text(&family), "# HELP x_total Help.\n# TYPE x_total counter\nx_total{b=\"1\",a=\"2\"} 2\n");
     }
 
     #[test]

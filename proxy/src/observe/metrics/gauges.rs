@@ -1,10 +1,11 @@
 //! What is true elsewhere, read when somebody scrapes: never stale, never pushed, free for requests.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::time::Duration;
 
-use super::exposition::{Labels, header, sample};
+use prometheus::proto::{Counter, Gauge, Metric, MetricFamily, MetricType};
+
+use super::scrape;
 
 /// Tells a scrape what is true now.
 pub trait Gauges: Send + Sync {
@@ -55,7 +56,37 @@ pub struct CounterStoreGauges {
 struct Scraped {
     name: &'static str,
     help: &'static str,
-    kind: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Gauge,
+    Counter,
+}
+
+impl Kind {
+    fn metric_type(self) -> MetricType {
+        match self {
+            Self::Gauge => MetricType::GAUGE,
+            Self::Counter => MetricType::COUNTER,
+        }
+    }
+
+    fn set(self, metric: &mut Metric, value: f64) {
+        match self {
+            Self::Gauge => {
+                let mut gauge = Gauge::default();
+                gauge.set_value(value);
+                metric.set_gauge(gauge);
+            }
+            Self::Counter => {
+                let mut counter = Counter::default();
+                counter.set_value(value);
+                metric.set_counter(counter);
+            }
+        }
+    }
 }
 
 const ENDPOINT_HEALTHY: Scraped = gauge("tidegate_endpoint_healthy", "1 where active checks hold it for usable.");
@@ -66,7 +97,7 @@ const ENDPOINT_LATENCY: Scraped =
     gauge("tidegate_endpoint_latency_seconds", "Moving average of the time to a response head.");
 const POLICY_INSTANCES: Scraped = gauge("tidegate_policy_instances", "Instances alive, by state.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
-const COUNTER_EVICTIONS: Scraped = counter("tidegate_counter_evictions_total", "Live counters dropped to make room.");
+const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
 const CPU: Scraped = counter("process_cpu_seconds_total", "CPU time used, user and system.");
 const RESIDENT: Scraped = gauge("process_resident_memory_bytes", "Memory in RAM.");
 const VIRTUAL: Scraped = gauge("process_virtual_memory_bytes", "Address space.");
@@ -92,11 +123,11 @@ const ALL: [&Scraped; 14] = [
 ];
 
 const fn gauge(name: &'static str, help: &'static str) -> Scraped {
-    Scraped { name, help, kind: "gauge" }
+    Scraped { name, help, kind: Kind::Gauge }
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Scraped {
-    Scraped { name, help, kind: "counter" }
+    Scraped { name, help, kind: Kind::Counter }
 }
 
 /// Names of the metrics a sink can hold.
@@ -107,17 +138,17 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// Takes the values of one scrape.
 #[derive(Debug, Default)]
 pub struct GaugeSink {
-    blocks: BTreeMap<&'static str, String>,
+    families: BTreeMap<&'static str, MetricFamily>,
 }
 
 impl GaugeSink {
     /// One endpoint of an upstream.
     pub fn endpoint(&mut self, upstream: &str, endpoint: &str, now: &EndpointGauges) {
-        let labels = Labels::new([("upstream", upstream), ("endpoint", endpoint)]);
-        self.add(&ENDPOINT_HEALTHY, &labels, u8::from(now.healthy));
-        self.add(&ENDPOINT_DRAINING, &labels, u8::from(now.draining));
-        self.add(&ENDPOINT_WEIGHT, &labels, now.weight);
-        self.add(&ENDPOINT_IN_FLIGHT, &labels, now.in_flight);
+        let labels = [("upstream", upstream), ("endpoint", endpoint)];
+        self.add(&ENDPOINT_HEALTHY, &labels, f64::from(now.healthy));
+        self.add(&ENDPOINT_DRAINING, &labels, f64::from(now.draining));
+        self.add(&ENDPOINT_WEIGHT, &labels, f64::from(now.weight));
+        self.add(&ENDPOINT_IN_FLIGHT, &labels, f64::from(now.in_flight));
         if let Some(latency) = now.latency {
             self.add(&ENDPOINT_LATENCY, &labels, latency.as_secs_f64());
         }
@@ -125,42 +156,40 @@ impl GaugeSink {
 
     /// One policy.
     pub fn policy(&mut self, policy: &str, plugin: &str, now: &PolicyGauges) {
-        let labels = Labels::new([("policy", policy), ("plugin", plugin)]);
-        self.add(&POLICY_INSTANCES, &labels.and("state", "idle"), now.idle);
-        self.add(&POLICY_INSTANCES, &labels.and("state", "busy"), now.instances.saturating_sub(now.idle));
+        let busy = now.instances.saturating_sub(now.idle);
+        for (state, instances) in [("idle", now.idle), ("busy", busy)] {
+            let labels = [("policy", policy), ("plugin", plugin), ("state", state)];
+            self.add(&POLICY_INSTANCES, &labels, f64::from(instances));
+        }
     }
 
     /// The store of counters.
     pub fn counters(&mut self, now: &CounterStoreGauges) {
-        self.add(&COUNTERS, &Labels::default(), now.size);
-        self.add(&COUNTER_EVICTIONS, &Labels::default(), now.evictions);
+        self.add(&COUNTERS, &[], now.size as f64);
+        self.add(&COUNTER_EVICTIONS, &[], now.evictions as f64);
     }
 
     /// What the system says of the process.
     pub(super) fn process(&mut self, now: &super::process::Usage) {
-        let none = Labels::default();
-        self.add(&CPU, &none, now.cpu.as_secs_f64());
-        self.add(&RESIDENT, &none, now.resident_bytes);
-        self.add(&VIRTUAL, &none, now.virtual_bytes);
-        self.add(&THREADS, &none, now.threads);
-        self.add(&OPEN_FDS, &none, now.open_files);
+        self.add(&CPU, &[], now.cpu.as_secs_f64());
+        self.add(&RESIDENT, &[], now.resident_bytes as f64);
+        self.add(&VIRTUAL, &[], now.virtual_bytes as f64);
+        self.add(&THREADS, &[], now.threads as f64);
+        self.add(&OPEN_FDS, &[], now.open_files as f64);
         if let Some(allowed) = now.allowed_files {
-            self.add(&MAX_FDS, &none, allowed);
+            self.add(&MAX_FDS, &[], allowed as f64);
         }
     }
 
-    /// Appends everything, each metric in one block.
-    pub(super) fn write(&self, out: &mut String) {
-        for block in self.blocks.values() {
-            out.push_str(block);
-        }
+    /// Everything taken, each metric once.
+    pub(super) fn into_families(self) -> impl Iterator<Item = MetricFamily> {
+        self.families.into_values()
     }
 
-    fn add(&mut self, metric: &Scraped, labels: &Labels<'_>, value: impl Display) {
-        let block = self.blocks.entry(metric.name).or_default();
-        if block.is_empty() {
-            header(block, metric.name, metric.help, metric.kind);
-        }
-        sample(block, metric.name, "", labels, value);
+    fn add(&mut self, metric: &Scraped, labels: &[(&str, &str)], value: f64) {
+        let mut series = Metric::from_label(scrape::labels(labels.iter().copied()));
+        metric.kind.set(&mut series, value);
+        let empty = || scrape::empty(metric.name, metric.help, metric.kind.metric_type());
+        self.families.entry(metric.name).or_insert_with(empty).mut_metric().push(series);
     }
 }

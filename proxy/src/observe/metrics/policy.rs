@@ -1,10 +1,11 @@
 //! What one policy counts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::families::Families;
-use super::series::{Counter, Histogram};
+use super::series::{Call, Counter, Histogram};
 
 /// One call in so many is measured.
 ///
@@ -27,8 +28,8 @@ struct Handles {
     out_of_memory: Counter,
     illegal: Counter,
     overloaded: Counter,
-    begun: Counter,
-    duration: Histogram,
+    begun: AtomicU64,
+    duration: Histogram<Call>,
 }
 
 /// What one call of a policy came to.
@@ -67,7 +68,7 @@ impl PolicyMetrics {
             out_of_memory: calls("out_of_memory"),
             illegal: calls("illegal"),
             overloaded: calls("overloaded"),
-            begun: Counter::default(),
+            begun: AtomicU64::new(0),
             duration: families.policy_duration.series([policy, plugin]),
         }))
     }
@@ -91,8 +92,7 @@ impl PolicyMetrics {
     /// Measures the call that begins now, if it is its turn; the duration is recorded when the guard is dropped.
     #[must_use]
     pub fn sample(&self) -> Option<CallSample> {
-        let turn = self.0.begun.value().is_multiple_of(SAMPLED);
-        self.0.begun.increment();
+        let turn = self.0.begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLED);
         turn.then(|| CallSample { began: Instant::now(), duration: self.0.duration.clone() })
     }
 }
@@ -101,7 +101,7 @@ impl PolicyMetrics {
 #[derive(Debug)]
 pub struct CallSample {
     began: Instant,
-    duration: Histogram,
+    duration: Histogram<Call>,
 }
 
 impl Drop for CallSample {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::families::Families;
-use super::series::{Counter, Gauge, Held, Histogram};
+use super::series::{Counter, Exchange, Gauge, Held, Histogram};
 use super::status_class::ByClass;
 
 /// Handles of one route; a clone is one pointer.
@@ -14,7 +14,7 @@ pub struct RouteMetrics(Arc<Handles>);
 #[derive(Debug)]
 struct Handles {
     requests: ByClass,
-    duration: Histogram,
+    duration: Histogram<Exchange>,
     in_flight: Gauge,
     bytes_in: Counter,
     bytes_out: Counter,

@@ -1,70 +1,83 @@
-//! What one series counts with: atomics behind an `Arc`, so that a handle is a pointer and a request never looks one up.
+//! What one series counts with: the crate's atomics behind an `Arc`, so that a handle is a pointer and a request never
+//! looks one up.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::fmt::Debug;
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::exposition::{Labels, sample};
+use prometheus::core::Metric as _;
+use prometheus::proto::{Metric, MetricType};
+use prometheus::{HistogramOpts, IntCounter, IntGauge};
 
-/// A kind of series, as a family creates and writes it.
-pub(super) trait Series: Clone + Default {
-    /// The word after `# TYPE name`.
-    const KIND: &'static str;
-    /// Appends its lines.
-    fn write(&self, out: &mut String, name: &str, labels: &Labels<'_>);
+/// A kind of series, as a family creates and collects it.
+pub(super) trait Series: Clone + Debug + Send + Sync + 'static {
+    /// What the family says it is.
+    const KIND: MetricType;
+    /// One at zero; fails on a name or help that is not legal.
+    fn new(name: &str, help: &str) -> prometheus::Result<Self>;
+    /// Its values now; the labels are the family's to add.
+    fn collect(&self) -> Metric;
 }
 
 /// A number that only grows.
-#[derive(Clone, Debug, Default)]
-pub struct Counter(Arc<AtomicU64>);
+#[derive(Clone, Debug)]
+pub struct Counter(IntCounter);
 
 impl Counter {
     /// Adds one.
     pub fn increment(&self) {
-        self.add(1);
+        self.0.inc();
     }
 
     /// Adds `amount`.
     pub fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
+        self.0.inc_by(amount);
     }
 
     /// The number so far.
     #[must_use]
     pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.get()
     }
 }
 
 impl Series for Counter {
-    const KIND: &'static str = "counter";
+    const KIND: MetricType = MetricType::COUNTER;
 
-    fn write(&self, out: &mut String, name: &str, labels: &Labels<'_>) {
-        sample(out, name, "", labels, self.value());
+    fn new(name: &str, help: &str) -> prometheus::Result<Self> {
+        IntCounter::new(name, help).map(Self)
+    }
+
+    fn collect(&self) -> Metric {
+        self.0.metric()
     }
 }
 
 /// A number that goes up and down.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Gauge(Arc<AtomicI64>);
+#[derive(Clone, Debug)]
+pub(super) struct Gauge(IntGauge);
 
 impl Gauge {
     pub(super) fn set(&self, value: i64) {
-        self.0.store(value, Ordering::Relaxed);
+        self.0.set(value);
     }
 
     /// Adds one until the guard is dropped.
     pub(super) fn hold(&self) -> Held {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.inc();
         Held { gauge: self.clone() }
     }
 }
 
 impl Series for Gauge {
-    const KIND: &'static str = "gauge";
+    const KIND: MetricType = MetricType::GAUGE;
 
-    fn write(&self, out: &mut String, name: &str, labels: &Labels<'_>) {
-        sample(out, name, "", labels, self.0.load(Ordering::Relaxed));
+    fn new(name: &str, help: &str) -> prometheus::Result<Self> {
+        IntGauge::new(name, help).map(Self)
+    }
+
+    fn collect(&self) -> Metric {
+        self.0.metric()
     }
 }
 
@@ -76,95 +89,74 @@ pub struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.gauge.0.fetch_sub(1, Ordering::Relaxed);
+        self.gauge.0.dec();
     }
 }
 
-/// Upper bounds of the buckets, in seconds as they are shown and in nanoseconds as they are compared.
-///
-/// One set for all: 0.5 ms to 10 s is what lies between a fast answer and a timeout.
-const BOUNDS: [(&str, u64); 14] = [
-    ("0.0005", 500_000),
-    ("0.001", 1_000_000),
-    ("0.0025", 2_500_000),
-    ("0.005", 5_000_000),
-    ("0.01", 10_000_000),
-    ("0.025", 25_000_000),
-    ("0.05", 50_000_000),
-    ("0.1", 100_000_000),
-    ("0.25", 250_000_000),
-    ("0.5", 500_000_000),
-    ("1", 1_000_000_000),
-    ("2.5", 2_500_000_000),
-    ("5", 5_000_000_000),
-    ("10", 10_000_000_000),
-];
+/// What a histogram measures, and with it where its buckets end.
+pub(super) trait Scale: Clone + Debug + Send + Sync + 'static {
+    /// Upper bounds in seconds, each greater than the one before.
+    const BOUNDS: [f64; 14];
+}
+
+/// Requests: what lies between a fast answer and a timeout.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange;
+
+impl Scale for Exchange {
+    const BOUNDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+}
+
+/// Calls of a policy: from under a microsecond to a spent CPU budget.
+#[derive(Clone, Debug)]
+pub(super) struct Call;
+
+impl Scale for Call {
+    const BOUNDS: [f64; 14] =
+        [5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 2.5e-3, 1e-2, 2.5e-2, 0.1];
+}
 
 /// How often durations fell between fixed bounds.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Histogram(Arc<Buckets>);
-
-/// The last bucket is the one without a bound. The count is the sum of the buckets, never a number of its own, so that
-/// a scrape in the middle of an observation still sees `_count` equal to `+Inf`.
-#[derive(Debug, Default)]
-struct Buckets {
-    counts: [AtomicU64; BOUNDS.len() + 1],
-    nanoseconds: AtomicU64,
+#[derive(Clone, Debug)]
+pub(super) struct Histogram<S> {
+    seconds: prometheus::Histogram,
+    scale: PhantomData<S>,
 }
 
-impl Histogram {
-    /// Counts one duration: two additions.
+impl<S> Histogram<S> {
+    /// Counts one duration: four atomic steps, no lock.
     pub(super) fn observe(&self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.partition_point(|(_, bound)| *bound < nanoseconds);
-        if let Some(count) = self.0.counts.get(bucket) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        self.0.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.seconds.observe(duration.as_secs_f64());
     }
 }
 
-impl Series for Histogram {
-    const KIND: &'static str = "histogram";
+impl<S: Scale> Series for Histogram<S> {
+    const KIND: MetricType = MetricType::HISTOGRAM;
 
-    fn write(&self, out: &mut String, name: &str, labels: &Labels<'_>) {
-        let bounds = BOUNDS.iter().map(|(shown, _)| *shown).chain(["+Inf"]);
-        let mut total = 0;
-        for (bound, count) in bounds.zip(&self.0.counts) {
-            total += count.load(Ordering::Relaxed);
-            sample(out, name, "_bucket", &labels.and("le", bound), total);
-        }
-        let sum = Duration::from_nanos(self.0.nanoseconds.load(Ordering::Relaxed));
-        sample(out, name, "_sum", labels, sum.as_secs_f64());
-        sample(out, name, "_count", labels, total);
+    fn new(name: &str, help: &str) -> prometheus::Result<Self> {
+        let options = HistogramOpts::new(name, help).buckets(S::BOUNDS.to_vec());
+        Ok(Self { seconds: prometheus::Histogram::with_opts(options)?, scale: PhantomData })
     }
-}
 
-/// A constant 1 whose labels are the message.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fact;
-
-impl Series for Fact {
-    const KIND: &'static str = "gauge";
-
-    fn write(&self, out: &mut String, name: &str, labels: &Labels<'_>) {
-        sample(out, name, "", labels, 1);
+    fn collect(&self) -> Metric {
+        self.seconds.metric()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scrape;
     use super::*;
 
-    fn text(series: &impl Series) -> String {
-        let mut out = String::new();
-        series.write(&mut out, "x", &Labels::default());
-        out
+    fn text<S: Series>(series: &S) -> String {
+        let mut family = scrape::empty("x", "Help.", S::KIND);
+        family.mut_metric().push(series.collect());
+        scrape::text(&[family])
     }
 
     #[test]
     fn a_bucket_holds_what_is_not_longer_than_its_bound() {
-        let histogram = Histogram::default();
+        let histogram = Histogram::<Exchange>::new("x", "Help.").unwrap();
         histogram.observe(Duration::from_millis(1));
         histogram.observe(Duration::from_nanos(1_000_001));
         histogram.observe(Duration::from_secs(11));
@@ -179,27 +171,32 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_as_long_as_a_bound_is_in_its_bucket() {
+        fn check<S: Scale>() {
+            let histogram = Histogram::<S>::new("x", "Help.").unwrap();
+            for (below, bound) in S::BOUNDS.into_iter().enumerate() {
+                histogram.observe(Duration::from_secs_f64(bound));
+                let bucket = histogram.collect().get_histogram().get_bucket()[below].clone();
+                assert_eq!((bucket.upper_bound(), bucket.cumulative_count()), (bound, below as u64 + 1));
+            }
+        }
+        check::<Exchange>();
+        check::<Call>();
+    }
+
+    #[test]
     fn a_duration_beyond_all_measure_does_not_panic() {
-        let histogram = Histogram::default();
+        let histogram = Histogram::<Exchange>::new("x", "Help.").unwrap();
         histogram.observe(Duration::MAX);
         assert!(text(&histogram).contains("x_bucket{le=\"+Inf\"} 1\n"));
     }
 
     #[test]
-    fn the_shown_bounds_are_the_compared_ones() {
-        for (shown, nanoseconds) in BOUNDS {
-            let seconds: f64 = shown.parse().unwrap();
-            assert!((seconds * 1e9 - nanoseconds as f64).abs() < 0.5, "{shown}");
-        }
-        assert!(BOUNDS.is_sorted_by_key(|(_, nanoseconds)| *nanoseconds));
-    }
-
-    #[test]
     fn a_gauge_falls_when_the_guard_is_dropped() {
-        let gauge = Gauge::default();
+        let gauge = Gauge::new("x", "Help.").unwrap();
         let held = gauge.hold();
-        assert_eq!(text(&gauge), "x 1\n");
+        assert!(text(&gauge).ends_with("\nx 1\n"));
         drop(held);
-        assert_eq!(text(&gauge), "x 0\n");
+        assert!(text(&gauge).ends_with("\nx 0\n"));
     }
 }

@@ -179,3 +179,40 @@ fn threads_that_count_at_once_lose_nothing() {
     });
     assert_eq!(value(&metrics.render(&()), "tidegate_requests_total{route=\"r\",class=\"2xx\"}"), Some(4000.0));
 }
+
+/// Metric names in PromQL text: what starts like one of ours, without the suffix that a histogram adds.
+fn names_in(expression: &str) -> impl Iterator<Item = String> {
+    let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let ours = words.filter(|word| word.starts_with("tidegate_") || word.starts_with("process_"));
+    ours.map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned())
+}
+
+fn expressions(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            for (key, value) in object {
+                match value.as_str() {
+                    Some(text) if key == "expr" || key == "query" => found.push(text.to_owned()),
+                    _ => expressions(value, found),
+                }
+            }
+        }
+        serde_json::Value::Array(array) => array.iter().for_each(|value| expressions(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_dashboard_asks_only_for_metrics_there_are_and_shows_each_of_our_own() {
+    let dashboard = include_str!("../../../../deploy/grafana/dashboards/tidegate.json");
+    let mut found = Vec::new();
+    expressions(&serde_json::from_str(dashboard).unwrap(), &mut found);
+    let asked: BTreeSet<String> = found.iter().flat_map(|expression| names_in(expression)).collect();
+    let names = Metrics::new().names();
+    for name in &asked {
+        assert!(names.contains(&name.as_str()), "the dashboard asks for {name}, which is not there");
+    }
+    let not_shown: Vec<_> =
+        names.into_iter().filter(|name| name.starts_with("tidegate_") && !asked.contains(*name)).collect();
+    assert_eq!(not_shown, ["tidegate_config_last_success_timestamp_seconds"]);
+}
