@@ -18,3 +18,7 @@ mod scope;
 pub mod statistics;
 mod view;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

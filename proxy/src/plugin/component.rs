@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-use super::bindings::{balancer, configuration, consumers, counters, http, log, request_policy, response_policy, types};
+use super::bindings::{
+    balancer, configuration, consumers, counters, http, log, request_policy, response_policy, types,
+};
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
 use super::instance::HostState;

@@ -84,7 +84,10 @@ impl PluginEngine {
         let engine = Engine::new(&config(capacity))
             .map_err(|error| EngineError::Setup { instances: capacity.instances, reason: format!("{error:#}") })?;
         let weak = engine.weak();
-        std::thread::Builder::new().name("plugin-epoch".into()).spawn(move || tick(&weak)).map_err(EngineError::Clock)?;
+        std::thread::Builder::new()
+            .name("plugin-epoch".into())
+            .spawn(move || tick(&weak))
+            .map_err(EngineError::Clock)?;
         Ok(Self { engine, artefacts: Arc::default() })
     }
 

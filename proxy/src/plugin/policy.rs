@@ -227,10 +227,7 @@ impl PolicyRuntime {
 
     fn rules(&self) -> Rules<'_> {
         let plugin = &self.configured.plugin;
-        Rules {
-            output: plugin.limits().output,
-            consumers: plugin.facts().grants.consumers.then_some(&*self.consumers),
-        }
+        Rules { output: plugin.limits().output, consumers: plugin.facts().grants.consumers.then_some(&*self.consumers) }
     }
 
     /// Runs one call on one instance. Where anything goes wrong, the lease drops it, and its store with it.

@@ -85,3 +85,57 @@ impl Lease<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::counters::Counters;
+    use crate::plugin::fixture::{ALL_GRANTS, Fixture, LIMITS, load};
+    use crate::plugin::instance::{Refusal, Setup};
+
+    fn create() -> Result<Instance, Refusal> {
+        let plugin = load(&Fixture::request("(unreachable)").build(), ALL_GRANTS, LIMITS).unwrap();
+        let counters = Arc::new(Counters::default());
+        Instance::create(&plugin, &Arc::new(Setup { policy: "policy".into(), config: "{}".into(), counters }))
+    }
+
+    fn is_overloaded(pool: &Pool) -> bool {
+        matches!(pool.lease(create), Err(Refusal::Failed(PluginFailure::Overloaded)))
+    }
+
+    #[test]
+    fn one_call_more_than_there_are_places_is_overload() {
+        let pool = Pool::new(2);
+        let leases = [pool.lease(create), pool.lease(create)];
+        assert!(leases.iter().all(Result::is_ok));
+        assert!(is_overloaded(&pool));
+    }
+
+    #[test]
+    fn a_dropped_lease_frees_its_place() {
+        let pool = Pool::new(1);
+        drop(pool.lease(create));
+        assert_eq!((pool.alive(), pool.idle()), (0, 0));
+        assert!(!is_overloaded(&pool));
+    }
+
+    #[test]
+    fn an_instance_that_does_not_start_frees_its_place() {
+        let pool = Pool::new(1);
+        assert!(pool.lease(|| Err::<Instance, _>(PluginFailure::OutOfTime)).is_err());
+        assert_eq!(pool.alive(), 0);
+    }
+
+    #[test]
+    fn an_instance_given_back_keeps_its_place() {
+        let pool = Pool::new(1);
+        pool.lease(create).ok().unwrap().give_back();
+        assert_eq!((pool.alive(), pool.idle()), (1, 1));
+        let lease = pool.lease(create).ok().unwrap();
+        assert_eq!((pool.alive(), pool.idle()), (1, 0));
+        assert!(is_overloaded(&pool));
+        drop(lease);
+    }
+}

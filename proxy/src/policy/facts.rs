@@ -53,13 +53,7 @@ pub struct RequestFacts {
 impl RequestFacts {
     /// What is known before the first policy.
     #[must_use]
-    pub fn new(
-        client_address: IpAddr,
-        request_id: String,
-        route: Arc<str>,
-        scheme: Scheme,
-        authority: String,
-    ) -> Self {
+    pub fn new(client_address: IpAddr, request_id: String, route: Arc<str>, scheme: Scheme, authority: String) -> Self {
         Self {
             client_address,
             request_id,

@@ -16,11 +16,17 @@ impl Host for HostState {
     fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         let policy = self.policy();
         match level {
-            Level::Trace => tracing::trace!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message)),
-            Level::Debug => tracing::debug!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message)),
+            Level::Trace => {
+                tracing::trace!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message))
+            }
+            Level::Debug => {
+                tracing::debug!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message))
+            }
             Level::Info => tracing::info!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message)),
             Level::Warn => tracing::warn!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message)),
-            Level::Error => tracing::error!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message)),
+            Level::Error => {
+                tracing::error!(target: TARGET, policy, request_id = request_id(), "{}", one_line(&message))
+            }
         }
         Ok(())
     }

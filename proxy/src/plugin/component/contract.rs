@@ -123,8 +123,7 @@ impl Survey {
         let wanted = |capability: &Capability| {
             self.imports.iter().filter_map(|name| Interface::parse(name)).any(|i| i.name == capability.name())
         };
-        let missing: Vec<Capability> =
-            Capability::ALL.into_iter().filter(|c| wanted(c) && !c.is_in(grants)).collect();
+        let missing: Vec<Capability> = Capability::ALL.into_iter().filter(|c| wanted(c) && !c.is_in(grants)).collect();
         let line: Vec<String> = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_in(grants) || missing.contains(capability))

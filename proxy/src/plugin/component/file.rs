@@ -35,8 +35,10 @@ pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, LoadProble
 fn read_capped(path: &Path) -> Result<Vec<u8>, LoadProblem> {
     let unreadable = |error: std::io::Error| LoadProblem {
         message: format!("cannot read {}: {error}", path.display()),
-        hint: (error.kind() == std::io::ErrorKind::NotFound)
-            .then(|| "relative paths start at the folder of the configuration file; `make plugins` builds the shipped ones".into()),
+        hint: (error.kind() == std::io::ErrorKind::NotFound).then(|| {
+            "relative paths start at the folder of the configuration file; `make plugins` builds the shipped ones"
+                .into()
+        }),
     };
     let mut bytes = Vec::new();
     File::open(path).map_err(unreadable)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -60,7 +62,10 @@ fn check_kind(bytes: &[u8]) -> Result<(), LoadProblem> {
         ));
     }
     if bytes.starts_with(MAGIC) {
-        return Err(LoadProblem::new("is WebAssembly of a version this gateway does not know", "build it with current tools"));
+        return Err(LoadProblem::new(
+            "is WebAssembly of a version this gateway does not know",
+            "build it with current tools",
+        ));
     }
     Err(LoadProblem::new("is not WebAssembly", "a plugin is a WebAssembly component in binary form"))
 }
