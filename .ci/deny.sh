@@ -25,6 +25,6 @@ fi
 if timeout 120 "$deny" --workspace --locked fetch db >/dev/null 2>&1; then
   "$deny" --workspace --locked check --hide-inclusion-graph advisories
 else
-  printf '\n*** %s\n' 'deny: KNOWN VULNERABILITIES ARE NOT CHECKED:' \
+  printf '*** %s\n' 'deny: KNOWN VULNERABILITIES ARE NOT CHECKED:' \
     'the advisory database (github.com/rustsec/advisory-db) cannot be fetched from here' >&2
 fi

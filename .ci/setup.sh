@@ -22,10 +22,10 @@ done
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 
 install_packages() {
-  local root=() install="apt-get install -y --no-install-recommends ${packages[*]}"
+  local root=() install=(apt-get install -y --no-install-recommends "${packages[@]}")
   command -v apt-get >/dev/null || fail "missing: ${packages[*]} (Debian's names): install them with this system's package manager"
   if [ "$(id -u)" != 0 ]; then
-    sudo -n true 2>/dev/null || fail "missing: ${packages[*]}: run  sudo $install"
+    sudo -n true 2>/dev/null || fail "missing: ${packages[*]}: run  sudo ${install[*]}"
     root=(sudo -n)
   fi
   echo "setup: installing ${packages[*]}" >&2
@@ -38,7 +38,7 @@ install_packages() {
   fi
   local status=0
   "${root[@]}" apt-get update -qq >&2 || true
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive $install -qq >&2 || status=$?
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" -qq >&2 || status=$?
   [ -z "$made" ] || "${root[@]}" rm -f $policy
   [ $status = 0 ] || fail "the installation of ${packages[*]} failed (apt-get: status $status)"
 }
