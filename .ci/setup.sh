@@ -4,7 +4,7 @@
 # Makes sure that what a task needs is there. Silent and quick where it is. What is missing comes from the machine's
 # own package archive when this runs as root (or sudo asks for no password); else one line names the command.
 set -euo pipefail
-PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin # nginx is in sbin
 task=${1:-build}
 
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -20,6 +20,8 @@ for pair in "${wanted[@]}"; do
 done
 # A compiler without the C library's headers passes the check above and fails minutes later.
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+# Cargo fetches crates over TLS.
+[ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 
 install_packages() {
   local root=() install=(apt-get install -y --no-install-recommends "${packages[@]}")
@@ -36,19 +38,22 @@ install_packages() {
     "${root[@]}" chmod 755 $policy
     made=1
   fi
-  local status=0
-  "${root[@]}" apt-get update -qq >&2 || true
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" -qq >&2 || status=$?
+  local status=0 log
+  log=$(mktemp)
+  "${root[@]}" apt-get update >"$log" 2>&1 || true # an old list may do
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" >>"$log" 2>&1 || status=$?
   [ -z "$made" ] || "${root[@]}" rm -f $policy
-  [ $status = 0 ] || fail "the installation of ${packages[*]} failed (apt-get: status $status)"
+  [ $status = 0 ] || { tail -20 "$log" >&2; fail "the installation of ${packages[*]} failed"; }
+  rm -f "$log"
 }
 [ ${#packages[@]} = 0 ] || install_packages
 
 command -v cargo >/dev/null || fail "no Rust: see https://rustup.rs"
 [ "$task" = test ] || exit 0
 
-# rustup's minimal profile leaves these two out.
+# rustup's minimal profile leaves these two out, but not the commands that would start them.
 components=()
-command -v cargo-clippy >/dev/null || components+=(clippy)
-command -v cargo-fmt >/dev/null || components+=(rustfmt)
-[ ${#components[@]} = 0 ] || rustup component add "${components[@]}" >&2 || fail "missing: ${components[*]}: run  rustup component add ${components[*]}"
+cargo clippy --version >/dev/null 2>&1 || components+=(clippy)
+cargo fmt --version >/dev/null 2>&1 || components+=(rustfmt)
+[ ${#components[@]} = 0 ] || rustup component add "${components[@]}" >&2 ||
+  fail "missing: ${components[*]}: run  rustup component add ${components[*]}"

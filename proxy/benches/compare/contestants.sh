@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2016,SC2094 # sourced by compare.sh and pgo.sh, which set root, here, dir, binary and the cores
 # Who takes part: how each is configured, started, found ready, and stopped.
 
+PATH=$PATH:/usr/sbin # nginx and haproxy, for those who are not root
 origin_port=18080
 gateway_port=18081
 body='{"items":[{"id":1,"name":"anchor"},{"id":2,"name":"buoy"},{"id":3,"name":"chart"}],"total":3,"n":0}'
