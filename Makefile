@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup plugins build run test fmt fmt-check lint unit doc deny bench release-pgo
+.PHONY: help setup plugins build run test fmt fmt-check lint unit doc deny bench microbench release-pgo
 
 CARGO ?= cargo
 # A shell opened before rustup was installed does not know where it put cargo.
@@ -22,13 +22,13 @@ setup: ## what the build needs and this machine lacks (with root: installed; wit
 plugins: setup ## the policies as WebAssembly components, into plugins/dist and tests/plugins/dist
 	plugins/build.sh --all
 
-build: setup ## the gateway as it is shipped: target/release/tidegate (whole-program optimisation: minutes)
+build: plugins ## the gateway as it is shipped: target/release/tidegate (whole-program optimisation: minutes)
 	$(CARGO) build --locked --release -p tidegate
 
 run: plugins ## build quickly and start a gateway with example upstreams to play with
 	$(CARGO) run --locked --profile quick -p tidegate -- demo
 
-test: fmt-check lint plugins unit doc deny ## everything the continuous integration checks
+test: fmt-check plugins lint unit doc deny ## everything the continuous integration checks
 
 fmt: ## format all sources
 	$(CARGO) fmt --all
@@ -54,9 +54,12 @@ deny: ## licences, sources, banned crates and known vulnerabilities of every dep
 
 bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md (about 10 minutes)
 	@.ci/setup.sh bench
-	$(CARGO) build --locked --release -p tidegate
 	plugins/build.sh
+	$(CARGO) build --locked --release -p tidegate
 	proxy/benches/compare.sh --write
+
+microbench: plugins ## route lookup, configuration load and one policy call by themselves (criterion)
+	$(CARGO) bench --locked --profile quick -p tidegate --benches
 
 release-pgo: ## the release build, trained by a load first: target/pgo/tidegate (two long builds)
 	@.ci/setup.sh bench
