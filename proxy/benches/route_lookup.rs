@@ -25,13 +25,14 @@ fn matches(host: HostPattern, path: PathPattern) -> RouteMatch {
 
 /// Four routes for each of `shops` hosts.
 fn table(shops: usize) -> Result<RouteTable<usize>, regex::Error> {
+    let order_lines = regex::Regex::new("^(?:/orders/[0-9]+/lines)$")?;
     let mut entries = Vec::new();
     for shop in 0..shops {
         let host = || HostPattern::Exact(format!("shop-{shop}.example"));
         let tenant = HostPattern::Suffix(format!(".tenant-{shop}.example"));
         entries.push(matches(host(), PathPattern::Exact("/items/7".to_owned())));
         entries.push(matches(host(), PathPattern::Prefix("/files".to_owned())));
-        entries.push(matches(host(), PathPattern::Regex(regex::Regex::new("^(?:/orders/[0-9]+/lines)$")?)));
+        entries.push(matches(host(), PathPattern::Regex(order_lines.clone())));
         entries.push(matches(tenant, PathPattern::Prefix("/".to_owned())));
     }
     Ok(RouteTable::new(entries.into_iter().enumerate().map(|(at, route)| (route, Arc::new(at))).collect()))

@@ -23,9 +23,12 @@ impl Modules {
         Self { needs }
     }
 
-    /// A way from a module back to itself that leaves its top-level module, as lines to read.
-    pub(crate) fn cycle_between_top_level_modules(&self) -> Option<Vec<String>> {
-        self.needs.keys().find_map(|start| self.way_back(start))
+    /// Ways from a module back to itself that leave its top-level module: of each module the shortest, as lines to read.
+    pub(crate) fn cycles_between_top_level_modules(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let cycles = self.needs.keys().filter_map(|start| self.way_back(start));
+        let new = cycles.filter(|steps| seen.insert(steps.iter().cloned().collect::<BTreeSet<_>>()));
+        new.map(|steps| steps.join("\n")).collect()
     }
 
     /// The shortest way from `start` over another top-level module back to it.
