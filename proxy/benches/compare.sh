@@ -49,7 +49,7 @@ if [ -n "$callgrind" ]; then
   how='a load of 12 s less one of 2 s'
   count_instructions "${contestants[@]}" >"$dir/table"
 else
-  how="$rounds rounds of $seconds s"
+  how="rounds: $rounds of $seconds s"
   for ((round = 1; round <= rounds; round++)); do
     ordered=("${contestants[@]}")
     if ((round % 2 == 0)); then mapfile -t ordered < <(printf '%s\n' "${contestants[@]}" | tac); fi

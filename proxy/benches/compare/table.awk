@@ -45,7 +45,7 @@ END {
         ratio[name, ++pairs] = cpu[name, i] / cpu[reference[name], at[reference[name], round[name, i]]]
     printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %d |\n", title[name], spread(cpu, name, n, "%.1f", 1),
       spread(user, name, n, "%.1f"), spread(kernel, name, n, "%.1f"),
-      reference[name] == name || !pairs ? "1" : spread(ratio, name, pairs, "%.2f", 1),
+      reference[name] == name ? "1" : pairs ? spread(ratio, name, pairs, "%.2f", 1) : "",
       spread(rate, name, n, "%.0f"), spread(p50, name, n, "%.0f"), spread(p99, name, n, "%.0f"),
       spread(busy, name, n, "%.0f %%"), errors[name]
   }
