@@ -1,0 +1,67 @@
+# Thin: every target calls cargo or one script, and may be typed by hand just as well.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup plugins build run test fmt fmt-check lint unit doc deny bench microbench release-pgo
+
+CARGO ?= cargo
+# A shell opened before rustup was installed does not know where it put cargo.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+help: ## this list
+	@echo 'tidegate: first "make run", then "make test".'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'Started by hand: tidegate run -c FILE, tidegate check FILE. Example files are in config/.'
+
+setup: ## what the build needs and this machine lacks (with root: installed; without: the command is named)
+	@.ci/setup.sh build
+
+plugins: setup ## the policies as WebAssembly components, into plugins/dist and tests/plugins/dist
+	plugins/build.sh --all
+
+build: plugins ## the gateway as it is shipped: target/release/tidegate (whole-program optimisation: minutes)
+	$(CARGO) build --locked --release -p tidegate
+
+run: plugins ## build quickly and start a gateway with example upstreams to play with
+	$(CARGO) run --locked --profile quick -p tidegate -- demo
+
+test: fmt-check plugins lint unit doc deny ## everything the continuous integration checks
+
+fmt: ## format all sources
+	$(CARGO) fmt --all
+	$(CARGO) fmt --all --manifest-path tests/plugins/Cargo.toml
+
+fmt-check:
+	@.ci/setup.sh test
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path tests/plugins/Cargo.toml
+
+lint: ## clippy over all crates, tests and benches; a warning is an error
+	@.ci/setup.sh test
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+unit: ## cargo test: units, contract, architecture, end to end (wants "make plugins" first)
+	$(CARGO) test --locked --workspace
+
+doc: ## the API documentation, into target/doc; a dead link is an error
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
+
+deny: ## licences, sources, banned crates and known vulnerabilities of every dependency
+	@.ci/deny.sh
+
+bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md (about 10 minutes)
+	@.ci/setup.sh bench
+	plugins/build.sh
+	$(CARGO) build --locked --release -p tidegate
+	proxy/benches/compare.sh --write
+
+microbench: plugins ## route lookup, configuration load and one policy call by themselves (criterion)
+	$(CARGO) bench --locked --profile quick -p tidegate --benches
+
+release-pgo: ## the release build, trained by a load first: target/pgo/tidegate (two long builds)
+	@.ci/setup.sh bench
+	plugins/build.sh
+	proxy/benches/pgo.sh

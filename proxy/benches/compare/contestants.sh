@@ -1,0 +1,156 @@
+# shellcheck shell=bash disable=SC2154,SC2016,SC2094 # sourced by compare.sh and pgo.sh, which set root, here, dir, binary and the cores
+# Who takes part: how each is configured, started, found ready, and stopped.
+
+PATH=$PATH:/usr/sbin # nginx and haproxy, for those who are not root
+origin_port=18080
+gateway_port=18081
+body='{"items":[{"id":1,"name":"anchor"},{"id":2,"name":"buoy"},{"id":3,"name":"chart"}],"total":3,"n":0}'
+
+say() { echo "compare: $*" >&2; }
+die() { say "$@"; exit 1; }
+
+# The processors this shell may use, one per line.
+allowed_cores() {
+  awk '/^Cpus_allowed_list/ { n = split($2, part, ","); for (i = 1; i <= n; i++) { m = split(part[i], end, "-"); for (c = end[1]; c <= end[m]; c++) print c } }' /proc/self/status
+}
+
+program() { case $1 in tidegate*) echo "$binary" ;; *) echo "${1%%-*}" ;; esac; }
+is_here() { command -v "$(program "$1")" >/dev/null; }
+
+# What a contestant's ratio is taken against: nginx doing the same.
+reference() {
+  case $1 in
+    *-log) echo nginx-log ;;
+    *-key) echo nginx-key ;;
+    *-limit) echo nginx-limit ;;
+    *) echo nginx ;;
+  esac
+}
+
+title() {
+  local what
+  case $1 in
+    *-again) what=', a second time: the noise of this table' ;;
+    *-log) what=', access log to a file' ;;
+    *-key) what=', API key' ;;
+    *-limit) what=', API key and rate limit' ;;
+    *) what=', plain proxying' ;;
+  esac
+  echo "${1%%-*}$what"
+}
+
+fill() { # fill TEMPLATE KEY=VALUE...
+  local text pair
+  text=$(cat "$here/compare/$1")
+  shift
+  for pair in "DIR=$dir" "ROOT=$root" "ORIGIN=$origin_port" "PORT=$gateway_port" "$@"; do text=${text//@${pair%%=*}@/${pair#*=}}; done
+  printf '%s\n' "$text"
+}
+
+nginx_config() {
+  local log=off key='' limit=''
+  case $1 in *-log) log="$dir/access.log combined buffer=64k flush=1s" ;; esac
+  case $1 in *-key | *-limit) key='if ($consumer = "") { return 401; } proxy_set_header X-Consumer-Name $consumer; proxy_set_header apikey "";' ;; esac
+  case $1 in *-limit) limit='limit_req zone=consumers burst=1000000 nodelay;' ;; esac
+  fill nginx.conf "NAME=$1" "LOG=$log" "KEY=$key" "LIMIT=$limit"
+}
+
+tidegate_config() {
+  local log='format = "off"' policies=''
+  case $1 in *-log) log="format = \"text\""$'\n'"target = \"$dir/access.log\"" ;; esac
+  case $1 in
+    *-key) policies='"keys"' ;;
+    *-limit) policies='"keys", "limit"' ;;
+  esac
+  fill tidegate.toml "LOG=$log" "POLICIES=$policies"
+  [ -z "$policies" ] || fill policies.toml
+}
+
+# Starts a contestant on its core, below an optional wrapper command; leaves its process in $gateway, its port in $port.
+start() { # start NAME [WRAPPER...]
+  local name=$1
+  shift
+  port=$gateway_port
+  case $name in
+    nginx*)
+      nginx_config "$name" >"$dir/$name.conf"
+      taskset -c "$gateway_core" "$@" nginx -p "$dir" -e "$dir/$name.err" -c "$dir/$name.conf" ${1:+-g 'master_process off;'} 2>>"$dir/$name.err" &
+      ;;
+    haproxy*)
+      fill haproxy.cfg >"$dir/haproxy.cfg"
+      taskset -c "$gateway_core" "$@" haproxy -db -q -f "$dir/haproxy.cfg" 2>>"$dir/haproxy.err" &
+      ;;
+    tidegate*)
+      tidegate_config "$name" >"$dir/$name.toml"
+      : >"$dir/$name.ready"
+      taskset -c "$gateway_core" "$@" "$binary" run -c "$dir/$name.toml" --ready-json >"$dir/$name.ready" 2>>"$dir/$name.err" &
+      ;;
+  esac
+  gateway=$!
+  await "$name"
+}
+
+# Until it answers: tidegate says so itself, the others are asked.
+await() {
+  local name=$1 deadline=$((SECONDS + 60))
+  until
+    case $name in
+      tidegate*) grep -q '"ready":true' "$dir/$name.ready" && port=$(sed -n 's/.*"listener":"http","address":"[^"]*:\([0-9]*\)".*/\1/p' "$dir/$name.ready") ;;
+      *) (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null ;;
+    esac
+  do
+    if ! kill -0 "$gateway" 2>/dev/null || ((SECONDS > deadline)); then
+      tail -5 "$dir/$name.err" >&2
+      die "$name does not come up"
+    fi
+    sleep 0.02
+  done
+}
+
+stop_process() {
+  [ -n "${1:-}" ] || return 0
+  kill -TERM "$1" 2>/dev/null || return 0
+  # A graceful stop may wait for connections that nobody uses any more.
+  for _ in {1..100}; do kill -0 "$1" 2>/dev/null || break; sleep 0.05; done
+  kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
+stop_all() {
+  stop_process "${gateway:-}"
+  stop_process "${origin:-}"
+}
+
+start_origin() {
+  mkdir -p "$dir/files"
+  fill origin.conf >"$dir/origin.conf"
+  taskset -c "$load_core" nginx -p "$dir" -e "$dir/origin.err" -c "$dir/origin.conf" 2>>"$dir/origin.err" &
+  origin=$!
+  until (: <"/dev/tcp/127.0.0.1/$origin_port") 2>/dev/null; do
+    kill -0 $origin 2>/dev/null || { cat "$dir/origin.err" >&2; die "the origin does not come up on port $origin_port"; }
+    sleep 0.02
+  done
+}
+
+# One answer, whole, to a request with these further header lines.
+ask() { # ask PORT [LINE...]
+  local port=$1
+  shift
+  exec 9<>"/dev/tcp/127.0.0.1/$port"
+  { printf 'GET /items HTTP/1.1\r\nHost: bench.example\r\nConnection: close\r\n'; [ $# = 0 ] || printf '%s\r\n' "$@"; printf '\r\n'; } >&9
+  cat <&9
+  exec 9>&- 9<&-
+}
+
+# Refuses to measure what does not do its work.
+check() { # check NAME
+  local answer
+  answer=$(ask "$port" 'apikey: bench-key-alice')
+  [[ $answer == 'HTTP/1.1 200'* && $answer == *"$body"* ]] || die "$1 gives a wrong answer: $answer"
+  case $1 in
+    *-key | *-limit)
+      answer=$(ask "$port")
+      [[ $answer == 'HTTP/1.1 401'* ]] || die "$1 lets a request without a key through: $answer"
+      ;;
+  esac
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# pgo.sh: the release build, with the optimiser trained by a load first. Leaves target/pgo/tidegate.
+#
+# Builds an instrumented gateway, drives it with compare/training.lua (browsers, API clients, uploads, errors, refused
+# and closing clients; with and without policies and access log), and builds again with what it learnt. The load is not
+# the benchmark's: a profile of the measured request alone would flatter the figures and help nobody.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+. "$here/compare/contestants.sh"
+cd "$root"
+
+seconds=${1:-10}
+target=${CARGO_TARGET_DIR:-$root/target}
+host=$(rustc -vV | sed -n 's/^host: //p')
+llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+cache=${TIDEGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidegate}
+
+# llvm-profdata of the LLVM that rustc is built on; another one cannot read its profiles.
+find_profdata() {
+  local own debian=$cache/tools/llvm-$llvm
+  own=$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata
+  if [ ! -x "$own" ] && [ -z "${WASM_NO_RUSTUP:-}" ]; then rustup component add llvm-tools >/dev/null 2>&1 || true; fi
+  if [ -x "$own" ]; then
+    profdata=("$own")
+  elif command -v "llvm-profdata-$llvm" >/dev/null; then
+    profdata=("llvm-profdata-$llvm")
+  else
+    unpack_debian "$debian" || die "no llvm-profdata of LLVM $llvm: run  rustup component add llvm-tools"
+    profdata=(env "LD_LIBRARY_PATH=$(dirname "$(find "$debian" -name 'libLLVM*.so*' -type f | head -1)")" "$debian/usr/lib/llvm-$llvm/bin/llvm-profdata")
+  fi
+}
+
+# Debian's package of it, unpacked beside the system instead of installed into it.
+unpack_debian() {
+  [ ! -x "$1/usr/lib/llvm-$llvm/bin/llvm-profdata" ] || return 0
+  command -v apt-get >/dev/null || return 1
+  say "unpacking Debian's llvm-$llvm into $1"
+  rm -rf "$1"
+  mkdir -p "$1"
+  (
+    cd "$1"
+    apt-get download "llvm-$llvm" "libllvm$llvm" >/dev/null 2>&1 || exit 1
+    for package in *.deb; do dpkg-deb -x "$package" . && rm "$package"; done
+  )
+}
+
+build() { # build FLAGS TARGET_DIRECTORY
+  # With --target the flags reach the gateway and its crates, not the programs that run during the build.
+  env "CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$host")_RUSTFLAGS=$1" \
+    cargo build --locked --release -p tidegate --target "$host" --target-dir "$2"
+}
+
+train() { # train CONTESTANT CONNECTIONS
+  say "training: $1, $2 connections, $seconds s"
+  start "$1"
+  taskset -c "$load_core" wrk -t1 -c"$2" -d"${seconds}s" -s "$here/compare/training.lua" "http://127.0.0.1:$port/" >"$dir/training"
+  grep -q '^Requests/sec' "$dir/training" || { cat "$dir/training" >&2; die "the training load did not run"; }
+  stop_process "$gateway"
+  gateway=
+}
+
+mapfile -t cores < <(allowed_cores)
+gateway_core=${cores[0]} load_core=${cores[1]:-${cores[0]}}
+dir=$(mktemp -d)
+trap 'stop_all; rm -rf "$dir"' EXIT
+find_profdata
+
+say "building the instrumented gateway"
+build "-Cprofile-generate=$dir/raw" "$target/pgo/instrumented"
+binary=$target/pgo/instrumented/$host/release/tidegate
+start_origin
+chmod 755 "$dir" # the origin's worker may be another user
+head -c 65536 /dev/zero >"$dir/files/64k"
+head -c 1048576 /dev/zero >"$dir/files/1m"
+for name in tidegate tidegate-log tidegate-key tidegate-limit; do
+  train "$name" 64
+  train "$name" 4
+done
+"${profdata[@]}" merge -o "$target/pgo/tidegate.profdata" "$dir"/raw/*.profraw
+
+say "building with the profile"
+build "-Cprofile-use=$target/pgo/tidegate.profdata" "$target/pgo/trained"
+cp "$target/pgo/trained/$host/release/tidegate" "$target/pgo/tidegate"
+say "$target/pgo/tidegate; compare it: proxy/benches/compare.sh --binary $target/pgo/tidegate"
