@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::harness::sections::{plugin, policy, upstream_with, weighted};
-use crate::harness::{Answer, Client, Gateway, Origin, Reply, Request, Setup, guests, route, upstream};
+use crate::harness::{
+    Answer, Client, Gateway, Latch, Origin, Reply, Request, Setup, eventually, guests, route, upstream,
+};
 
 async fn three() -> [Origin; 3] {
     [Origin::named("a").await, Origin::named("b").await, Origin::named("c").await]
@@ -99,7 +101,7 @@ async fn an_endpoint_reweighted_at_run_time_takes_its_new_share() {
 async fn a_draining_endpoint_finishes_its_request_and_gets_no_new_one() {
     let [a, b, _c] = three().await;
     let gateway = balancing(&[&a, &b]).await;
-    let latch = crate::harness::Latch::new();
+    let latch = Latch::new();
     a.answer(Answer::after(&latch, Reply::ok("late").field("x-origin", "a")));
     let mut slow = gateway.client().await;
     slow.send(Request::get("/slow").bytes()).await;
@@ -161,12 +163,12 @@ async fn the_least_latency_balancer_prefers_the_endpoint_that_answers_sooner() {
 
 /// Sends requests until the slow endpoint had one, whose answer took as long as 100 answers of the fast one.
 async fn ask_until_slow_was_slow(client: &mut Client, slow: &Origin, fast: &Origin) {
-    let latch = crate::harness::Latch::new();
+    let latch = Latch::new();
     slow.answer(Answer::after(&latch, Reply::ok("slow")));
     while slow.requests().is_empty() {
         let before = fast.requests().len();
         client.send(Request::get("/").bytes()).await;
-        crate::harness::eventually("one of the two to be asked", async || {
+        eventually("one of the two to be asked", async || {
             (fast.requests().len() > before || !slow.requests().is_empty()).then_some(())
         })
         .await;

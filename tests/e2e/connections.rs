@@ -1,9 +1,11 @@
 //! Protocols and connections of both sides.
 
+use tokio::net::TcpStream;
+
+use crate::harness::h2::H2Client;
 use crate::harness::script::Step;
 use crate::harness::tls::Authority;
-use crate::harness::{Answer, Client, Gateway, Origin, Request, Setup, h2};
-use crate::harness::h2::H2Client;
+use crate::harness::{Answer, Client, Gateway, Latch, Origin, Reply, Request, Setup, eventually, h2};
 
 async fn proxied() -> (Gateway, Origin) {
     let origin = Origin::start().await;
@@ -31,6 +33,7 @@ async fn connections_are_kept_on_both_sides() {
         assert_eq!(client.call(&Request::get("/")).await.status(), 200);
     }
     assert_eq!((origin.requests().len(), origin.connections()), (20, 1));
+    assert!(origin.requests().iter().all(|seen| seen.connection == 1));
 }
 
 #[tokio::test]
@@ -44,9 +47,10 @@ async fn a_client_that_asks_to_close_is_answered_and_closed() {
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let (gateway, origin) = proxied().await;
-    origin.script(|seen| crate::harness::Reply::ok(seen.target()).into());
+    origin.script(|seen| Reply::ok(seen.target()).into());
     let mut client = gateway.client().await;
-    let all = [Request::get("/1"), Request::post("/2", "body"), Request::post("/3", "body").chunked(), Request::get("/4")];
+    let all =
+        [Request::get("/1"), Request::post("/2", "body"), Request::post("/3", "body").chunked(), Request::get("/4")];
     client.send(all.iter().flat_map(Request::bytes).collect::<Vec<_>>()).await;
     for target in ["/1", "/2", "/3", "/4"] {
         assert_eq!(client.receive().await.text(), target);
@@ -57,7 +61,8 @@ async fn pipelined_requests_are_answered_in_order() {
 async fn a_websocket_is_tunnelled() {
     let (gateway, origin) = proxied().await;
     origin.answer(
-        Answer::raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").then(Step::Echo),
+        Answer::raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            .then(Step::Echo),
     );
     let mut client = gateway.client().await;
     let request = Request::get("/socket")
@@ -150,17 +155,15 @@ async fn a_client_that_leaves_ends_the_request_at_the_origin() {
 #[tokio::test]
 async fn a_request_to_stop_ends_idle_connections_and_finishes_what_is_under_way() {
     let origin = Origin::start().await;
-    let latch = crate::harness::Latch::new();
+    let latch = Latch::new();
     let mut gateway = Setup::proxying(&origin).start().await;
-    origin.answer(Answer::after(&latch, crate::harness::Reply::ok("finished")));
+    origin.answer(Answer::after(&latch, Reply::ok("finished")));
     let mut client = gateway.client().await;
     client.send(Request::get("/slow").bytes()).await;
     origin.until("the request to arrive", |seen| seen.len() == 1).await;
     gateway.signal("TERM").await;
-    crate::harness::eventually("the listener to be gone", async || {
-        tokio::net::TcpStream::connect(gateway.address()).await.is_err().then_some(())
-    })
-    .await;
+    eventually("the listener to be gone", async || TcpStream::connect(gateway.address()).await.is_err().then_some(()))
+        .await;
     latch.open();
     assert_eq!(client.receive().await.text(), "finished");
     assert_eq!(gateway.until_ended().await, Some(0));

@@ -51,7 +51,8 @@ async fn an_empty_last_data_frame_ends_a_body_once() {
         assert_eq!(client.call(h2::post("http://edge.test/"), pieces).await.status(), 200);
         assert_eq!(client.call(h2::get("http://edge.test/after"), &[]).await.status(), 200);
     }
-    let bodies: Vec<_> = origin.requests().iter().map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect();
+    let bodies: Vec<_> =
+        origin.requests().iter().map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect();
     assert_eq!(bodies, ["hello", "", "", "", "ab", ""]);
     assert_eq!(origin.connections(), 1, "nothing was left over that would spoil the origin's connection");
 }
@@ -90,7 +91,9 @@ async fn a_large_request_body_streams() {
     let mut client = gateway.client().await;
     client.send(format!("POST /large HTTP/1.1\r\nHost: edge.test\r\nContent-Length: {whole}\r\n\r\n")).await;
     client.send(vec![b'x'; half]).await;
-    origin.until("half a body before the other half is sent", |seen| seen.first().is_some_and(|s| s.body.len() == half)).await;
+    origin
+        .until("half a body before the other half is sent", |seen| seen.first().is_some_and(|s| s.body.len() == half))
+        .await;
     client.send(vec![b'y'; half]).await;
     assert_eq!(client.receive().await.status(), 200);
     assert_eq!(origin.only_request().body.len(), whole);

@@ -14,6 +14,7 @@ pub(crate) mod origin;
 pub(crate) mod script;
 pub(crate) mod sections;
 pub(crate) mod setup;
+mod tests;
 pub(crate) mod tls;
 pub(crate) mod wait;
 pub(crate) mod wire;

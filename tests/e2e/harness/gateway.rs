@@ -41,12 +41,12 @@ impl Gateway {
         let mut child = command.spawn().expect("the binary can be run");
         let log = Arc::<Mutex<String>>::default();
         let stderr = child.stderr.take().expect("stderr is piped");
-        tokio::spawn(collect(BufReader::new(stderr).lines(), Arc::clone(&log)));
+        let logging = tokio::spawn(collect(BufReader::new(stderr).lines(), Arc::clone(&log)));
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
         let ready = within("the gateway to serve", read_ready(&mut lines)).await;
         let Ok(Ready { listeners, admin }) = ready else {
-            let _ = child.wait().await;
+            let _ = logging.await;
             panic!("the gateway did not start:\n{}\n{}", log.lock(), sections.text(directory.path()));
         };
         tokio::spawn(collect(lines, Arc::default()));

@@ -78,10 +78,10 @@ async fn whole(answer: h2::client::ResponseFuture) -> Result<Response, h2::Error
         stream.flow_control().release_capacity(piece.len())?;
         body.extend_from_slice(&piece);
     }
-    let fields = parts.headers.iter().map(|(name, value)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
-    let head =
-        Head { raw: Vec::new(), start: format!("HTTP/2 {}", parts.status.as_u16()), fields: fields.collect() };
+    let fields = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let head = Head { raw: Vec::new(), start: format!("HTTP/2 {}", parts.status.as_u16()), fields: fields.collect() };
     Ok(Response { head, body })
 }

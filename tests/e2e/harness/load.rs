@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::client::{Client, Request};
 use super::message::Response;
 use super::origin::Origin;
-use super::wait::within;
+use super::wait::{eventually, within};
 
 /// Carries the number of a request, so that an origin's record shows which came twice.
 pub(crate) const NUMBER: &str = "x-load-number";
@@ -105,9 +105,7 @@ impl Load {
     /// Waits until so many more requests were sent.
     pub(crate) async fn until_sent(&self, more: usize) {
         let goal = self.progress.load(Ordering::Relaxed) + more;
-        while self.progress.load(Ordering::Relaxed) < goal {
-            tokio::task::yield_now().await;
-        }
+        eventually("the load to go on", async || (self.progress.load(Ordering::Relaxed) >= goal).then_some(())).await;
     }
 
     /// Stops after the requests under way, and counts.
@@ -140,7 +138,7 @@ async fn ask(plan: Plan) -> Tally {
                 if answer.field("connection") != Some("close") {
                     continue;
                 }
-            },
+            }
             Err(error) => tally.failed.push(format!("request {number}: {error}")),
         }
         tally.closed += 1;

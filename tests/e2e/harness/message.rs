@@ -59,7 +59,8 @@ impl Head {
         if self.all("transfer-encoding").iter().any(|coding| coding.contains("chunked")) {
             return Some(Framing::Chunked);
         }
-        self.field("content-length").map(|length| Framing::Length(length.parse().expect("a content-length is a number")))
+        self.field("content-length")
+            .map(|length| Framing::Length(length.parse().expect("a content-length is a number")))
     }
 }
 

@@ -242,12 +242,12 @@ async fn play(step: Step, wire: &mut Wire<TcpStream>) -> io::Result<()> {
         Step::Wait(latch) => {
             latch.wait().await;
             Ok(())
-        },
+        }
         Step::Close => Err(io::ErrorKind::ConnectionAborted.into()),
         Step::Reset => {
             wire.io().set_zero_linger()?;
             Err(io::ErrorKind::ConnectionReset.into())
-        },
+        }
         Step::Hang => while_open(wire, false).await,
         Step::Echo => while_open(wire, true).await,
     }
