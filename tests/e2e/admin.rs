@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::sections::{plugin, policy};
-use crate::harness::{Gateway, Origin, Setup, guests, route, upstream};
+use crate::harness::{Client, Gateway, Origin, Request, Setup, guests, route, upstream};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -29,6 +29,21 @@ async fn health_needs_no_token_and_everything_else_does() {
     }
     assert_eq!(gateway.admin().get("/status").await["generation"], 1);
     assert_eq!(gateway.get("/").await.status(), 200, "and no endpoint was removed");
+}
+
+#[tokio::test]
+async fn a_web_page_of_another_site_cannot_steer_the_gateway() {
+    let (gateway, origin) = proxied().await;
+    let address = gateway.admin().address();
+    let path = format!("/upstreams/origin/endpoints/{}", origin.address());
+    for (name, value) in [("host", "evil.test"), ("origin", "http://evil.test"), ("origin", "null")] {
+        let mut request = Request::new("DELETE", &path).field(name, value);
+        if name != "host" {
+            request = request.field("host", &address.to_string());
+        }
+        assert_eq!(Client::connect(address).await.call(&request).await.status(), 403, "{name}: {value}");
+    }
+    assert_eq!(gateway.get("/").await.status(), 200);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn health_survives_a_reload() {
     answer_checks(&a, 200);
     let more = route("more", "shop", "path = { prefix = \"/more\" }");
     let before = gateway.admin().generation().await;
-    gateway.reload_with(file(ONCE, &[&a, &b]) + &more).await;
+    gateway.take_over(file(ONCE, &[&a, &b]) + &more).await;
     assert!(gateway.admin().generation().await > before);
     assert_eq!(asked(&gateway, 6).await, ["b"], "no new check was made, so the old verdict holds");
     assert_eq!(a.count("/health"), 1);
@@ -107,7 +107,7 @@ async fn an_endpoint_whose_checks_go_away_serves_again() {
     answer_checks(&a, 500);
     let gateway = checked(ONCE, &[&a, &b]).await;
     gateway.admin().until_healthy("shop", a.address(), false).await;
-    gateway.reload_with(file("", &[&a, &b])).await;
+    gateway.take_over(file("", &[&a, &b])).await;
     assert_eq!(asked(&gateway, 4).await, ["a", "b"]);
 }
 

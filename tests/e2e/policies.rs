@@ -80,7 +80,7 @@ async fn a_consumer_that_a_reload_removes_is_refused_from_then_on() {
     assert_eq!(client.call(&with_key("bob-key")).await.status(), 200);
     let without_bob = keys().replace(&consumer("bob", "bob-key"), "");
     let route = route("all", "origin", "policies = [\"keys\"]");
-    gateway.reload_with(upstream("origin", &[&origin]) + &without_bob + &route).await;
+    gateway.take_over(upstream("origin", &[&origin]) + &without_bob + &route).await;
     assert_eq!(client.call(&with_key("bob-key")).await.status(), 401);
     assert_eq!(client.call(&with_key("alice-key")).await.status(), 200);
 }
@@ -131,7 +131,7 @@ async fn a_limit_keeps_counting_over_a_reload() {
     assert_eq!(gateway.get("/").await.status(), 200);
     let route = route("all", "origin", "policies = [\"limit\"]") + &route("new", "origin", "hosts = [\"new.test\"]");
     let limit = limit("limit = 2\nwindow = \"1h\"\nby = \"client-address\"");
-    gateway.reload_with(upstream("origin", &[&origin]) + &limit + &route).await;
+    gateway.take_over(upstream("origin", &[&origin]) + &limit + &route).await;
     for status in [200, 429] {
         assert_eq!(gateway.get("/").await.status(), status);
     }

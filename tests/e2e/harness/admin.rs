@@ -21,6 +21,10 @@ impl Admin {
         Self { address, token }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The same listener with another token, or none.
     pub(crate) fn with_token(&self, token: Option<&str>) -> Self {
         Self { address: self.address, token: token.map(str::to_owned) }
@@ -28,7 +32,7 @@ impl Admin {
 
     /// One call on a connection of its own.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Response {
-        let mut request = Request::new(method, path);
+        let mut request = Request::new(method, path).field("host", &self.address.to_string());
         if let Some(token) = &self.token {
             request = request.field("authorization", &format!("Bearer {token}"));
         }

@@ -35,7 +35,7 @@ impl Gateway {
     /// Starts the binary and waits until it serves.
     pub(crate) async fn start(directory: TempDir, sections: Sections) -> Self {
         let file = directory.path().join("tidegate.toml");
-        replace(&file, &sections.text(directory.path()));
+        replace(&file, sections.text(directory.path()));
         let mut command = tidegate();
         command.args(["run", "--ready-json", "-c"]).arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be run");
@@ -134,13 +134,25 @@ impl Gateway {
 
     /// Replaces the configuration file in one step, and leaves it to the gateway to notice.
     pub(crate) fn write(&self, sections: &Sections) {
-        replace(&self.file(), &sections.text(self.directory()));
+        replace(&self.file(), sections.text(self.directory()));
     }
 
     /// Replaces the file's upstreams, routes and so on, and asks for a reload.
     pub(crate) async fn reload_with(&self, rest: impl Into<String>) -> Value {
         self.write(&self.sections.with_rest(rest));
         self.admin.reload().await
+    }
+
+    /// The same, where the file must be in force when the call is answered; the file watch may have been quicker.
+    pub(crate) async fn take_over(&self, rest: impl Into<String>) {
+        self.write(&self.sections.with_rest(rest));
+        self.taken_over().await;
+    }
+
+    /// Asks for a reload that must succeed.
+    pub(crate) async fn taken_over(&self) {
+        let report = self.admin.reload().await;
+        assert!(["applied", "unchanged"].contains(&report["outcome"].as_str().unwrap_or_default()), "{report}");
     }
 
     /// Sends a signal, by name without `SIG`.
