@@ -260,7 +260,6 @@ build() {
   shift
   mkdir -p "$out"
   for crate in "$@"; do
-    [ -f "$crate/Cargo.toml" ] || die "$crate is no crate"
     features=$(variants "$crate")
     [ -n "$features" ] || build_one "$out" "$crate"
     for feature in $features; do build_one "$out" "$crate" "$feature"; done
@@ -315,6 +314,8 @@ case ${1:-} in
     [ $# -ge 2 ] || die "which crates? see the head of $0"
     out=$1
     shift
+    # Before `prepare`: a misspelt crate must not make rustup add a target first.
+    for crate in "$@"; do [ -f "$crate/Cargo.toml" ] || die "$crate is no crate"; done
     prepare && build "$out" "$@"
     ;;
 esac
