@@ -250,7 +250,9 @@ build_one() {
 }
 
 # A crate with `variants = ["a", "b"]` in its metadata is built once with each of these features.
-variants() { sed -n 's/^variants = \[\(.*\)\]$/\1/p' "$1/Cargo.toml" | tr -d '",'; }
+variants() {
+  sed -n 's/^variants = \[\(.*\)\]$/\1/p' "$1/Cargo.toml" | tr -d '",'
+}
 
 # build OUT_DIR CRATE_DIR...
 build() {
@@ -258,7 +260,6 @@ build() {
   shift
   mkdir -p "$out"
   for crate in "$@"; do
-    [ -f "$crate/Cargo.toml" ] || die "$crate is no crate"
     features=$(variants "$crate")
     [ -n "$features" ] || build_one "$out" "$crate"
     for feature in $features; do build_one "$out" "$crate" "$feature"; done
@@ -266,17 +267,30 @@ build() {
 }
 
 # crates DIR prints the crates right below a directory.
-crates() { for manifest in "$1"/*/Cargo.toml; do dirname "$manifest"; done; }
+crates() {
+  local manifest
+  for manifest in "$1"/*/Cargo.toml; do dirname "$manifest"; done
+}
 
-build_shipped() { build "$ROOT/plugins/dist" $(crates "$ROOT/plugins"); }
-build_tests() { build "$ROOT/tests/plugins/dist" $(crates "$ROOT/tests/plugins"); }
+build_shipped() {
+  local list
+  mapfile -t list < <(crates "$ROOT/plugins")
+  build "$ROOT/plugins/dist" "${list[@]}"
+}
+
+build_tests() {
+  local list
+  mapfile -t list < <(crates "$ROOT/tests/plugins")
+  build "$ROOT/tests/plugins/dist" "${list[@]}"
+}
 
 # ---- the promise of equal bytes
 
 check_reproducible() {
   local scratch place
   scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
+  # shellcheck disable=SC2064 # expanded now: the variable is gone when the trap runs
+  trap "rm -rf '$scratch'" EXIT
   for place in one another/and/deeper; do
     mkdir -p "$scratch/$place"
     (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - 2>/dev/null) |
@@ -300,6 +314,8 @@ case ${1:-} in
     [ $# -ge 2 ] || die "which crates? see the head of $0"
     out=$1
     shift
+    # Before `prepare`: a misspelt crate must not make rustup add a target first.
+    for crate in "$@"; do [ -f "$crate/Cargo.toml" ] || die "$crate is no crate"; done
     prepare && build "$out" "$@"
     ;;
 esac

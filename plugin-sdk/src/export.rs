@@ -2,7 +2,7 @@
 
 /// Exports a policy as a component with the roles named: `request`, `response`, `balancer`, or several of them.
 ///
-/// ```ignore
+/// ```text
 /// tidegate_plugin_sdk::export!(MyPolicy: request, response);
 /// ```
 ///

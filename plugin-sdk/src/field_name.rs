@@ -26,9 +26,13 @@ const RESERVED: [&str; 10] = [
 ];
 
 impl FieldName {
-    /// A name written in the source, in lower case and not reserved.
+    /// A name written in the source, for the default of a key.
+    ///
+    /// # Panics
+    /// Where the name is not legal and in lower case; in a `const` that is an error of the compiler.
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
+        assert!(is_lower_case_name(name.as_bytes()), "no header name in lower case");
         Self(Cow::Borrowed(name))
     }
 
@@ -37,10 +41,11 @@ impl FieldName {
     /// # Errors
     /// Why the name is illegal (RFC 9110 section 5.1) or reserved.
     pub fn new(name: &str) -> Result<Self, String> {
-        if name.is_empty() || !name.bytes().all(is_token) {
+        let lower = name.to_ascii_lowercase();
+        if !is_lower_case_name(lower.as_bytes()) {
             return Err(format!("{name:?} is no header name"));
         }
-        let name = name.to_ascii_lowercase();
+        let name = lower;
         if RESERVED.contains(&name.as_str()) {
             return Err(format!("the header {name:?} belongs to the gateway"));
         }
@@ -54,9 +59,21 @@ impl FieldName {
     }
 }
 
+const fn is_lower_case_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        if !is_token(*byte) || byte.is_ascii_uppercase() {
+            return false;
+        }
+        rest = tail;
+    }
+    !name.is_empty()
+}
+
 /// `tchar` of RFC 9110 section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
 impl fmt::Display for FieldName {

@@ -75,3 +75,8 @@ pub use policy::{Balancer, NoConfig, Policy, RequestPolicy, ResponsePolicy};
 pub use problem::Problem;
 pub use request::Request;
 pub use response::Response;
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

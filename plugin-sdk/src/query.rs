@@ -39,7 +39,23 @@ fn digit(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded_again(value: Vec<u8>) {
+            let encoded: String = value.iter().map(|byte| format!("%{byte:02X}")).collect();
+            prop_assert_eq!(values(&format!("a=b&key={encoded}&c"), "key"), [value]);
+        }
+
+        #[test]
+        fn no_query_is_decoded_to_more_than_it_holds(query: String, name: String) {
+            let decoded: usize = values(&query, &name).iter().map(Vec::len).sum();
+            prop_assert!(decoded <= query.len());
+        }
+    }
 
     #[test]
     fn every_value_of_a_parameter_is_found_in_order() {
