@@ -5,6 +5,7 @@
 pub mod balance;
 pub mod config;
 pub mod consumers;
+pub mod counters;
 pub mod gate;
 pub mod observe;
 pub mod plugin;
