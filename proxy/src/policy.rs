@@ -5,4 +5,5 @@
 
 pub mod chain;
 pub mod decision;
+pub mod facts;
 pub mod view;
