@@ -6,4 +6,5 @@
 pub mod chain;
 pub mod decision;
 pub mod facts;
+pub mod local;
 pub mod view;
