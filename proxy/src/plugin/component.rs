@@ -19,7 +19,11 @@ use contract::Survey;
 
 /// Why a plugin was not loaded: every reason at once.
 #[derive(Debug, thiserror::Error)]
+<<<<<<< HEAD
 #[error("plugin {plugin:?} does not load: {}", .problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "))]
+=======
+#[error("plugin {plugin:?} does not load: {}", joined(.problems))]
+>>>>>>> host
 pub struct LoadError {
     /// Name of the plugin.
     pub plugin: String,
@@ -42,6 +46,13 @@ impl LoadProblem {
     }
 }
 
+<<<<<<< HEAD
+=======
+fn joined(problems: &[LoadProblem]) -> String {
+    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+>>>>>>> host
 /// What is known of a loaded plugin, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginFacts {

@@ -42,3 +42,24 @@ pub(super) fn see<R>(what: &str, look: impl FnOnce(CallScope<'_>) -> R) -> wasmt
 pub(super) fn request_id() -> String {
     if CALL.is_set() { CALL.with(|call| call.request.request_id().to_owned()) } else { String::new() }
 }
+<<<<<<< HEAD
+=======
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::tests::with_request;
+
+    #[test]
+    fn nothing_is_to_be_seen_outside_of_a_call() {
+        assert_eq!(request_id(), "");
+        let error = see("the request", |_| ()).unwrap_err();
+        assert!(error.to_string().starts_with("the request is not available outside of a request"), "{error}");
+        with_request("", |request| {
+            let scope = CallScope { request, response: None, consumers: &Consumers::default() };
+            assert_eq!(lend(scope, request_id), "id-1");
+        });
+        assert_eq!(request_id(), "");
+    }
+}
+>>>>>>> host

@@ -180,8 +180,26 @@ pub fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+<<<<<<< HEAD
     use super::*;
 
+=======
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_accepted_field_can_break_out_of_its_line(name in ".{0,12}", value in prop::collection::vec(any::<u8>(), 0..12)) {
+            if let Ok((name, value)) = field(&name, value) {
+                prop_assert!(name.as_str().bytes().all(|b| b.is_ascii_graphic() && b != b':'));
+                prop_assert!(value.as_bytes().iter().all(|b| *b == b'\t' || (*b >= 32 && *b != 127)));
+                prop_assert!(!is_reserved(&name));
+            }
+        }
+    }
+
+>>>>>>> host
     #[test]
     fn every_name_that_frames_or_routes_is_reserved_in_any_case() {
         for name in ["Content-Length", "transfer-encoding", "HOST", "Connection", "te", ":path", "http2-settings"] {
