@@ -62,8 +62,8 @@ macro_rules! level {
         #[doc(hidden)]
         #[macro_export]
         macro_rules! $exported {
-                                    ($d($d argument:tt)+) => { $crate::__log!($level, $d($d argument)+) };
-                                }
+                                            ($d($d argument:tt)+) => { $crate::__log!($level, $d($d argument)+) };
+                                        }
         #[doc(inline)]
         pub use $exported as $macro;
     };

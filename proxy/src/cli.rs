@@ -55,6 +55,7 @@ pub struct RunArguments {
     /// Print one JSON line per listener to standard output once it accepts, then {"ready":true}.
     #[arg(long)]
     pub ready_json: bool,
+    /// What is logged, and how.
     #[command(flatten)]
     pub log: LogArguments,
 }

@@ -161,9 +161,7 @@ fn reload_report(outcome: &ReloadOutcome) -> ReloadReport {
 }
 
 fn upstream_status(spec: &model::Upstream, upstream: &Upstream) -> UpstreamStatus {
-    let in_file = |member: &Member| {
-        spec.endpoints.iter().find(|endpoint| endpoint.address == member.endpoint.address)
-    };
+    let in_file = |member: &Member| spec.endpoints.iter().find(|endpoint| endpoint.address == member.endpoint.address);
     let changed = upstream.members.len() != spec.endpoints.len()
         || upstream.members.iter().any(|m| m.draining || in_file(m).is_none_or(|file| file.weight != m.weight));
     UpstreamStatus {

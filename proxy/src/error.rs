@@ -11,17 +11,16 @@ use crate::observe::metrics::TryFailure;
 pub fn try_failure(error: &Error) -> Option<TryFailure> {
     use ErrorType::{
         ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, H1Error, H2Downgrade, H2Error,
-        HandshakeError, InvalidCert, InvalidH2, InvalidHTTPHeader, ReadError, ReadTimedout, SocketError, TLSHandshakeFailure,
-        TLSHandshakeTimedout, WriteError, WriteTimedout,
+        HandshakeError, InvalidCert, InvalidH2, InvalidHTTPHeader, ReadError, ReadTimedout, SocketError,
+        TLSHandshakeFailure, TLSHandshakeTimedout, WriteError, WriteTimedout,
     };
     if *error.esource() != ErrorSource::Upstream {
         return None;
     }
     Some(match error.etype() {
         ConnectTimedout | TLSHandshakeTimedout => TryFailure::ConnectTimeout,
-        ConnectRefused | ConnectNoRoute | ConnectError | SocketError | TLSHandshakeFailure | HandshakeError | InvalidCert => {
-            TryFailure::Connect
-        }
+        ConnectRefused | ConnectNoRoute | ConnectError | SocketError | TLSHandshakeFailure | HandshakeError
+        | InvalidCert => TryFailure::Connect,
         ReadTimedout | WriteTimedout => TryFailure::Timeout,
         InvalidHTTPHeader | H1Error | H2Error | InvalidH2 | H2Downgrade => TryFailure::Garbage,
         ReadError | WriteError | ConnectionClosed => TryFailure::Reset,

@@ -9,11 +9,7 @@ mod capability;
 mod checked;
 pub mod component;
 pub mod engine;
-<<<<<<< HEAD
-pub mod failure;
-=======
 mod failure;
->>>>>>> host
 mod instance;
 mod memory;
 pub mod policy;

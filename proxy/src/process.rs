@@ -7,7 +7,6 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-
 use crate::config::model::Config;
 use crate::counters::Counters;
 use crate::gate::Connections;

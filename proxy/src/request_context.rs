@@ -170,7 +170,7 @@ impl RequestContext {
         }
     }
 
-    /// Runs the route's policies over a response, last one first, and applies what request policies left for it.
+    /// Runs the route's policies over a response, last one first, then applies what request policies left for it.
     ///
     /// # Errors
     /// A policy failed, and traffic is to be refused then.
@@ -179,10 +179,12 @@ impl RequestContext {
         request: &http::request::Parts,
         head: &mut dyn ResponseHead,
     ) -> Result<Option<LocalResponse>, Cause> {
-        self.apply_response_edits(head);
         let Some(route) = &self.route else { return Ok(None) };
         match route.chain.run_response(request, &self.facts, head) {
-            ResponseOutcome::Forward => Ok(None),
+            ResponseOutcome::Forward => {
+                self.facts.response_edits.iter().for_each(|edit| head.apply(edit));
+                Ok(None)
+            }
             ResponseOutcome::Replace { policy, response } => {
                 self.policy = Some(policy);
                 self.cause = Some(Cause::Policy);
@@ -195,11 +197,20 @@ impl RequestContext {
         }
     }
 
-    /// Applies what request policies left for the response, whoever makes it.
-    pub fn apply_response_edits(&self, head: &mut dyn ResponseHead) {
-        for edit in &self.facts.response_edits {
-            head.apply(edit);
-        }
+    /// Shows an answer made here to the policies the request has passed, last one first.
+    ///
+    /// # Errors
+    /// A policy failed, and traffic is to be refused then.
+    pub fn run_local_response(
+        &mut self,
+        request: &http::request::Parts,
+        local: LocalResponse,
+    ) -> Result<LocalResponse, Cause> {
+        let Some(route) = &self.route else { return Ok(local) };
+        route.chain.run_local_response(request, &self.facts, local).map_err(|failed| {
+            self.policy = Some(failed.policy);
+            Cause::PolicyFailed
+        })
     }
 
     /// Chooses the endpoint of the next try, as an index into the upstream's members, and counts the request in there.
@@ -377,9 +388,12 @@ mod tests {
 
     #[test]
     fn a_host_is_an_authority_without_its_port() {
-        for (authority, want) in
-            [("a.example", "a.example"), ("a.example:8080", "a.example"), ("[2001:db8::1]:443", "2001:db8::1"), ("", "")]
-        {
+        for (authority, want) in [
+            ("a.example", "a.example"),
+            ("a.example:8080", "a.example"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("", ""),
+        ] {
             assert_eq!(host_of(authority), want);
         }
     }

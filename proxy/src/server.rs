@@ -52,7 +52,8 @@ impl Server {
         let mut workers = Vec::with_capacity(sockets.workers.len());
         for (number, sockets) in sockets.workers.into_iter().enumerate() {
             let worker = Worker { running: Arc::clone(running), conf: Arc::clone(&conf), stopping: stopping.clone() };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("worker runtime")?;
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().context("worker runtime")?;
             let mut ending = ending.clone();
             let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
                 let _serving = runtime.enter();

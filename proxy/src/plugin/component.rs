@@ -19,11 +19,7 @@ use contract::Survey;
 
 /// Why a plugin was not loaded: every reason at once.
 #[derive(Debug, thiserror::Error)]
-<<<<<<< HEAD
-#[error("plugin {plugin:?} does not load: {}", .problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "))]
-=======
 #[error("plugin {plugin:?} does not load: {}", joined(.problems))]
->>>>>>> host
 pub struct LoadError {
     /// Name of the plugin.
     pub plugin: String,
@@ -34,6 +30,8 @@ pub struct LoadError {
 /// One thing that keeps a plugin from being loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadProblem {
+    /// Which key of the plugin's configuration is meant: `path`, `sha256` or `grants`.
+    pub key: &'static str,
     /// What is wrong, lower case, no full stop.
     pub message: String,
     /// How to mend it.
@@ -42,17 +40,18 @@ pub struct LoadProblem {
 
 impl LoadProblem {
     fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: Some(hint.into()) }
+        Self { key: "path", message: message.into(), hint: Some(hint.into()) }
+    }
+
+    fn about(self, key: &'static str) -> Self {
+        Self { key, ..self }
     }
 }
 
-<<<<<<< HEAD
-=======
 fn joined(problems: &[LoadProblem]) -> String {
     problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
->>>>>>> host
 /// What is known of a loaded plugin, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginFacts {

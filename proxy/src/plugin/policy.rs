@@ -222,7 +222,7 @@ impl PolicyRuntime {
             let index = instance.pick(members, candidates)?;
             Ok(checked::pick(index, candidates.len())?)
         });
-        self.count(pick, |_| CallOutcome::Forward)
+        self.count(pick, |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline })
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -237,6 +237,7 @@ impl PolicyRuntime {
         run: impl FnOnce(&mut Instance) -> Result<T, Fault>,
     ) -> Result<T, PluginFailure> {
         let configured = &*self.configured;
+        let _sample = self.metrics.sample();
         let mut lease = configured.pool.lease(|| configured.create().map_err(PluginFailure::from))?;
         lease.instance.begin(configured.plugin.limits().cpu);
         match scope::lend(scope, || run(&mut lease.instance)) {

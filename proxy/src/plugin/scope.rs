@@ -42,8 +42,6 @@ pub(super) fn see<R>(what: &str, look: impl FnOnce(CallScope<'_>) -> R) -> wasmt
 pub(super) fn request_id() -> String {
     if CALL.is_set() { CALL.with(|call| call.request.request_id().to_owned()) } else { String::new() }
 }
-<<<<<<< HEAD
-=======
 
 #[cfg(test)]
 mod tests {
@@ -62,4 +60,3 @@ mod tests {
         assert_eq!(request_id(), "");
     }
 }
->>>>>>> host

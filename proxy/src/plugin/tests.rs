@@ -9,11 +9,7 @@ use std::net::IpAddr;
 use crate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
 
 /// Runs `test` with a view of `GET /path?q=1` with a header `x-in: <value>`.
-<<<<<<< HEAD
-fn with_request<R>(value: &str, test: impl FnOnce(&HttpRequestView<'_>) -> R) -> R {
-=======
 pub(super) fn with_request<R>(value: &str, test: impl FnOnce(&HttpRequestView<'_>) -> R) -> R {
->>>>>>> host
     let request = http::Request::get("http://example.com/path?q=1").header("x-in", value).body(()).unwrap();
     let (parts, ()) = request.into_parts();
     let client = IpAddr::from([192, 0, 2, 7]);

@@ -180,10 +180,6 @@ pub fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-<<<<<<< HEAD
-    use super::*;
-
-=======
     use proptest::prelude::*;
 
     use super::*;
@@ -199,7 +195,6 @@ mod tests {
         }
     }
 
->>>>>>> host
     #[test]
     fn every_name_that_frames_or_routes_is_reserved_in_any_case() {
         for name in ["Content-Length", "transfer-encoding", "HOST", "Connection", "te", ":path", "http2-settings"] {

@@ -78,6 +78,10 @@ impl Doorkeeper for ListenerDoorkeeper {
 
     fn framing_disagreement(&self, client: Option<SocketAddr>) {
         self.metrics.framing_disagreement();
-        tracing::error!(listener = self.listener, ?client, "two readings of one message's end; the connection was closed");
+        tracing::error!(
+            listener = self.listener,
+            ?client,
+            "two readings of one message's end; the connection was closed"
+        );
     }
 }

@@ -40,8 +40,10 @@ impl Sockets {
     /// # Errors
     /// An address cannot be used: which one, of which listener.
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
-        let mut sockets =
-            Self { addresses: Vec::new(), workers: (0..config.server.threads).map(|_| WorkerSockets::default()).collect() };
+        let mut sockets = Self {
+            addresses: Vec::new(),
+            workers: (0..config.server.threads).map(|_| WorkerSockets::default()).collect(),
+        };
         for listener in &config.listeners {
             let mut address = listener.address;
             refuse_shared(address)

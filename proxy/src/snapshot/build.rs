@@ -139,7 +139,7 @@ impl Builder<'_> {
                 }
                 Err(error) => {
                     for problem in error.problems {
-                        let at = format!("plugin[{index}].path");
+                        let at = format!("plugin[{index}].{}", problem.key);
                         self.problem(&at, format!("plugin \"{}\": {}", spec.name, problem.message), problem.hint);
                     }
                 }

@@ -50,14 +50,12 @@ mod tests {
 
     use pingora_core::upstreams::peer::{H1UpgradePolicy, Peer};
 
-    use crate::balance::{Picked, PickedBy};
     use crate::upstream::tests::{build, spec};
 
     #[test]
     fn a_peer_has_its_members_address_and_every_deadline() {
         let upstream = build(&spec("shop", &[1, 2]), None);
-        let member = &upstream.members[1];
-        let peer = upstream.peer(&Picked { member, index: 1, by: PickedBy::RoundRobin });
+        let peer = upstream.peer(1).unwrap();
         assert_eq!(peer.address().to_string(), "127.0.0.1:2");
         assert!(!peer.is_tls());
         let options = &peer.options;
@@ -74,9 +72,7 @@ mod tests {
     fn connections_are_shared_between_snapshots_of_the_same_endpoint() {
         let spec = spec("shop", &[1]);
         let (old, new) = (build(&spec, None), build(&spec, None));
-        let peer = |upstream: &crate::upstream::Upstream| {
-            upstream.peer(&Picked { member: &upstream.members[0], index: 0, by: PickedBy::RoundRobin }).reuse_hash()
-        };
+        let peer = |upstream: &crate::upstream::Upstream| upstream.peer(0).unwrap().reuse_hash();
         assert_eq!(peer(&old), peer(&new));
     }
 }

@@ -150,7 +150,10 @@ mod tests {
     #[test]
     fn several_fields_are_one_list() {
         let headers = forwarded_for(&["6.6.6.6", "198.51.100.9"]);
-        assert_eq!(Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"])).client, ip("198.51.100.9"));
+        assert_eq!(
+            Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"])).client,
+            ip("198.51.100.9")
+        );
     }
 
     #[test]

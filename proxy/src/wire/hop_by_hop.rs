@@ -95,13 +95,18 @@ mod tests {
 
     #[test]
     fn a_nominated_field_goes_with_its_connection() {
-        let found = connection_bound(&headers(&[("connection", "close, X-Secret"), ("x-secret", "1"), ("x-other", "2")]));
+        let found =
+            connection_bound(&headers(&[("connection", "close, X-Secret"), ("x-secret", "1"), ("x-other", "2")]));
         assert_eq!(found.as_slice(), [header::CONNECTION, HeaderName::from_static("x-secret")]);
     }
 
     #[test]
     fn a_nomination_cannot_remove_host_or_framing() {
-        let found = connection_bound(&headers(&[("connection", "host, content-length"), ("host", "a"), ("content-length", "1")]));
+        let found = connection_bound(&headers(&[
+            ("connection", "host, content-length"),
+            ("host", "a"),
+            ("content-length", "1"),
+        ]));
         assert_eq!(found.as_slice(), [header::CONNECTION]);
     }
 }

@@ -161,7 +161,10 @@ mod tests {
 
     #[test]
     fn what_belongs_to_the_clients_connection_goes() {
-        let head = sealed(head(&[("Host", "a"), ("Connection", "x-hop"), ("X-Hop", "1"), ("TE", "gzip"), ("Keep-Alive", "1")]), None);
+        let head = sealed(
+            head(&[("Host", "a"), ("Connection", "x-hop"), ("X-Hop", "1"), ("TE", "gzip"), ("Keep-Alive", "1")]),
+            None,
+        );
         for name in ["connection", "x-hop", "te", "keep-alive"] {
             assert!(get(&head, name).is_empty(), "{name} stayed");
         }
@@ -187,7 +190,15 @@ mod tests {
     fn a_websocket_upgrade_passes_and_no_other() {
         let ws = sealed(head(&[("Host", "a"), ("Connection", "keep-alive, Upgrade"), ("Upgrade", "WebSocket")]), None);
         assert_eq!((get(&ws, "connection"), get(&ws, "upgrade")), (vec!["Upgrade"], vec!["websocket"]));
-        let h2c = sealed(head(&[("Host", "a"), ("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "A")]), None);
+        let h2c = sealed(
+            head(&[
+                ("Host", "a"),
+                ("Connection", "Upgrade, HTTP2-Settings"),
+                ("Upgrade", "h2c"),
+                ("HTTP2-Settings", "A"),
+            ]),
+            None,
+        );
         for name in ["connection", "upgrade", "http2-settings"] {
             assert!(get(&h2c, name).is_empty(), "{name} stayed");
         }
@@ -202,7 +213,12 @@ mod tests {
     #[test]
     fn the_upstream_learns_who_asks() {
         let head = sealed(
-            head(&[("Host", "shop.example"), ("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Host", "evil"), ("Forwarded", "for=6.6.6.6")]),
+            head(&[
+                ("Host", "shop.example"),
+                ("X-Forwarded-For", "6.6.6.6"),
+                ("X-Forwarded-Host", "evil"),
+                ("Forwarded", "for=6.6.6.6"),
+            ]),
             Some("/v1?y=1"),
         );
         assert_eq!(get(&head, "x-forwarded-for"), ["203.0.113.5"]);

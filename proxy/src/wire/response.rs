@@ -41,7 +41,10 @@ mod tests {
 
     #[test]
     fn the_upstreams_connection_stays_behind() {
-        let head = sealed(200, &[("Connection", "close, X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("Server", "x")]);
+        let head = sealed(
+            200,
+            &[("Connection", "close, X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("Server", "x")],
+        );
         assert_eq!(head.headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["server", "x-request-id"]);
     }
 

@@ -166,7 +166,8 @@ mod tests {
     #[test]
     fn a_certificate_with_its_key_offers_the_protocols_asked_for() {
         let files = files();
-        let load = |http2| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), http2).unwrap().0;
+        let load =
+            |http2| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), http2).unwrap().0;
         assert_eq!(load(true).alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
         assert_eq!(load(false).alpn_protocols, [b"http/1.1".to_vec()]);
     }

@@ -1,9 +1,6 @@
 //! What a component imports and exports, held against the contract and the grants.
 
-<<<<<<< HEAD
-=======
 use semver::Version;
->>>>>>> host
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -13,22 +10,13 @@ use crate::plugin::policy::Roles;
 
 /// The newest version of the contract that this gateway knows.
 pub(super) const VERSION: &str = "0.1.0";
-<<<<<<< HEAD
-/// What versions it can serve start with: a `0.1.x` only ever adds.
-const COMPATIBLE: &str = "0.1.";
-=======
->>>>>>> host
 const PACKAGE: &str = "tidegate:gateway/";
 
 /// An interface of the contract, as a component names it.
 struct Interface<'a> {
     name: &'a str,
-<<<<<<< HEAD
-    version: &'a str,
-=======
     /// `None` where it is none.
     version: Option<Version>,
->>>>>>> host
 }
 
 impl<'a> Interface<'a> {
@@ -36,20 +24,12 @@ impl<'a> Interface<'a> {
     fn parse(full: &'a str) -> Option<Self> {
         let rest = full.strip_prefix(PACKAGE)?;
         let (name, version) = rest.split_once('@').unwrap_or((rest, ""));
-<<<<<<< HEAD
-        Some(Self { name, version })
-    }
-
-    fn is_known_version(&self) -> bool {
-        self.version.strip_prefix(COMPATIBLE).is_some_and(|patch| patch.parse::<u32>().is_ok())
-=======
         Some(Self { name, version: Version::parse(version).ok() })
     }
 
     /// A `0.1.x` only ever adds to the ones before it.
     fn is_known_version(&self) -> bool {
         self.version.as_ref().is_some_and(|version| (version.major, version.minor) == (0, 1))
->>>>>>> host
     }
 }
 
@@ -155,6 +135,7 @@ impl Survey {
                 format!("imports {PACKAGE}{0}, and the grant \"{0}\" is missing", capability.name()),
                 format!("if it may use this: grants = [{}]", line.join(", ")),
             )
+            .about("grants")
         };
         missing.into_iter().map(problem).collect()
     }
@@ -179,15 +160,7 @@ fn unknown_to_contract(full: &str) -> Option<LoadProblem> {
     })
 }
 
-<<<<<<< HEAD
-/// By patch number, since all others are refused.
-fn newest_version<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let patch = |version: &str| version.rsplit('.').next().and_then(|patch| patch.parse::<u32>().ok());
-    let versions = names.filter_map(|name| Interface::parse(name)).map(|interface| interface.version);
-    versions.max_by_key(|version| patch(version)).unwrap_or(VERSION).to_owned()
-=======
 fn newest_version<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let versions = names.filter_map(|name| Interface::parse(name)?.version);
     versions.max().map_or_else(|| VERSION.to_owned(), |version| version.to_string())
->>>>>>> host
 }

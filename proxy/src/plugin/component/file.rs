@@ -25,7 +25,8 @@ pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, LoadProble
             return Err(LoadProblem::new(
                 format!("the file's SHA-256 is not the pinned one: {} has {found}", path.display()),
                 format!("if this file is the one you mean: sha256 = \"{found}\""),
-            ));
+            )
+            .about("sha256"));
         }
     }
     check_kind(&bytes)?;
@@ -34,6 +35,7 @@ pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, LoadProble
 
 fn read_capped(path: &Path) -> Result<Vec<u8>, LoadProblem> {
     let unreadable = |error: std::io::Error| LoadProblem {
+        key: "path",
         message: format!("cannot read {}: {error}", path.display()),
         hint: (error.kind() == std::io::ErrorKind::NotFound).then(|| {
             "relative paths start at the folder of the configuration file; `make plugins` builds the shipped ones"

@@ -152,8 +152,7 @@ fn a_plugin_without_configuration_takes_only_an_empty_one() {
 }
 
 fn members(count: u16) -> Arc<[Member]> {
-    let endpoint = |port| Endpoint::new("u".into(), ([127, 0, 0, 1], port).into());
-    (1..=count).map(|port| Member { endpoint: Arc::new(endpoint(port)), weight: 1, draining: false }).collect()
+    crate::upstream::tests::members(&vec![1; usize::from(count)]).into()
 }
 
 fn pick(policy: &PolicyRuntime, members: &Arc<[Member]>, candidates: usize) -> Result<Option<usize>, PluginFailure> {

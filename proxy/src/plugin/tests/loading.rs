@@ -12,14 +12,6 @@ fn passing() -> Fixture {
     Fixture::deciding(image, decision)
 }
 
-<<<<<<< HEAD
-fn greedy() -> Fixture {
-    Fixture::request("(call $take) (i32.const 0)")
-        .import("log", "write", "(func $log (param i32 i32 i32))")
-        .import("consumers", "find-by-key", "(func $find (param i32 i32 i32))")
-        .import("counters", "take-window", "(func $window (param i32 i32 i32 i32 i32 i32))")
-        .raw_export("(func $take (call $log (i32.const 0) (i32.const 0) (i32.const 0)) (call $find (i32.const 0) (i32.const 0) (i32.const 0)) (call $window (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))")
-=======
 /// Imports every capability; what it does with them does not matter.
 fn greedy() -> Fixture {
     let zeros = |count| "(i32.const 0) ".repeat(count);
@@ -29,7 +21,6 @@ fn greedy() -> Fixture {
         .import("consumers", "find-by-key", "(func $find (param i32 i32 i32))")
         .import("counters", "take-window", "(func $window (param i32 i32 i32 i32 i32 i32))")
         .raw_export(&format!("(func $all {calls})"))
->>>>>>> host
 }
 
 fn problems(result: Result<std::sync::Arc<LoadedPlugin>, LoadError>) -> Vec<LoadProblem> {
