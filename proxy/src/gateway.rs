@@ -15,8 +15,8 @@ use crate::cause::Cause;
 use crate::error;
 use crate::gate;
 use crate::observe::metrics::TryFailure;
-use crate::process::Running;
 use crate::request_context::{Arrival, Ended, FailedTry, RequestContext};
+use crate::running::Running;
 use crate::wire::request::{self, Outgoing};
 use crate::wire::response;
 
@@ -72,8 +72,9 @@ impl ProxyHttp for Gateway {
             Some(first) => Ok(first),
             None => ctx.next_member(session.req_header().as_ref()),
         };
-        let peer = chosen
-            .and_then(|index| ctx.route.as_ref().and_then(|route| route.upstream.peer(index)).ok_or(Cause::Internal));
+        let peer = chosen.and_then(|index| {
+            ctx.route.as_ref().and_then(|route| route.upstream.peers().get(index)).ok_or(Cause::Internal)
+        });
         match peer {
             Ok(peer) => Ok(peer),
             Err(cause) => {
