@@ -10,6 +10,7 @@ use crate::admin::{
     ChangeError, CheckStatus, EndpointChange, EndpointSource, EndpointStatus, HealthChange, LastReload, PluginStatus,
     PolicyStatus, ReloadReport, Status, UpstreamStatus,
 };
+use crate::config::problem::Report;
 use crate::config::{model, show};
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 use crate::plugin::component::LoadedPlugin;
@@ -20,7 +21,7 @@ use crate::running::Running;
 use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
 use crate::upstream::member::Member;
-use crate::upstream::overlay::OverlayError;
+use crate::upstream::overlay::{OverlayError, Overlays};
 
 /// Answers the admin listener.
 #[derive(Debug)]
@@ -81,39 +82,49 @@ impl crate::admin::Control for Control {
     }
 
     async fn change_endpoint(&self, upstream: &str, change: EndpointChange) -> Result<UpstreamStatus, ChangeError> {
-        let snapshot = self.running().snapshot();
-        let specs = &snapshot.loaded.config.upstreams;
-        let spec = specs.iter().find(|spec| spec.name == upstream).ok_or(ChangeError::UnknownUpstream)?;
-        self.lay_over(spec, change)?;
-        let built = self.reloader.rebuild().await;
-        built.map_err(|report| ChangeError::NotApplied(report.render(false)))?;
+        let changed = self
+            .reloader
+            .change_endpoints(|overlays, snapshot| lay_over(overlays, spec_of(snapshot, upstream)?, change));
+        changed.await?;
         tracing::info!(upstream, ?change, "endpoint changed at run time");
         let snapshot = self.running().snapshot();
         let now = snapshot.upstreams.get(upstream).ok_or(ChangeError::UnknownUpstream)?;
-        Ok(upstream_status(spec, now))
+        Ok(upstream_status(spec_of(&snapshot, upstream)?, now))
     }
 }
 
-impl Control {
-    fn lay_over(&self, spec: &model::Upstream, change: EndpointChange) -> Result<(), ChangeError> {
-        let mut overlays = self.running().process.overlays.lock();
-        let overlay = overlays.edit(spec);
-        let laid = match change {
-            EndpointChange::Add { address, weight } => overlay.add(address, weight),
-            EndpointChange::Remove { address } => overlay.remove(address),
-            EndpointChange::Update { address, weight, draining } => {
-                let mut next = overlay.clone();
-                let weighed = weight.map_or(Ok(()), |weight| next.set_weight(address, weight));
-                let drained = draining.map_or(Ok(()), |draining| next.set_draining(address, draining));
-                // Both or neither.
-                weighed.and(drained).map(|()| *overlay = next)
-            }
-        };
-        laid.map_err(|error| match error {
-            OverlayError::Unknown(address) => ChangeError::UnknownEndpoint(address),
-            OverlayError::AlreadyThere(address) => ChangeError::AlreadyThere(address),
-            OverlayError::Weight(weight) => ChangeError::Weight(weight),
-        })
+fn spec_of<'s>(snapshot: &'s Snapshot, upstream: &str) -> Result<&'s model::Upstream, ChangeError> {
+    let mut specs = snapshot.loaded.config.upstreams.iter();
+    specs.find(|spec| spec.name == upstream).ok_or(ChangeError::UnknownUpstream)
+}
+
+/// Works on a copy: where one half of an update is refused, the other does not stay.
+fn lay_over(overlays: &mut Overlays, spec: &model::Upstream, change: EndpointChange) -> Result<(), ChangeError> {
+    let overlay = overlays.edit(spec);
+    match change {
+        EndpointChange::Add { address, weight } => overlay.add(address, weight)?,
+        EndpointChange::Remove { address } => overlay.remove(address)?,
+        EndpointChange::Update { address, weight, draining } => {
+            weight.map_or(Ok(()), |weight| overlay.set_weight(address, weight))?;
+            draining.map_or(Ok(()), |draining| overlay.set_draining(address, draining))?;
+        }
+    }
+    Ok(())
+}
+
+impl From<OverlayError> for ChangeError {
+    fn from(error: OverlayError) -> Self {
+        match error {
+            OverlayError::Unknown(address) => Self::UnknownEndpoint(address),
+            OverlayError::AlreadyThere(address) => Self::AlreadyThere(address),
+            OverlayError::Weight(weight) => Self::Weight(weight),
+        }
+    }
+}
+
+impl From<Report> for ChangeError {
+    fn from(report: Report) -> Self {
+        Self::NotApplied(report.render(false))
     }
 }
 

@@ -187,5 +187,6 @@ fn test_limits() -> crate::config::model::Limits {
         connections: 1000,
         requests_per_connection: 1000,
         h2_streams: 100,
+        underscore_headers: false,
     }
 }

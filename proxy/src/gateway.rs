@@ -46,6 +46,8 @@ impl ProxyHttp for Gateway {
     fn init_downstream_modules(&self, _modules: &mut pingora_core::modules::http::HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<bool> {
+        answer::limit_drain(session);
+        request::strip_untrusted(session.req_header_mut(), ctx.snapshot.limits.underscore_headers);
         let Some(peer) = answer::peer_address(session) else {
             return Error::e_explain(ErrorType::InternalError, "a connection without an address");
         };
@@ -73,13 +75,17 @@ impl ProxyHttp for Gateway {
             None => ctx.next_member(session.req_header().as_ref()),
         };
         let peer = chosen.and_then(|index| {
-            ctx.route.as_ref().and_then(|route| route.upstream.peers().get(index)).ok_or(Cause::Internal)
+            let peers = ctx.route.as_ref().map(|route| route.upstream.peers()).ok_or(Cause::Internal)?;
+            let peer = match request::is_websocket(session.req_header(), session.req_header().version) {
+                true => peers.get_for_tunnel(index),
+                false => peers.get(index),
+            };
+            peer.ok_or(Cause::Internal)
         });
         match peer {
             Ok(peer) => Ok(peer),
             Err(cause) => {
-                // What an earlier try met says more than that nobody is left.
-                ctx.cause.get_or_insert(cause);
+                ctx.cause = Some(cause);
                 Error::e_explain(ErrorType::HTTPStatus(cause.status().as_u16()), cause.label())
             }
         }
@@ -87,12 +93,12 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
         _ctx: &mut RequestContext,
     ) -> Result<()> {
-        gate::count_body(body.as_ref().map_or(0, Bytes::len), end_of_stream)?;
+        gate::count_body(session.body_bytes_read(), end_of_stream)?;
         // Pingora 0.9.1 writes the last chunk twice for an empty final piece, and the second poisons the connection
         // (cloudflare/pingora#935). This must stay the last thing that happens to a body.
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
@@ -116,6 +122,7 @@ impl ProxyHttp for Gateway {
             origin,
             request_id: &ctx.facts.request_id,
             authority: &ctx.facts.authority,
+            endpoint: ctx.endpoint(),
             host: route.upstream.host.as_ref(),
             target,
         };
@@ -140,8 +147,13 @@ impl ProxyHttp for Gateway {
         head: &mut ResponseHeader,
         ctx: &mut RequestContext,
     ) -> Result<()> {
-        if head.status.is_informational() {
+        if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
+        }
+        if session.req_header().version == Version::HTTP_10 {
+            // Such a client knows no chunks: the end of the connection is the end of the body.
+            head.remove_header(&http::header::TRANSFER_ENCODING);
+            session.as_downstream_mut().set_keepalive(None);
         }
         match ctx.run_response_policies(session.req_header().as_ref(), head) {
             Ok(None) => response::seal(head, &ctx.facts.request_id),
@@ -181,7 +193,14 @@ impl ProxyHttp for Gateway {
         client_reused: bool,
     ) -> Box<Error> {
         // `Error::retry` panics while undecided, so it is decided on every way out of here.
-        let again = error::try_failure(&e).is_some_and(|failure| {
+        let failure = error::try_failure(&e);
+        if failure == Some(TryFailure::Timeout) && !session.as_mut().is_body_done() {
+            // The endpoint waits for a body that the client does not send.
+            ctx.cause = Some(Cause::BodyStalled);
+            e.set_retry(false);
+            return e;
+        }
+        let again = failure.is_some_and(|failure| {
             ctx.failed(FailedTry {
                 failure,
                 nothing_sent: false,

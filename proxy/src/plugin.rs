@@ -5,6 +5,7 @@
 //! in `bindings`; neither leaves this module.
 
 mod bindings;
+mod budget;
 mod capability;
 mod checked;
 pub mod component;

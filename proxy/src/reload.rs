@@ -2,16 +2,20 @@
 
 pub mod watch;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use crate::config::{self, problem::Report};
+use crate::config::model::Config;
+use crate::config::problem::Report;
+use crate::config::{self, Loaded};
 use crate::observe::metrics::ReloadResult;
 use crate::running::Running;
 use crate::snapshot::{Refresh, Snapshot};
+use crate::upstream::overlay::Overlays;
 
 /// What asked for a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,14 @@ pub enum ReloadOutcome {
     },
 }
 
+impl ReloadOutcome {
+    /// A watched file was touched and says what it said before; nobody wants to read of it, unless what was wrong no
+    /// longer is.
+    fn is_no_news_after(&self, last: &Self) -> bool {
+        matches!(self, Self::Unchanged) && matches!(last, Self::Unchanged | Self::Applied { .. })
+    }
+}
+
 /// The last reload, for the admin API.
 #[derive(Clone, Debug)]
 pub struct LastReload {
@@ -76,6 +88,8 @@ pub struct Reloader {
     path: PathBuf,
     turn: tokio::sync::Mutex<()>,
     last: Mutex<LastReload>,
+    /// Files of the configuration last read, whether or not it could run.
+    considered: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Reloader {
@@ -83,14 +97,30 @@ impl Reloader {
     #[must_use]
     pub fn new(running: Arc<Running>, path: PathBuf) -> Self {
         let generation = running.snapshot().generation;
+        running.process.metrics.reload(ReloadResult::Applied { generation }, 0);
         let last = LastReload { outcome: ReloadOutcome::Applied { generation }, at: SystemTime::now(), trigger: None };
-        Self { running, path, turn: tokio::sync::Mutex::new(()), last: Mutex::new(last) }
+        Self {
+            running,
+            path,
+            turn: tokio::sync::Mutex::default(),
+            last: Mutex::new(last),
+            considered: Mutex::default(),
+        }
     }
 
     /// The configuration file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Every file whose change may matter: of what runs, and of what was last refused.
+    #[must_use]
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = referenced(&self.running.snapshot().loaded.config);
+        files.extend(self.considered.lock().iter().cloned());
+        files.insert(self.path.clone());
+        files
     }
 
     /// The process this reloads.
@@ -110,27 +140,43 @@ impl Reloader {
         let _turn = self.turn.lock().await;
         let (running, path) = (Arc::clone(&self.running), self.path.clone());
         let attempt = tokio::task::spawn_blocking(move || attempt(&running, &path)).await;
-        let outcome = attempt.unwrap_or_else(|panicked| ReloadOutcome::Rejected {
-            report: Arc::new(Report::message(format!("the reload itself failed: {panicked}"))),
+        let (outcome, files) = attempt.unwrap_or_else(|panicked| {
+            let report = Report::message(format!("the reload itself failed: {panicked}"));
+            (ReloadOutcome::Rejected { report: Arc::new(report) }, BTreeSet::new())
         });
+        *self.considered.lock() = files;
+        if trigger == Trigger::Watch && outcome.is_no_news_after(&self.last.lock().outcome) {
+            return outcome;
+        }
         self.tell(&outcome, trigger);
         *self.last.lock() = LastReload { outcome: outcome.clone(), at: SystemTime::now(), trigger: Some(trigger) };
         outcome
     }
 
-    /// Builds the running configuration anew after endpoints were changed at run time; files are not read.
+    /// Changes endpoints of what runs and builds it anew; files are not read.
     ///
     /// # Errors
-    /// What could not be built; what ran before runs on.
-    pub async fn rebuild(&self) -> Result<u64, Arc<Report>> {
+    /// `change` refused, or the result could not be built; what ran before runs on, unchanged.
+    pub async fn change_endpoints<E: From<Report>>(
+        &self,
+        change: impl FnOnce(&mut Overlays, &Snapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
         let _turn = self.turn.lock().await;
         let running = Arc::clone(&self.running);
+        let previous = running.snapshot();
+        let before = running.process.overlays.lock().clone();
+        let mut changed = before.clone();
+        change(&mut changed, &previous)?;
+        *running.process.overlays.lock() = changed;
         let built = tokio::task::spawn_blocking(move || {
-            let previous = running.snapshot();
             Snapshot::build(&running.process, Arc::clone(&previous.loaded), Some(&previous), Refresh::Endpoints)
                 .map(|next| swap(&running, next))
         });
-        built.await.unwrap_or_else(|panicked| Err(Report::message(panicked.to_string()))).map_err(Arc::new)
+        let built = built.await.unwrap_or_else(|panicked| Err(Report::message(panicked.to_string())));
+        built.map(drop).map_err(|report| {
+            *self.running.process.overlays.lock() = before;
+            report.into()
+        })
     }
 
     fn tell(&self, outcome: &ReloadOutcome, trigger: Trigger) {
@@ -160,12 +206,19 @@ impl Reloader {
     }
 }
 
-fn attempt(running: &Running, path: &Path) -> ReloadOutcome {
+/// What became of it, and the files the configuration names, where it could be read.
+fn attempt(running: &Running, path: &Path) -> (ReloadOutcome, BTreeSet<PathBuf>) {
+    match config::load(path) {
+        Ok(loaded) => {
+            let files = referenced(&loaded.config);
+            (take_over(running, Arc::new(loaded)), files)
+        }
+        Err(report) => (ReloadOutcome::Rejected { report: Arc::new(report) }, BTreeSet::new()),
+    }
+}
+
+fn take_over(running: &Running, loaded: Arc<Loaded>) -> ReloadOutcome {
     let previous = running.snapshot();
-    let loaded = match config::load(path) {
-        Ok(loaded) => Arc::new(loaded),
-        Err(report) => return ReloadOutcome::Rejected { report: Arc::new(report) },
-    };
     let keys = config::changes(&previous.loaded.config, &loaded.config);
     if !keys.is_empty() {
         return ReloadOutcome::NeedsRestart { keys };
@@ -175,6 +228,13 @@ fn attempt(running: &Running, path: &Path) -> ReloadOutcome {
         Ok(next) if next.means_the_same_as(&previous) => ReloadOutcome::Unchanged,
         Ok(next) => ReloadOutcome::Applied { generation: swap(running, next) },
     }
+}
+
+/// Files a configuration names.
+fn referenced(config: &Config) -> BTreeSet<PathBuf> {
+    let plugins = config.plugins.iter().map(|plugin| plugin.path.clone());
+    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    plugins.chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])).collect()
 }
 
 fn swap(running: &Running, next: Snapshot) -> u64 {

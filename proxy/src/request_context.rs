@@ -81,7 +81,10 @@ pub struct FailedTry {
 
 #[derive(Debug, Default)]
 struct Tries {
+    /// Where fresh connections went; a stale one is no try of its endpoint.
     asked: SmallVec<[SocketAddr; 4]>,
+    count: u32,
+    last_failure: Option<TryFailure>,
     current: Option<Try>,
 }
 
@@ -218,12 +221,13 @@ impl RequestContext {
     /// # Errors
     /// There is none to ask.
     pub fn next_member(&mut self, parts: &http::request::Parts) -> Result<usize, Cause> {
-        self.tries.current = None;
         let route = self.route.as_ref().ok_or(Cause::Internal)?;
         let view = HttpRequestView { parts, facts: &self.facts };
-        let picked = route.upstream.pick(&view, &self.tries.asked).ok_or(Cause::NoEndpoint)?;
+        let nobody = self.tries.last_failure.map_or(Cause::NoEndpoint, Cause::Upstream);
+        let picked = route.upstream.pick(&view, &self.tries.asked).ok_or(nobody)?;
+        self.tries.count += 1;
         let member = picked.member;
-        let which = if self.tries.asked.is_empty() { metrics::Try::First } else { metrics::Try::Retry };
+        let which = if self.tries.count == 1 { metrics::Try::First } else { metrics::Try::Retry };
         member.metrics.attempt(which);
         self.tries.asked.push(member.endpoint.address);
         self.tries.current = Some(Try {
@@ -250,10 +254,19 @@ impl RequestContext {
     /// A try failed: counts it, and says whether another may be made.
     pub fn failed(&mut self, failed: FailedTry) -> bool {
         let Some(current) = &self.tries.current else { return false };
+        current.metrics.failure(failed.failure);
         if current.answered {
             return false;
         }
-        current.metrics.failure(failed.failure);
+        if failed.failure == TryFailure::Timeout {
+            // Else an endpoint that hangs would be known by its last good answer.
+            current.in_flight.endpoint().record_latency(current.started.elapsed());
+        }
+        if failed.reused_connection {
+            // The connection was stale, the endpoint may be well: this was no try of it.
+            self.tries.asked.pop();
+        }
+        self.tries.last_failure = Some(failed.failure);
         self.may_try_again(failed)
     }
 
@@ -273,10 +286,10 @@ impl RequestContext {
         route.upstream.members.iter().any(|m| m.is_eligible() && !self.tries.asked.contains(&m.endpoint.address))
     }
 
-    /// Tries made so far.
+    /// The endpoint asked last, as text.
     #[must_use]
-    pub fn tries(&self) -> usize {
-        self.tries.asked.len()
+    pub fn endpoint(&self) -> &str {
+        self.tries.current.as_ref().map_or("", |current| &*current.in_flight.endpoint().label)
     }
 
     /// The request is over: counts it and writes its line.
@@ -287,9 +300,6 @@ impl RequestContext {
             Some(route) => route.metrics.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
             None => self.snapshot.unrouted.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
         }
-        if let Some(cause) = self.cause {
-            self.snapshot.metrics.local_answer(cause.label(), ended.status);
-        }
         if self.snapshot.access_log.is_on() {
             self.write_access_line(ended, taken);
         }
@@ -298,7 +308,7 @@ impl RequestContext {
     }
 
     fn write_access_line(&self, ended: &Ended<'_>, taken: Duration) {
-        let endpoint = self.tries.current.as_ref().map(|current| &*current.in_flight.endpoint().label);
+        let endpoint = Some(self.endpoint()).filter(|endpoint| !endpoint.is_empty());
         self.snapshot.access_log.write(&AccessRecord {
             client: self.facts.client_address,
             request_id: &self.facts.request_id,
@@ -313,7 +323,7 @@ impl RequestContext {
             route: self.route.as_ref().map(|route| &*route.name),
             upstream: self.route.as_ref().map(|route| route.upstream.name.as_str()),
             endpoint,
-            tries: u32::try_from(self.tries.asked.len()).unwrap_or(u32::MAX),
+            tries: self.tries.count,
             consumer: self.facts.consumer.as_ref().map(|consumer| consumer.name.as_str()),
             policy: self.policy.as_deref(),
             cause: self.cause.map(Cause::label),
@@ -383,25 +393,4 @@ fn refuse_method(method: &Method) -> Result<(), Cause> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_an_authority_without_its_port() {
-        for (authority, want) in [
-            ("a.example", "a.example"),
-            ("a.example:8080", "a.example"),
-            ("[2001:db8::1]:443", "2001:db8::1"),
-            ("", ""),
-        ] {
-            assert_eq!(host_of(authority), want);
-        }
-    }
-
-    #[test]
-    fn tunnels_and_traces_are_refused() {
-        assert_eq!(refuse_method(&Method::CONNECT), Err(Cause::Method));
-        assert_eq!(refuse_method(&Method::TRACE), Err(Cause::Method));
-        assert_eq!(refuse_method(&Method::PATCH), Ok(()));
-    }
-}
+mod tests;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
 
 use crate::process::Process;
 use crate::snapshot::Snapshot;
@@ -13,6 +14,8 @@ pub struct Running {
     /// What survives reloads.
     pub process: Arc<Process>,
     snapshot: ArcSwap<Snapshot>,
+    /// Snapshots that requests may still live under.
+    retired: Mutex<Vec<Arc<Snapshot>>>,
 }
 
 impl Running {
@@ -20,7 +23,7 @@ impl Running {
     #[must_use]
     pub fn new(process: Arc<Process>, first: Arc<Snapshot>) -> Self {
         first.take_effect(&process);
-        Self { process, snapshot: ArcSwap::new(first) }
+        Self { process, snapshot: ArcSwap::new(first), retired: Mutex::default() }
     }
 
     /// What runs now; a request asks once and keeps the answer.
@@ -29,10 +32,27 @@ impl Running {
         self.snapshot.load_full()
     }
 
+    /// A look at what runs now, for as long as the guard is held and not longer.
+    #[must_use]
+    pub fn glance(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
     /// Makes `next` what new requests live under.
     pub fn swap(&self, next: Arc<Snapshot>) {
-        self.snapshot.store(Arc::clone(&next));
+        let before = self.snapshot.swap(Arc::clone(&next));
+        self.retired.lock().push(before);
         next.take_effect(&self.process);
+        self.bury();
+    }
+
+    /// Drops snapshots that no request lives under any more.
+    ///
+    /// Dropping one unmaps plugins and may wait for a log to be written: nothing for a worker to do, which is why they
+    /// are kept here until then.
+    pub fn bury(&self) {
+        let dead: Vec<_> = self.retired.lock().extract_if(.., |old| Arc::strong_count(old) == 1).collect();
+        drop(dead);
     }
 
     /// Connections open now.

@@ -30,6 +30,8 @@ use sockets::WorkerSockets;
 
 /// More tries than any upstream may ask for; the request's context counts the ones that matter.
 const PINGORA_TRIES: usize = 64;
+/// How long after listeners have closed the last connection may take to be counted.
+const SETTLE: Duration = Duration::from_millis(50);
 /// How often a stopping server looks whether its last connection has ended.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
@@ -91,6 +93,8 @@ impl Server {
 
 async fn drained(running: &Running, patience: Duration) {
     let deadline = Instant::now() + patience;
+    // Connections that were accepted a moment ago are not counted yet.
+    tokio::time::sleep(SETTLE).await;
     while running.open_connections() > 0 {
         if Instant::now() >= deadline {
             return tracing::warn!(connections = running.open_connections(), "cut at the end of shutdown_timeout");

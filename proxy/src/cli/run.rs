@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
@@ -23,6 +24,10 @@ use crate::snapshot::{Refresh, Snapshot};
 
 /// Threads for everything that is not traffic: checks, the admin API, file watching.
 const CONTROL_THREADS: usize = 1;
+/// How often old snapshots are looked after.
+const BURY_TICK: Duration = Duration::from_secs(1);
+/// Cut short by a second signal.
+const EXIT_CUT: i32 = 1;
 
 /// The runtime of everything that is not traffic.
 pub(super) fn control_runtime() -> std::io::Result<Runtime> {
@@ -52,18 +57,27 @@ pub(super) enum Ready {
 /// Serves one configuration file until a signal to stop.
 pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
     let runtime = control_runtime().context("control runtime")?;
+    // First of all: a signal that comes while plugins are compiled must not kill what it only wants to steer.
+    let signals = Signals::catch(&runtime)?;
     let (running, sockets) = start(file, &runtime)?;
     let (stop, stopping) = watch::channel(false);
     let reloader = Arc::new(Reloader::new(Arc::clone(&running), file.to_owned()));
     let admin = runtime.block_on(start_admin(&reloader, stopping.clone()))?;
-    runtime.spawn(reload_on_hangup(Arc::clone(&reloader), hangups(&runtime)?));
+    runtime.spawn(reload_on_hangup(Arc::clone(&reloader), signals.hangup));
     runtime.spawn(crate::reload::watch::watch(Arc::clone(&reloader)));
+    runtime.spawn(bury(Arc::clone(&running)));
     let server = Server::start(&running, sockets, &stopping)?;
     announce(ready, &server, admin);
-    let how = runtime.block_on(stop_signal())?;
+    let mut stops = signals.stops;
+    let how = runtime.block_on(stops.next());
     tracing::info!(signal = how, connections = running.open_connections(), "stopping");
     // Whoever held the watch is gone with the server; there is nobody left to tell then.
     let _ = stop.send(true);
+    runtime.spawn(async move {
+        let how = stops.next().await;
+        tracing::warn!(signal = how, "stopping at once");
+        std::process::exit(EXIT_CUT);
+    });
     server.finish(&runtime, &running);
     runtime.shutdown_background();
     tracing::info!("stopped");
@@ -108,24 +122,50 @@ async fn start_admin(
     Ok(Some(address))
 }
 
-fn hangups(runtime: &Runtime) -> anyhow::Result<Signal> {
-    let _inside = runtime.enter();
-    signal(SignalKind::hangup()).context("SIGHUP")
+/// The signals that steer the process.
+struct Signals {
+    hangup: Signal,
+    stops: Stops,
+}
+
+impl Signals {
+    fn catch(runtime: &Runtime) -> anyhow::Result<Self> {
+        let _inside = runtime.enter();
+        let terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+        Ok(Self { hangup: signal(SignalKind::hangup()).context("SIGHUP")?, stops: Stops { terminate, interrupt } })
+    }
+}
+
+/// The signals that end it: the first one in peace, the second at once.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Old snapshots end here and not on the worker that held them last.
+async fn bury(running: Arc<Running>) {
+    let mut ticks = tokio::time::interval(BURY_TICK);
+    loop {
+        ticks.tick().await;
+        let running = Arc::clone(&running);
+        let _ = tokio::task::spawn_blocking(move || running.bury()).await;
+    }
 }
 
 async fn reload_on_hangup(reloader: Arc<Reloader>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         reloader.reload(Trigger::Signal).await;
     }
-}
-
-async fn stop_signal() -> anyhow::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
 }
 
 fn announce(ready: Ready, server: &Server, admin: Option<std::net::SocketAddr>) {

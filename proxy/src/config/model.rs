@@ -76,6 +76,8 @@ pub struct Limits {
     pub requests_per_connection: u32,
     /// HTTP/2 streams open at once on one connection.
     pub h2_streams: u32,
+    /// Whether header names with `_` are let through; CGI and its heirs fold them onto `-`.
+    pub underscore_headers: bool,
 }
 
 /// Where and how access lines are written.
@@ -213,6 +215,8 @@ pub struct UpstreamTimeouts {
     pub write: Duration,
     /// How long an unused connection is kept.
     pub idle: Duration,
+    /// How long an upgraded connection (WebSocket) may be silent; the wait for the upgrade is one silence.
+    pub tunnel: Duration,
 }
 
 /// A component file with what it may use and how much.

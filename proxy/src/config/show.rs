@@ -75,6 +75,7 @@ fn limits(limits: &Limits) -> Value {
         "connections": limits.connections,
         "requests_per_connection": limits.requests_per_connection,
         "h2_streams": limits.h2_streams,
+        "underscore_headers": limits.underscore_headers,
     })
 }
 
@@ -129,6 +130,7 @@ fn timeouts(timeouts: &UpstreamTimeouts) -> Value {
         "read": time(timeouts.read),
         "write": time(timeouts.write),
         "idle": time(timeouts.idle),
+        "tunnel": time(timeouts.tunnel),
     })
 }
 

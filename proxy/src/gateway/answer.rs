@@ -21,6 +21,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// Fields that nearly every local answer has.
 const FIELDS: usize = 8;
 
+/// Bounds the time in which a body nobody wants is read, whoever answers before it ends.
+pub(super) fn limit_drain(session: &mut Session) {
+    session.as_downstream_mut().set_total_drain_timeout(Some(DRAIN));
+}
+
 /// Address of the other end of the connection.
 pub(super) fn peer_address(session: &Session) -> Option<IpAddr> {
     session.client_addr()?.as_inet().map(std::net::SocketAddr::ip)
@@ -73,7 +78,10 @@ pub(super) async fn give_up(
     error: &Error,
 ) -> FailToProxy {
     tracing::debug!(request_id = %ctx.facts.request_id, cause = cause.label(), %error, "request failed");
-    let already_answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+    // A tunnel counts as answered: what is written into it now is no HTTP.
+    let already_answered = session
+        .response_written()
+        .is_some_and(|head| !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS);
     if cause == Cause::ClientGone || already_answered {
         return FailToProxy { error_code: 0, can_reuse_downstream: false };
     }
@@ -122,11 +130,11 @@ async fn send(session: &mut Session, ctx: &RequestContext, answer: LocalResponse
     if has_body {
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
     }
-    session.as_downstream_mut().set_total_drain_timeout(Some(DRAIN));
+    if let Some(cause) = ctx.cause {
+        ctx.snapshot.metrics.local_answer(cause.label(), status.as_u16());
+    }
     let send_body = has_body && !body.is_empty() && session.req_header().method != Method::HEAD;
     session.write_response_header(Box::new(head), !send_body).await?;
-    if send_body {
-        session.write_response_body(Some(body), true).await?;
-    }
-    Ok(())
+    // Also where there is none: an HTTP/2 stream is not ended by its head, whatever the flag above says.
+    session.write_response_body(send_body.then_some(body), true).await
 }

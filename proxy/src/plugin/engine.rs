@@ -11,6 +11,8 @@ use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
+use super::budget::Ticks;
+
 /// How often running guests are looked at, and so the grain of every CPU budget.
 pub const EPOCH: Duration = Duration::from_millis(1);
 
@@ -67,6 +69,7 @@ pub struct PluginEngine {
     engine: Engine,
     /// By content hash. Compiled code lives as long as a plugin uses it, so that a reload of an unchanged file finds it.
     artefacts: Arc<Mutex<HashMap<[u8; 32], Weak<Artefact>>>>,
+    ticks: Ticks,
 }
 
 impl std::fmt::Debug for PluginEngine {
@@ -84,11 +87,17 @@ impl PluginEngine {
         let engine = Engine::new(&config(capacity))
             .map_err(|error| EngineError::Setup { instances: capacity.instances, reason: format!("{error:#}") })?;
         let weak = engine.weak();
+        let ticks = Ticks::default();
+        let counted = ticks.clone();
         std::thread::Builder::new()
             .name("plugin-epoch".into())
-            .spawn(move || tick(&weak))
+            .spawn(move || tick(&weak, &counted))
             .map_err(EngineError::Clock)?;
-        Ok(Self { engine, artefacts: Arc::default() })
+        Ok(Self { engine, artefacts: Arc::default(), ticks })
+    }
+
+    pub(super) fn ticks(&self) -> Ticks {
+        self.ticks.clone()
     }
 
     pub(super) fn wasmtime(&self) -> &Engine {
@@ -111,8 +120,9 @@ impl PluginEngine {
 }
 
 /// An OS thread, because a task would starve beside busy workers.
-fn tick(engine: &EngineWeak) {
+fn tick(engine: &EngineWeak, ticks: &Ticks) {
     while let Some(engine) = engine.upgrade() {
+        ticks.advance();
         engine.increment_epoch();
         drop(engine);
         std::thread::sleep(EPOCH);

@@ -7,8 +7,8 @@ use wasmtime::Store;
 use wasmtime::component::Resource;
 
 use super::bindings::{balancer, configuration, request_policy, response_policy};
+use super::budget::CpuBudget;
 use super::component::LoadedPlugin;
-use super::engine::EPOCH;
 use super::failure::{PluginFailure, printable};
 use super::memory::MemoryBudget;
 use super::policy::{Candidate, ConfigureProblem};
@@ -37,6 +37,7 @@ pub(super) struct Setup {
 pub(super) struct HostState {
     setup: Arc<Setup>,
     memory: MemoryBudget,
+    cpu: CpuBudget,
 }
 
 impl HostState {
@@ -96,8 +97,10 @@ impl Instance {
 
     /// Starts the CPU budget of a call.
     pub(super) fn begin(&mut self, budget: Duration) {
-        self.store.set_epoch_deadline(ticks(budget));
-        self.store.data_mut().memory.forgive();
+        let state = self.store.data_mut();
+        state.memory.forgive();
+        let epochs = state.cpu.begin(budget);
+        self.store.set_epoch_deadline(epochs);
         self.calls_left = self.calls_left.saturating_sub(1);
     }
 
@@ -163,10 +166,13 @@ impl From<super::bindings::types::Problem> for ConfigureProblem {
 
 fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     let memory = MemoryBudget::new(plugin.limits.memory);
-    let mut store = Store::new(plugin.engine.wasmtime(), HostState { setup: Arc::clone(setup), memory });
+    let mut cpu = CpuBudget::new(plugin.engine.ticks());
+    let epochs = cpu.begin(START_BUDGET);
+    let mut store = Store::new(plugin.engine.wasmtime(), HostState { setup: Arc::clone(setup), memory, cpu });
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.limits.output.saturating_mul(2).saturating_add(HOSTCALL_SLACK));
-    store.set_epoch_deadline(ticks(START_BUDGET));
+    store.set_epoch_deadline(epochs);
+    store.epoch_deadline_callback(|store| store.data().cpu.verdict());
     store
 }
 
@@ -185,9 +191,4 @@ fn endpoints(members: &[Member]) -> Vec<balancer::Endpoint> {
         weight: member.weight.max(1),
     };
     members.iter().map(endpoint).collect()
-}
-
-/// The epoch under way may end at once, so one more than the budget is long.
-fn ticks(budget: Duration) -> u64 {
-    u64::try_from(budget.as_nanos().div_ceil(EPOCH.as_nanos().max(1))).unwrap_or(u64::MAX >> 1).saturating_add(1)
 }

@@ -13,10 +13,13 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::{Reloader, Trigger};
-use crate::config::model::Config;
 
 /// How long files must be quiet: long enough for a copy in progress, short enough to feel immediate.
 const QUIET: Duration = Duration::from_millis(100);
+/// A folder that is never quiet (a log is written there) is looked at all the same.
+const NEVER_QUIET: Duration = Duration::from_secs(1);
+/// Events get lost: network file systems have none, and a folder that is made anew is no longer watched.
+const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 
 /// Reloads whenever a file of the configuration changes; ends with the process.
 pub async fn watch(reloader: Arc<Reloader>) {
@@ -31,37 +34,31 @@ pub async fn watch(reloader: Arc<Reloader>) {
         Ok(watcher) => Folders { watcher, watched: BTreeSet::new() },
         Err(error) => return tracing::error!(%error, "files cannot be watched; reload by SIGHUP or the admin API"),
     };
-    let mut seen = Seen::look(&files(&reloader));
-    folders.follow(&files(&reloader));
-    while events.recv().await.is_some() {
-        settle(&mut events).await;
-        let now = Seen::look(&files(&reloader));
+    // Nothing seen yet: what changed between the first load and now is noticed at the first look.
+    let mut seen = Seen(Vec::new());
+    loop {
+        let files = reloader.files();
+        folders.follow(&files);
+        let now = Seen::look(&files);
         if now != seen {
             seen = now;
             reloader.reload(Trigger::Watch).await;
-            // The new configuration may name other files.
-            folders.follow(&files(&reloader));
-            seen.also(&files(&reloader));
+            // The configuration may name other files now; those known keep the stamp they had before the reload.
+            seen.also(&reloader.files());
+            continue;
+        }
+        match tokio::time::timeout(LOOK_ANYWAY, events.recv()).await {
+            Ok(None) => return,
+            Ok(Some(())) => settle(&mut events).await,
+            Err(_) => {}
         }
     }
 }
 
 /// Waits until no event came for a while.
 async fn settle(events: &mut mpsc::Receiver<()>) {
-    while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
-}
-
-fn files(reloader: &Reloader) -> BTreeSet<PathBuf> {
-    let mut files = referenced(&reloader.running().snapshot().loaded.config);
-    files.insert(reloader.path().to_owned());
-    files
-}
-
-/// Files a configuration names.
-fn referenced(config: &Config) -> BTreeSet<PathBuf> {
-    let plugins = config.plugins.iter().map(|plugin| plugin.path.clone());
-    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    plugins.chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])).collect()
+    let quiet = async { while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {} };
+    let _ = tokio::time::timeout(NEVER_QUIET, quiet).await;
 }
 
 struct Folders {
@@ -75,20 +72,14 @@ impl Folders {
         for gone in self.watched.difference(&wanted) {
             let _ = self.watcher.unwatch(gone);
         }
-        let mut now = BTreeSet::new();
-        for folder in wanted {
-            if self.watched.contains(&folder) {
-                now.insert(folder);
-                continue;
-            }
-            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    now.insert(folder);
-                }
-                Err(error) => tracing::warn!(folder = %folder.display(), %error, "folder cannot be watched"),
+        for folder in &wanted {
+            // Again where it is watched already: it may have been made anew in the meantime.
+            let watched = self.watcher.watch(folder, RecursiveMode::NonRecursive);
+            if let (Err(error), false) = (watched, self.watched.contains(folder)) {
+                tracing::warn!(folder = %folder.display(), %error, "folder cannot be watched, it is looked at instead");
             }
         }
-        self.watched = now;
+        self.watched = wanted;
     }
 }
 

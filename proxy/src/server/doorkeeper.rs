@@ -29,11 +29,11 @@ impl ListenerDoorkeeper {
 
 impl Doorkeeper for ListenerDoorkeeper {
     fn terms(&self) -> Arc<Terms> {
-        Arc::clone(self.running.snapshot().terms.get(&self.listener).unwrap_or(&self.first_terms))
+        Arc::clone(self.running.glance().terms.get(&self.listener).unwrap_or(&self.first_terms))
     }
 
     fn admit(&self) -> Option<Admission> {
-        let most = self.running.snapshot().limits.connections;
+        let most = self.running.glance().limits.connections;
         let admission = self.running.process.connections.admit(most);
         if admission.is_none() {
             self.metrics.refused_connection("limit");

@@ -33,6 +33,7 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
             read: Duration::from_secs(2),
             write: Duration::from_secs(3),
             idle: Duration::from_secs(4),
+            tunnel: Duration::from_secs(5),
         },
         retries: 2,
         host: None,

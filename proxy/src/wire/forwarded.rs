@@ -39,7 +39,8 @@ impl Origin {
             return Self { client: peer, peer, peer_is_trusted: false, scheme };
         }
         let client = client_of(headers, trusted).unwrap_or(peer);
-        let scheme = match headers.get(&X_FORWARDED_PROTO).map(HeaderValue::as_bytes) {
+        // The last one is the trusted peer's own; what stands before it came with the request.
+        let scheme = match headers.get_all(&X_FORWARDED_PROTO).iter().next_back().map(HeaderValue::as_bytes) {
             Some(b"https") => Scheme::Https,
             Some(b"http") => Scheme::Http,
             _ => scheme,
@@ -50,15 +51,15 @@ impl Origin {
     /// The value of `X-Forwarded-For` for the next hop: the peer, after what a trusted peer already listed.
     #[must_use]
     pub fn forwarded_for(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut list = String::with_capacity(40);
+        let mut list = Vec::with_capacity(40);
         if self.peer_is_trusted {
-            for value in headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
-                list.push_str(value.trim());
-                list.push_str(", ");
+            for value in headers.get_all(&X_FORWARDED_FOR) {
+                list.extend_from_slice(value.as_bytes().trim_ascii());
+                list.extend_from_slice(b", ");
             }
         }
-        // Writing to a String cannot fail.
-        let _ = std::fmt::Write::write_fmt(&mut list, format_args!("{}", self.peer));
+        // Writing to a Vec cannot fail.
+        let _ = std::io::Write::write_fmt(&mut list, format_args!("{}", self.peer));
         HeaderValue::from_maybe_shared(bytes::Bytes::from(list)).ok()
     }
 
@@ -92,8 +93,9 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 fn client_of(headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut nearest = None;
     for value in headers.get_all(&X_FORWARDED_FOR).iter().rev() {
-        for entry in value.to_str().ok()?.rsplit(',') {
-            let Some(address) = parse_entry(entry.trim()) else { return nearest };
+        for entry in value.as_bytes().rsplit(|octet| *octet == b',') {
+            let text = std::str::from_utf8(entry.trim_ascii()).ok();
+            let Some(address) = text.and_then(parse_entry) else { return nearest };
             nearest = Some(address);
             if !is_trusted(address, trusted) {
                 return nearest;
@@ -160,6 +162,15 @@ mod tests {
     fn junk_in_the_list_ends_the_walk() {
         let headers = forwarded_for(&["198.51.100.9, unknown, 10.1.1.1"]);
         assert_eq!(Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"])).client, ip("10.1.1.1"));
+    }
+
+    #[test]
+    fn octets_that_are_no_text_hide_nobody() {
+        let mut headers = HeaderMap::new();
+        headers.insert(&X_FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 198.51.100.9").unwrap());
+        let origin = Origin::read(&headers, ip("10.0.0.7"), Scheme::Http, &nets(&["10.0.0.0/8"]));
+        assert_eq!(origin.client, ip("198.51.100.9"));
+        assert_eq!(origin.forwarded_for(&headers).unwrap().as_bytes(), b"\xff, 198.51.100.9, 10.0.0.7");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! after it. So this is where the head is sealed: everything that belongs to the client's connection goes, exactly one
 //! framing stays (the one the Gate vetted), and what the gateway itself has to say is added.
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Version};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
@@ -13,8 +13,13 @@ use super::forwarded::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PR
 use super::hop_by_hop;
 use super::request_id::X_REQUEST_ID;
 
-/// RFC 7239; from a stranger it is hearsay.
-static FORWARDED: header::HeaderName = header::HeaderName::from_static("forwarded");
+/// What a stranger may not say about its way here: RFC 7239, and what others call the same.
+static HEARSAY: [HeaderName; 4] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+];
 
 /// What the gateway says about a request, beside what the client said.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub struct Outgoing<'a> {
     pub request_id: &'a str,
     /// Host the client asked for.
     pub authority: &'a str,
+    /// Address of the endpoint: the `Host` of last resort.
+    pub endpoint: &'a str,
     /// Replaces the client's Host.
     pub host: Option<&'a HeaderValue>,
     /// Replaces path and query.
@@ -40,6 +47,24 @@ enum Framing {
     Chunked,
 }
 
+/// Takes from a client's head, before any policy sees it, what it has no business to say.
+///
+/// Fields its `Connection` nominates belong to its connection; taken later, a client could name what a policy added.
+/// Names with `_` are dropped unless `allow_underscores`: CGI and its heirs fold them onto `-`, so that `X_Consumer_Name`
+/// arrives as the field that only the gateway may set.
+pub fn strip_untrusted(head: &mut RequestHeader, allow_underscores: bool) {
+    let mut names = hop_by_hop::Names::new();
+    if head.headers.contains_key(header::CONNECTION) {
+        names = hop_by_hop::nominated(&head.headers);
+    }
+    if !allow_underscores {
+        names.extend(head.headers.keys().filter(|name| name.as_str().contains('_')).cloned());
+    }
+    for name in names {
+        head.remove_header(&name);
+    }
+}
+
 /// Seals `head`, a fresh copy of the client's.
 ///
 /// # Errors
@@ -47,7 +72,7 @@ enum Framing {
 pub fn seal(head: &mut RequestHeader, client_version: Version, outgoing: &Outgoing<'_>) -> Result<()> {
     let framing = framing(&head.headers)?;
     let upgrade = is_websocket(head, client_version);
-    for name in hop_by_hop::connection_bound(&head.headers) {
+    for name in hop_by_hop::standard(&head.headers) {
         head.remove_header(&name);
     }
     match framing {
@@ -83,7 +108,8 @@ fn framing(headers: &HeaderMap) -> Result<Framing> {
 }
 
 /// Only WebSocket (RFC 6455 section 4.1) is let through an HTTP/1.1 upgrade; h2c upgrades would bypass every policy.
-fn is_websocket(head: &RequestHeader, client_version: Version) -> bool {
+#[must_use]
+pub fn is_websocket(head: &RequestHeader, client_version: Version) -> bool {
     let Some(upgrade) = head.headers.get(header::UPGRADE) else { return false };
     client_version == Version::HTTP_11
         && head.method == http::Method::GET
@@ -120,11 +146,19 @@ fn introduce(head: &mut RequestHeader, outgoing: &Outgoing<'_>) -> Result<()> {
     }
     head.insert_header(X_FORWARDED_PROTO.clone(), origin.forwarded_proto())?;
     if !origin.peer_is_trusted {
-        head.remove_header(&FORWARDED);
+        for name in &HEARSAY {
+            head.remove_header(name);
+        }
     }
     head.insert_header(X_REQUEST_ID.clone(), outgoing.request_id)?;
-    if let Some(host) = outgoing.host {
-        head.insert_header(header::HOST, host.clone())?;
+    match outgoing.host {
+        Some(host) => head.insert_header(header::HOST, host.clone())?,
+        // HTTP/1.0 needs none, but this leaves as HTTP/1.1.
+        None if !head.headers.contains_key(header::HOST) => {
+            let host = if outgoing.authority.is_empty() { outgoing.endpoint } else { outgoing.authority };
+            head.insert_header(header::HOST, host)?;
+        }
+        None => {}
     }
     if let Some(target) = outgoing.target {
         head.set_raw_path(target.as_bytes())?;
@@ -150,7 +184,14 @@ mod tests {
     fn sealed(mut head: RequestHeader, target: Option<&str>) -> RequestHeader {
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
         let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Https };
-        let outgoing = Outgoing { origin: &origin, request_id: "id-1", authority: "shop.example", host: None, target };
+        let outgoing = Outgoing {
+            origin: &origin,
+            request_id: "id-1",
+            authority: "shop.example",
+            endpoint: "192.0.2.1:80",
+            host: None,
+            target,
+        };
         seal(&mut head, Version::HTTP_11, &outgoing).unwrap();
         head
     }
@@ -161,13 +202,36 @@ mod tests {
 
     #[test]
     fn what_belongs_to_the_clients_connection_goes() {
-        let head = sealed(
-            head(&[("Host", "a"), ("Connection", "x-hop"), ("X-Hop", "1"), ("TE", "gzip"), ("Keep-Alive", "1")]),
-            None,
-        );
-        for name in ["connection", "x-hop", "te", "keep-alive"] {
+        let head = sealed(head(&[("Host", "a"), ("Connection", "close"), ("TE", "gzip"), ("Keep-Alive", "1")]), None);
+        for name in ["connection", "te", "keep-alive"] {
             assert!(get(&head, name).is_empty(), "{name} stayed");
         }
+    }
+
+    #[test]
+    fn a_client_can_neither_nominate_what_policies_add_nor_imitate_it() {
+        let mut client = head(&[
+            ("Host", "a"),
+            ("Connection", "x-hop, x-consumer-name"),
+            ("X-Hop", "1"),
+            ("X_Consumer_Name", "admin"),
+        ]);
+        strip_untrusted(&mut client, false);
+        assert!(get(&client, "x-hop").is_empty() && get(&client, "x_consumer_name").is_empty());
+        client.insert_header("x-consumer-name", "alice").unwrap();
+        assert_eq!(get(&sealed(client, None), "x-consumer-name"), ["alice"]);
+    }
+
+    #[test]
+    fn underscores_pass_where_the_operator_says_so() {
+        let mut client = head(&[("Host", "a"), ("X_Legacy", "1")]);
+        strip_untrusted(&mut client, true);
+        assert_eq!(get(&client, "x_legacy"), ["1"]);
+    }
+
+    #[test]
+    fn a_request_without_host_gets_one() {
+        assert_eq!(get(&sealed(head(&[]), None), "host"), ["shop.example"]);
     }
 
     #[test]
@@ -182,7 +246,8 @@ mod tests {
         let mut head = head(&[("Host", "a"), ("Content-Length", "3"), ("Content-Length", "3")]);
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Http };
-        let outgoing = Outgoing { origin: &origin, request_id: "id", authority: "a", host: None, target: None };
+        let outgoing =
+            Outgoing { origin: &origin, request_id: "id", authority: "a", endpoint: "", host: None, target: None };
         assert!(seal(&mut head, Version::HTTP_2, &outgoing).is_err());
     }
 

@@ -150,6 +150,7 @@ pub(crate) fn limits() -> Limits {
         connections: 1000,
         requests_per_connection: 1000,
         h2_streams: 100,
+        underscore_headers: false,
     }
 }
 

@@ -97,6 +97,7 @@ fn default_limits() -> Limits {
         connections: 20_000,
         requests_per_connection: 10_000,
         h2_streams: 100,
+        underscore_headers: false,
     }
 }
 
@@ -120,6 +121,7 @@ fn limits(fields: &mut Fields<'_, '_>) -> Limits {
             default.requests_per_connection,
         ),
         h2_streams: fields.or("h2_streams", count(1..=10_000), default.h2_streams),
+        underscore_headers: fields.or("underscore_headers", boolean, default.underscore_headers),
     }
 }
 

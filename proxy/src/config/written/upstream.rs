@@ -71,6 +71,7 @@ fn default_timeouts() -> UpstreamTimeouts {
         read: Duration::from_secs(30),
         write: Duration::from_secs(30),
         idle: Duration::from_secs(60),
+        tunnel: Duration::from_secs(600),
     }
 }
 
@@ -81,6 +82,7 @@ fn timeouts(fields: &mut Fields<'_, '_>) -> UpstreamTimeouts {
         read: fields.or("read", duration(MS..=24 * HOUR), default.read),
         write: fields.or("write", duration(MS..=24 * HOUR), default.write),
         idle: fields.or("idle", duration(MS..=24 * HOUR), default.idle),
+        tunnel: fields.or("tunnel", duration(MS..=24 * HOUR), default.tunnel),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pingora_core::Error;
 use tokio::time::timeout;
@@ -20,29 +20,27 @@ tokio::task_local! {
 #[derive(Debug)]
 struct Progress {
     received: AtomicU64,
+    is_complete: AtomicBool,
     most: u64,
 }
 
-/// Marks a body that is complete; no count of octets gets here.
-const COMPLETE: u64 = u64::MAX;
-
-/// Tells the Gate that octets of a request body have come in.
+/// Tells the Gate how many octets of a request body have come in so far, and whether that is all.
 ///
-/// `ProxyHttp::request_body_filter` calls it first thing. For an HTTP/2 stream this is what keeps its body alive and within
+/// `ProxyHttp::request_body_filter` calls it first thing. A total, not an addition: a retry shows the same octets again. For an HTTP/2 stream this is what keeps its body alive and within
 /// `limits.body_bytes`; for HTTP/1, where the Gate reads the body itself, it does nothing.
 ///
 /// # Errors
 ///
 /// An error that [`violation_of`](crate::gate::violation_of) recognises, where the body is too large.
-pub fn count_body(octets: usize, is_end: bool) -> Result<(), Box<Error>> {
-    BODY.try_with(|body| body.count(octets as u64, is_end)).unwrap_or(Ok(())).map_err(Into::into)
+pub fn count_body(received: usize, is_end: bool) -> Result<(), Box<Error>> {
+    BODY.try_with(|body| body.count(received as u64, is_end)).unwrap_or(Ok(())).map_err(Into::into)
 }
 
 impl Progress {
-    fn count(&self, octets: u64, is_end: bool) -> Result<(), Refusal> {
-        let received = self.received.fetch_add(octets, Ordering::Relaxed).saturating_add(octets);
+    fn count(&self, received: u64, is_end: bool) -> Result<(), Refusal> {
+        self.received.fetch_max(received, Ordering::Relaxed);
         if is_end {
-            self.received.store(COMPLETE, Ordering::Relaxed);
+            self.is_complete.store(true, Ordering::Relaxed);
         }
         if received > self.most { Err(Refusal::BodyTooLarge) } else { Ok(()) }
     }
@@ -55,7 +53,8 @@ impl Progress {
 /// octet: the client sees RST_STREAM, the endpoint a closed connection, and the request's context is dropped without
 /// `logging` being called.
 pub(super) async fn watch<F: Future>(process: F, limits: &Limits) -> Result<F::Output, Refusal> {
-    let progress = Arc::new(Progress { received: AtomicU64::new(0), most: limits.body_bytes.unwrap_or(u64::MAX - 1) });
+    let most = limits.body_bytes.unwrap_or(u64::MAX);
+    let progress = Arc::new(Progress { received: AtomicU64::new(0), is_complete: AtomicBool::new(false), most });
     let mut process = pin!(BODY.scope(Arc::clone(&progress), process));
     let mut before = 0;
     loop {
@@ -63,7 +62,7 @@ pub(super) async fn watch<F: Future>(process: F, limits: &Limits) -> Result<F::O
             return Ok(output);
         }
         let received = progress.received.load(Ordering::Relaxed);
-        if received == COMPLETE {
+        if progress.is_complete.load(Ordering::Relaxed) {
             return Ok(process.await);
         }
         if received == before {
@@ -98,9 +97,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_body_that_moves_is_waited_for() {
         let stream = async {
-            for _ in 0..9 {
+            for received in 1..10 {
                 sleep(timeout() * 9 / 10).await;
-                count_body(1, false).unwrap();
+                count_body(received, false).unwrap();
             }
         };
         assert_eq!(watch(stream, &test_limits()).await, Ok(()));
@@ -120,7 +119,8 @@ mod tests {
         let limits = Limits { body_bytes: Some(5), ..test_limits() };
         let stream = async {
             count_body(5, false).unwrap();
-            violation_of(&count_body(1, false).unwrap_err())
+            count_body(5, false).expect("a retry shows the same octets again");
+            violation_of(&count_body(6, false).unwrap_err())
         };
         assert_eq!(watch(stream, &limits).await, Ok(Some(Refusal::BodyTooLarge)));
     }
