@@ -124,7 +124,7 @@ async fn a_plugin_that_is_no_component() {
 async fn a_plugin_that_is_a_core_module() {
     let case = Case::new();
     let plugin = case.write("module.wasm", b"\0asm\x01\0\0\0");
-    refused(&case.with_plugin(&plugin, "")).await.says(&["module.wasm", "core module", "hint"]);
+    refused(&case.with_plugin(&plugin, "")).await.says(&["module.wasm", "core WebAssembly module", "hint"]);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn an_address_that_is_taken_already() {
 
 #[tokio::test]
 async fn wrong_usage_is_told_apart_from_a_wrong_file() {
-    for arguments in [&["chekc"][..], &["check"], &["run"], &["run", "--no-such-option"]] {
+    for arguments in [&["chekc"][..], &["check"], &["run", "--no-such-option"]] {
         let finished = run(arguments).await;
         assert_eq!(finished.code, Some(2), "{arguments:?}: {finished:?}");
         finished.says(&["Usage"]);

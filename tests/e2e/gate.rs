@@ -221,7 +221,7 @@ async fn a_connection_ends_after_its_share_of_requests() {
     let guarded = Guarded::with("requests_per_connection = 3").await;
     let mut client = guarded.gateway.client().await;
     for _ in 0..2 {
-        assert_eq!(client.call(&Request::get("/")).await.field("connection"), None);
+        assert_ne!(client.call(&Request::get("/")).await.field("connection"), Some("close"));
     }
     assert_eq!(client.call(&Request::get("/")).await.field("connection"), Some("close"));
     assert!(client.until_closed().await.is_empty());

@@ -68,12 +68,32 @@ async fn a_changed_file_is_noticed_and_applied() {
 }
 
 #[tokio::test]
+async fn a_change_right_after_the_start_is_not_missed() {
+    let (gateway, origin) = proxied().await;
+    gateway.write(&gateway.sections().with_rest(more(&origin, "new")));
+    eventually("a second generation", async || (gateway.admin().generation().await > 1).then_some(())).await;
+}
+
+#[tokio::test]
 async fn a_file_written_in_place_is_noticed_as_well() {
     let (gateway, origin) = proxied().await;
     let text =
         gateway.sections().with_rest(upstream("origin", &[&origin]) + &route("all", "origin", "hosts = [\"x.test\"]"));
     std::fs::write(gateway.file(), text.text(gateway.directory())).expect("a writable folder");
     eventually("the new route table", async || (gateway.get("/").await.status() == 404).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_file_beside_it_that_is_always_written_to_does_not_hide_a_change() {
+    let (gateway, origin) = proxied().await;
+    let noise = gateway.directory().join("busy.log");
+    let only = upstream("origin", &[&origin]) + &route("all", "origin", "path = { prefix = \"/only\" }");
+    gateway.write(&gateway.sections().with_rest(only));
+    let ask = async || {
+        std::fs::write(&noise, "a line\n").expect("a writable folder");
+        (gateway.get("/").await.status() == 404).then_some(())
+    };
+    eventually("the new route table", ask).await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use super::client::{Client, Request};
 use super::command::tidegate;
 use super::h2::H2Client;
 use super::message::Response;
-use super::setup::Sections;
+use super::setup::{Sections, access_log};
 use super::wait::{eventually, within};
 
 /// A gateway that serves; it is killed when dropped.
@@ -108,13 +108,17 @@ impl Gateway {
 
     /// Waits for the access line of a request for this target.
     pub(crate) async fn access_line(&self, target: &str) -> Value {
-        let file = self.directory().join("access.log");
         let find = |text: String| {
             let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             lines.find(|line| line["target"] == target)
         };
-        let ask = async || find(std::fs::read_to_string(&file).unwrap_or_default());
+        let ask = async || find(self.access_log());
         eventually(&format!("an access line of {target}"), ask).await
+    }
+
+    /// All access lines so far.
+    pub(crate) fn access_log(&self) -> String {
+        std::fs::read_to_string(access_log(self.directory())).unwrap_or_default()
     }
 
     /// The folder with the configuration file.
