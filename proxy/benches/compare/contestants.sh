@@ -2,12 +2,21 @@
 # Who takes part: how each is configured, started, found ready, and stopped.
 
 PATH=$PATH:/usr/sbin # nginx and haproxy, for those who are not root
-origin_port=18080
-gateway_port=18081
 body='{"items":[{"id":1,"name":"anchor"},{"id":2,"name":"buoy"},{"id":3,"name":"chart"}],"total":3,"n":0}'
 
 say() { echo "compare: $*" >&2; }
 die() { say "$@"; exit 1; }
+
+# The first port from here on that nobody listens on.
+free_port() {
+  local port=$1
+  while cat /proc/net/tcp* | awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { taken = 1 } END { exit !taken }'; do
+    port=$((port + 1))
+  done
+  echo "$port"
+}
+origin_port=$(free_port 18080)
+gateway_port=$(free_port $((origin_port + 1)))
 
 # The processors this shell may use, one per line.
 allowed_cores() {
