@@ -1,1 +1,82 @@
-//! x
+//! Write Tidegate policies in Rust.
+//!
+//! A *plugin* is a component that the gateway loads; a *policy* is that plugin with one configuration. The author
+//! implements [`Policy`] and at least one role ([`RequestPolicy`], [`ResponsePolicy`], [`Balancer`]) on one type, and
+//! names the roles in [`export!`]:
+//!
+//! ```
+//! use serde::Deserialize;
+//! use tidegate_plugin_sdk::{Decision, Policy, Problem, Request, RequestPolicy, export};
+//!
+//! struct Maintenance {
+//!     retry_after: String,
+//! }
+//!
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config {
+//!     minutes: u32,
+//! }
+//!
+//! impl Policy for Maintenance {
+//!     type Config = Config;
+//!
+//!     fn configure(config: Config) -> Result<Self, Vec<Problem>> {
+//!         if config.minutes == 0 {
+//!             return Err(vec![Problem::at("minutes", "must be at least 1")]);
+//!         }
+//!         Ok(Self { retry_after: (config.minutes * 60).to_string() })
+//!     }
+//! }
+//!
+//! impl RequestPolicy for Maintenance {
+//!     fn on_request(&self, request: &Request) -> Decision {
+//!         if request.path().starts_with("/status") {
+//!             return Decision::forward().into();
+//!         }
+//!         Decision::respond(503).header("retry-after", self.retry_after.as_str()).into()
+//!     }
+//! }
+//!
+//! export!(Maintenance: request);
+//! ```
+//!
+//! The same source compiles natively, where [`testing`] plays the gateway; the README tells how to build the component.
+//! A finished component imports exactly what it calls: one that never asks for [`consumers`] needs no grant for it.
+
+pub mod consumers;
+pub mod counters;
+pub mod log;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+mod balance;
+mod decision;
+mod edit;
+mod export;
+mod field_name;
+mod local_response;
+mod policy;
+mod problem;
+mod query;
+mod request;
+mod response;
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod contract;
+
+pub use balance::{Candidate, Endpoint};
+pub use decision::{Decision, Forward, ResponseDecision, ResponseForward};
+pub use edit::{Edit, Field};
+pub use field_name::FieldName;
+pub use local_response::LocalResponse;
+pub use policy::{Balancer, NoConfig, Policy, RequestPolicy, ResponsePolicy};
+pub use problem::Problem;
+pub use request::Request;
+pub use response::Response;
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

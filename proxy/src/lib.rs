@@ -2,12 +2,25 @@
 //!
 //! Start reading in `proxy/ARCHITECTURE.md`; modules stand in the order a request meets them.
 
+pub mod admin;
 pub mod balance;
+pub mod cause;
+pub mod cli;
 pub mod config;
 pub mod consumers;
+pub mod control;
+pub mod counters;
+pub mod error;
 pub mod gate;
+pub mod gateway;
 pub mod observe;
 pub mod plugin;
 pub mod policy;
+pub mod process;
+pub mod reload;
+pub mod request_context;
 pub mod route;
+pub mod server;
+pub mod snapshot;
 pub mod upstream;
+pub mod wire;

@@ -1,6 +1,24 @@
 //! The Wasm host: the only place that knows wasmtime.
 //!
-//! `engine` (one a process) -> `component` (compiled, by content hash) -> `policy` (a plugin configured, with its pool of
-//! instances). Host functions are in `capability/`, generated bindings in `bindings`; neither leaves this module.
+//! `engine` (one a process) -> `component` (compiled, by content hash, its imports held against its grants) -> `policy`
+//! (a plugin configured, with its pool of instances). Host functions are in `capability/` and `view`, generated bindings
+//! in `bindings`; neither leaves this module.
 
+mod bindings;
+mod capability;
+mod checked;
+pub mod component;
+pub mod engine;
+mod failure;
+mod instance;
+mod memory;
 pub mod policy;
+mod pool;
+mod scope;
+pub mod statistics;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

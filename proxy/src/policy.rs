@@ -5,4 +5,6 @@
 
 pub mod chain;
 pub mod decision;
+pub mod facts;
+pub mod local;
 pub mod view;

@@ -1,7 +1,33 @@
 //! The access log: one line per request, written by a thread of its own.
+//!
+//! A request formats its line into a buffer that is used again and puts it into a bounded queue; it never waits. Where the
+//! writer cannot follow (a full disk, a stuck pipe), lines are lost and counted, traffic is not. Lines of one moment may
+//! stand in another order than their times.
+//!
+//! The two forms:
+//!
+//! - text: `TIME CLIENT "METHOD HOST TARGET PROTOCOL" STATUS BYTES_OUT DURATION key=value ...`
+//! - JSON: one object with the keys `time` (RFC 3339, UTC, milliseconds; when the answer ended), `client`, `request_id`,
+//!   `method`, `host`, `target`, `protocol`, `status` (0: the client went away before it had one), `bytes_in`,
+//!   `bytes_out` (bodies), `duration_ms`, `route`, `upstream`, `endpoint`, `tries`, `consumer`, `policy`, `cause`. Keys are never
+//!   left out; what is not known is `null`. New keys may be added at the end.
+//!
+//! In both, whatever is not printable ASCII is escaped as in JSON, so that no client can forge a line or speak to a
+//! terminal.
 
+mod destination;
+mod line;
+mod writer;
+
+use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use crate::config::model;
+use crate::observe::metrics::AccessLineMetrics;
+use destination::Destination;
+use line::Form;
+use writer::Writer;
 
 /// What one line tells.
 #[derive(Debug)]
@@ -36,17 +62,60 @@ pub struct AccessRecord<'a> {
     pub tries: u32,
     /// Consumer identified.
     pub consumer: Option<&'a str>,
+    /// Policy that answered or failed.
+    pub policy: Option<&'a str>,
     /// Why the gateway answered by itself, or what failed.
     pub cause: Option<&'a str>,
 }
 
-/// Where access lines go.
+/// Where access lines go. Dropping it writes what is queued, for at most two seconds.
 #[derive(Debug)]
-pub struct AccessLog {}
+pub struct AccessLog {
+    /// `None` where there is no access log.
+    open: Option<(Form, Writer)>,
+}
 
 impl AccessLog {
+    /// Opens what the configuration names and starts the writer.
+    ///
+    /// # Errors
+    /// The file cannot be opened for appending, or the system gives no thread.
+    pub fn open(config: &model::AccessLog, lost: AccessLineMetrics) -> io::Result<Self> {
+        let form = match config.format {
+            model::AccessLogFormat::Off => return Ok(Self::off()),
+            model::AccessLogFormat::Text => Form::Text,
+            model::AccessLogFormat::Json => Form::Json,
+        };
+        let writer = Writer::start(Destination::open(&config.target)?, lost)?;
+        Ok(Self { open: Some((form, writer)) })
+    }
+
+    /// No access log.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { open: None }
+    }
+
+    /// Whether there is an access log: where there is none, a record need not be made.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Writes one line; never blocks: where the writer cannot follow, the line is counted as lost.
     pub fn write(&self, record: &AccessRecord<'_>) {
-        let _ = record;
+        if let Some((form, writer)) = &self.open {
+            writer.put(|line| form.write(line, SystemTime::now(), record));
+        }
+    }
+
+    /// Opens the file anew before the next line, so that a rotated file can be closed; call it at each reload.
+    pub fn reopen(&self) {
+        if let Some((_, writer)) = &self.open {
+            writer.reopen();
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

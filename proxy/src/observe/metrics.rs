@@ -1,41 +1,191 @@
-//! Prometheus metrics. Handles are resolved when a snapshot is built, so that a request only adds to atomics.
+//! Prometheus metrics.
+//!
+//! Handles are resolved when a snapshot is built, so that a request only adds to atomics: no label is looked up and
+//! nothing is allocated. Asking for the same name twice gives the same series, so counts go on over a reload; series that
+//! no snapshot names any more are dropped by [`Metrics::retain`]. What is true elsewhere is read at scrape time through
+//! [`Gauges`]. Series, registry and text format are the `prometheus` crate's; the set of series under a name is kept here,
+//! for a reason `family` gives.
+//!
+//! Names are `tidegate_<noun>_<unit>_total`; every label takes its values from the configuration or from a closed list,
+//! never from a request.
 
-use std::time::Duration;
+mod by_key;
+mod endpoint;
+mod families;
+mod family;
+mod gauges;
+mod listener;
+mod policy;
+mod process;
+mod route;
+mod scrape;
+mod series;
+mod status_class;
 
-/// All metrics of the process.
-#[derive(Debug)]
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::Registry;
+
+use by_key::ByKey;
+pub use endpoint::{EndpointMetrics, Try, TryFailure};
+use families::Families;
+pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
+pub use listener::ListenerMetrics;
+pub use policy::{CallOutcome, CallSample, PolicyMetrics};
+pub use route::RouteMetrics;
+pub use series::{Counter, Held};
+
+/// The `route` label of requests that no route matched; no route can have this name.
+pub const UNROUTED: &str = "(none)";
+
+/// All metrics of the process; a clone is the same set.
+#[derive(Clone, Debug)]
 pub struct Metrics {
-    registry: prometheus::Registry,
+    families: Arc<Families>,
+    registry: Registry,
+    local_answers: ByKey<(&'static str, u16)>,
+}
+
+/// What one attempt to load the configuration came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// It is the one in force.
+    Unchanged,
+    /// It is in force now.
+    Applied {
+        /// Its number.
+        generation: u64,
+    },
+    /// It is wrong.
+    Rejected,
+    /// It changes what only a new process can take up.
+    NeedsRestart,
+}
+
+impl ReloadResult {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Applied { .. } => "applied",
+            Self::Rejected => "rejected",
+            Self::NeedsRestart => "needs_restart",
+        }
+    }
+}
+
+/// Why an access line was not written; resolved once by whoever opens the access log.
+#[derive(Clone, Debug)]
+pub struct AccessLineMetrics {
+    /// The writer could not follow.
+    pub full: Counter,
+    /// The file or stream took it not.
+    pub write: Counter,
 }
 
 impl Metrics {
-    /// An empty set.
+    /// A set that knows the process and nothing else.
     #[must_use]
     pub fn new() -> Self {
-        Self { registry: prometheus::Registry::new() }
+        let families = Families::new();
+        families.build.series([env!("CARGO_PKG_VERSION")]).set(1);
+        families.process_start.series([]).set(now_in_seconds());
+        let registry = Registry::new();
+        families.register(&registry);
+        let families = Arc::new(families);
+        let source = Arc::clone(&families);
+        let local_answers = ByKey::new(move |key: Option<(&'static str, u16)>| match key {
+            Some((cause, status)) => source.local_responses.series([cause, &status.to_string()]),
+            None => source.local_responses.series(["other", "other"]),
+        });
+        Self { families, registry, local_answers }
     }
-    /// The registry that `/metrics` encodes.
+
+    /// Handles of one listener.
     #[must_use]
-    pub fn registry(&self) -> &prometheus::Registry {
-        &self.registry
+    pub fn listener(&self, name: &str) -> ListenerMetrics {
+        ListenerMetrics::new(&self.families, name)
     }
-    /// Handles of one route.
+
+    /// Handles of one route, or of [`UNROUTED`] requests.
     #[must_use]
     pub fn route(&self, name: &str) -> RouteMetrics {
-        let _ = name;
-        RouteMetrics {}
+        RouteMetrics::new(&self.families, name)
     }
+
     /// Handles of one endpoint of an upstream.
     #[must_use]
     pub fn endpoint(&self, upstream: &str, endpoint: &str) -> EndpointMetrics {
-        let _ = (upstream, endpoint);
-        EndpointMetrics {}
+        EndpointMetrics::new(&self.families, upstream, endpoint)
     }
+
     /// Handles of one policy.
     #[must_use]
     pub fn policy(&self, name: &str, plugin: &str) -> PolicyMetrics {
-        let _ = (name, plugin);
-        PolicyMetrics {}
+        PolicyMetrics::new(&self.families, name, plugin)
+    }
+
+    /// What the access log counts.
+    #[must_use]
+    pub fn access_lines(&self) -> AccessLineMetrics {
+        let lost = |reason| self.families.access_lines_lost.series([reason]);
+        AccessLineMetrics { full: lost("full"), write: lost("write") }
+    }
+
+    /// A response was made here, by the gateway or a policy; `cause` is from a closed list.
+    pub fn local_answer(&self, cause: &'static str, status: u16) {
+        self.local_answers.increment((cause, status));
+    }
+
+    /// One attempt to load the configuration ended, with so many problems; the one at start counts too.
+    pub fn reload(&self, result: ReloadResult, problems: usize) {
+        self.families.reloads.series([result.label()]).increment();
+        self.families.config_problems.series([]).set(i64::try_from(problems).unwrap_or(i64::MAX));
+        if let ReloadResult::Applied { generation } = result {
+            self.families.generation.series([]).set(i64::try_from(generation).unwrap_or(i64::MAX));
+        }
+        if matches!(result, ReloadResult::Applied { .. } | ReloadResult::Unchanged) {
+            self.families.config_success.series([]).set(now_in_seconds());
+        }
+    }
+
+    /// Drops the series of routes, endpoints (upstream and endpoint) and policies that no snapshot names any more.
+    ///
+    /// Called when a snapshot has been swapped in. Requests that still run on the old one add to series nobody will see.
+    pub fn retain<'a>(
+        &self,
+        routes: impl IntoIterator<Item = &'a str>,
+        endpoints: impl IntoIterator<Item = (&'a str, &'a str)>,
+        policies: impl IntoIterator<Item = &'a str>,
+    ) {
+        let routes: HashSet<_> = routes.into_iter().chain([UNROUTED]).collect();
+        let endpoints: HashSet<_> = endpoints.into_iter().collect();
+        let policies: HashSet<_> = policies.into_iter().collect();
+        self.families.retain(
+            |route| routes.contains(route),
+            |upstream, endpoint| endpoints.contains(&(upstream, endpoint)),
+            |policy| policies.contains(policy),
+        );
+    }
+
+    /// Everything in the Prometheus text format (`text/plain; version=0.0.4`).
+    #[must_use]
+    pub fn render(&self, gauges: &dyn Gauges) -> String {
+        let mut sink = GaugeSink::default();
+        gauges.collect(&mut sink);
+        if let Some(usage) = process::Usage::read() {
+            sink.process(&usage);
+        }
+        let mut families = self.registry.gather();
+        families.extend(sink.into_families());
+        scrape::text(&families)
+    }
+
+    /// Every metric name there is, whether or not it has a series now.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        Families::NAMES.iter().copied().chain(gauges::names()).collect()
     }
 }
 
@@ -45,73 +195,9 @@ impl Default for Metrics {
     }
 }
 
-/// Handles of one route.
-#[derive(Clone, Debug)]
-pub struct RouteMetrics {}
-
-impl RouteMetrics {
-    /// One request ended.
-    pub fn request(&self, status: u16, taken: Duration, bytes_in: u64, bytes_out: u64) {
-        let _ = (status, taken, bytes_in, bytes_out);
-    }
+fn now_in_seconds() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| i64::try_from(past.as_secs()).unwrap_or(i64::MAX))
 }
 
-/// Handles of one endpoint.
-#[derive(Clone, Debug)]
-pub struct EndpointMetrics {}
-
-impl EndpointMetrics {
-    /// One try got a response head.
-    pub fn response(&self, status: u16, to_head: Duration) {
-        let _ = (status, to_head);
-    }
-    /// One try failed before a response head came.
-    pub fn failure(&self, kind: TryFailure) {
-        let _ = kind;
-    }
-}
-
-/// How a try towards an endpoint failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryFailure {
-    /// No connection: refused, unreachable, TLS.
-    Connect,
-    /// No connection in time.
-    ConnectTimeout,
-    /// The connection broke before a whole response head.
-    Reset,
-    /// No answer in time.
-    Timeout,
-    /// What came is no HTTP.
-    Garbage,
-}
-
-/// Handles of one policy.
-#[derive(Clone, Debug)]
-pub struct PolicyMetrics {}
-
-/// What one call of a policy came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallOutcome {
-    /// Forwarded.
-    Forward,
-    /// Answered locally.
-    Respond,
-    /// Out of CPU budget.
-    OutOfTime,
-    /// Trapped.
-    Trap,
-    /// Out of memory.
-    OutOfMemory,
-    /// Illegal decision.
-    Illegal,
-    /// All instances busy.
-    Overloaded,
-}
-
-impl PolicyMetrics {
-    /// One call ended.
-    pub fn call(&self, outcome: CallOutcome) {
-        let _ = outcome;
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,61 @@
 //! A plugin configured: what chains and balancers call.
 
-use crate::policy::decision::{IllegalDecision, RequestDecision, ResponseDecision};
+use std::sync::Arc;
+
+use super::checked::{self, Rules};
+use super::component::LoadedPlugin;
+pub use super::failure::PluginFailure;
+use super::instance::{Instance, Refusal, Setup};
+use super::pool::Pool;
+use super::scope::{self, CallScope};
+use super::statistics::{PolicyStatistics, Recorder};
+use crate::config::model::Policy;
+use crate::consumers::Consumers;
+use crate::counters::Counters;
+use crate::observe::metrics::{CallOutcome, PolicyMetrics};
+use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
+use crate::upstream::Member;
 
 /// A policy ready to be called; `configure` has run and agreed.
-#[derive(Debug)]
+///
+/// It belongs to one snapshot, because it holds that snapshot's consumers; what is dear about it, the instances, is
+/// shared with the next snapshot by [`PolicyRuntime::share`] where plugin and configuration stay the same.
 pub struct PolicyRuntime {
     /// Name of the policy.
     pub name: String,
+    configured: Arc<ConfiguredPolicy>,
+    consumers: Arc<Consumers>,
+    metrics: PolicyMetrics,
+}
+
+/// The part of a policy that no snapshot owns.
+struct ConfiguredPolicy {
+    plugin: Arc<LoadedPlugin>,
+    config: serde_json::Value,
+    setup: Arc<Setup>,
+    pool: Pool,
+    recorder: Recorder,
+}
+
+/// What a policy needs of the program.
+#[derive(Clone, Debug)]
+pub struct PolicyServices {
+    /// The counters of the process.
+    pub counters: Arc<Counters>,
+    /// The consumers of the snapshot the policy is made for.
+    pub consumers: Arc<Consumers>,
+    /// Where its calls are counted.
+    pub metrics: PolicyMetrics,
+}
+
+/// What a plugin has against its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigureProblem {
+    /// Where in `[policy.config]`, such as `limits[0].per`; empty for the whole.
+    pub path: String,
+    /// What is wrong, lower case, no full stop.
+    pub message: String,
 }
 
 /// Which parts of the contract a component exports.
@@ -21,26 +69,6 @@ pub struct Roles {
     pub balancer: bool,
 }
 
-/// Why a call gave no decision. The store it ran in is gone.
-#[derive(Debug, thiserror::Error)]
-pub enum PluginFailure {
-    /// More CPU time than `limits.cpu`.
-    #[error("out of CPU budget")]
-    OutOfTime,
-    /// It trapped: the first line of why.
-    #[error("trapped: {0}")]
-    Trap(String),
-    /// It wanted more memory than `limits.memory` and gave up.
-    #[error("out of memory budget")]
-    OutOfMemory,
-    /// What it returned is not allowed.
-    #[error("illegal decision: {0}")]
-    Illegal(#[from] IllegalDecision),
-    /// `limits.instances` are all at work: overload, not the plugin's fault.
-    #[error("all instances busy")]
-    Overloaded,
-}
-
 /// What is true of an endpoint that may be picked now.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
@@ -52,23 +80,114 @@ pub struct Candidate {
     pub latency_us: u32,
 }
 
+/// How a call went wrong inside.
+enum Fault {
+    Guest(wasmtime::Error),
+    Illegal(IllegalDecision),
+}
+
+impl From<wasmtime::Error> for Fault {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Guest(error)
+    }
+}
+
+impl From<IllegalDecision> for Fault {
+    fn from(illegal: IllegalDecision) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
+impl From<PluginFailure> for Refusal {
+    fn from(failure: PluginFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl std::fmt::Debug for PolicyRuntime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicyRuntime").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl PolicyRuntime {
+    /// Makes a first instance and lets it take over the configuration. Takes up to a second: never call it from a worker.
+    ///
+    /// # Errors
+    /// What the plugin has against the configuration, or why it did not come up.
+    pub fn bind(
+        plugin: Arc<LoadedPlugin>,
+        spec: &Policy,
+        services: PolicyServices,
+    ) -> Result<Arc<Self>, Vec<ConfigureProblem>> {
+        let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
+        let PolicyServices { counters, consumers, metrics } = services;
+        let configured = ConfiguredPolicy {
+            pool: Pool::new(plugin.limits().instances),
+            plugin,
+            config: spec.config.clone(),
+            setup: Arc::new(Setup { policy: spec.name.clone(), config, counters }),
+            recorder: Recorder::default(),
+        };
+        configured.pool.lease(|| configured.create()).map_err(problems)?.give_back();
+        Ok(Arc::new(Self { name: spec.name.clone(), configured: Arc::new(configured), consumers, metrics }))
+    }
+
+    /// The same policy with the next snapshot's consumers, where plugin and configuration are the same: instances and
+    /// statistics go on. `None` where it has to be bound anew.
+    #[must_use]
+    pub fn share(&self, plugin: &LoadedPlugin, spec: &Policy, services: &PolicyServices) -> Option<Arc<Self>> {
+        let configured = &self.configured;
+        let same = self.name == spec.name
+            && configured.config == spec.config
+            && configured.plugin.is_same(plugin)
+            && Arc::ptr_eq(&configured.setup.counters, &services.counters);
+        same.then(|| {
+            Arc::new(Self {
+                name: self.name.clone(),
+                configured: Arc::clone(configured),
+                consumers: Arc::clone(&services.consumers),
+                metrics: services.metrics.clone(),
+            })
+        })
+    }
+
     /// What its plugin exports.
     #[must_use]
     pub fn roles(&self) -> Roles {
-        Roles::default()
+        self.configured.plugin.facts().roles
     }
 
-    /// Asks for a decision on a request.
+    /// The plugin it is made of.
+    #[must_use]
+    pub fn plugin(&self) -> &Arc<LoadedPlugin> {
+        &self.configured.plugin
+    }
+
+    /// How it is doing, since it was bound.
+    #[must_use]
+    pub fn statistics(&self) -> PolicyStatistics {
+        let ConfiguredPolicy { pool, recorder, .. } = &*self.configured;
+        recorder.read(pool.alive(), pool.idle())
+    }
+
+    /// Asks for a decision on a request. A plugin that does not decide on requests lets it pass.
     ///
     /// # Errors
     /// The plugin failed; nothing was changed.
     pub fn on_request(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
-        let _ = request;
-        Err(PluginFailure::Overloaded)
+        let scope = CallScope { request, response: None, consumers: &self.consumers };
+        let decision = self.call(scope, |instance| match instance.on_request()? {
+            Some(decision) => Ok(self.rules().request_decision(decision)?),
+            None => Ok(RequestDecision::Forward(Forward::default())),
+        });
+        self.count(decision, |decision| match decision {
+            RequestDecision::Forward(_) => CallOutcome::Forward,
+            RequestDecision::Respond(_) => CallOutcome::Respond,
+        })
     }
 
-    /// Asks for a decision on a response.
+    /// Asks for a decision on a response. A plugin that does not decide on responses lets it pass.
     ///
     /// # Errors
     /// The plugin failed; nothing was changed.
@@ -77,8 +196,15 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
-        let _ = (request, response);
-        Err(PluginFailure::Overloaded)
+        let scope = CallScope { request, response: Some(response), consumers: &self.consumers };
+        let decision = self.call(scope, |instance| match instance.on_response()? {
+            Some(decision) => Ok(self.rules().response_decision(decision)?),
+            None => Ok(ResponseDecision::Forward(Vec::new())),
+        });
+        self.count(decision, |decision| match decision {
+            ResponseDecision::Forward(_) => CallOutcome::Forward,
+            ResponseDecision::Replace(_) => CallOutcome::Respond,
+        })
     }
 
     /// Asks which of `candidates` to take; `members` is what `update` tells the plugin, once per instance and set.
@@ -88,10 +214,96 @@ impl PolicyRuntime {
     pub fn pick(
         &self,
         request: &dyn RequestView,
-        members: &std::sync::Arc<[crate::upstream::Member]>,
+        members: &Arc<[Member]>,
         candidates: &[Candidate],
     ) -> Result<Option<usize>, PluginFailure> {
-        let _ = (request, members, candidates);
-        Ok(None)
+        let scope = CallScope { request, response: None, consumers: &self.consumers };
+        let pick = self.call(scope, |instance| {
+            let index = instance.pick(members, candidates)?;
+            Ok(checked::pick(index, candidates.len())?)
+        });
+        self.count(pick, |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline })
     }
+
+    fn rules(&self) -> Rules<'_> {
+        let plugin = &self.configured.plugin;
+        Rules { output: plugin.limits().output, consumers: plugin.facts().grants.consumers.then_some(&*self.consumers) }
+    }
+
+    /// Runs one call on one instance. Where anything goes wrong, the lease drops it, and its store with it.
+    fn call<T>(
+        &self,
+        scope: CallScope<'_>,
+        run: impl FnOnce(&mut Instance) -> Result<T, Fault>,
+    ) -> Result<T, PluginFailure> {
+        let configured = &*self.configured;
+        let _sample = self.metrics.sample();
+        let mut lease = configured.pool.lease(|| configured.create().map_err(PluginFailure::from))?;
+        lease.instance.begin(configured.plugin.limits().cpu);
+        match scope::lend(scope, || run(&mut lease.instance)) {
+            Ok(value) => {
+                lease.give_back();
+                Ok(value)
+            }
+            Err(Fault::Guest(error)) => Err(lease.instance.failure(&error)),
+            Err(Fault::Illegal(illegal)) => Err(PluginFailure::Illegal(illegal)),
+        }
+    }
+
+    fn count<T>(
+        &self,
+        result: Result<T, PluginFailure>,
+        outcome: impl FnOnce(&T) -> CallOutcome,
+    ) -> Result<T, PluginFailure> {
+        self.configured.recorder.call();
+        match &result {
+            Ok(value) => self.metrics.call(outcome(value)),
+            Err(failure) => {
+                self.metrics.call(failure.outcome());
+                self.configured.recorder.failure(&self.name, failure);
+            }
+        }
+        result
+    }
+}
+
+impl ConfiguredPolicy {
+    fn create(&self) -> Result<Instance, Refusal> {
+        Instance::create(&self.plugin, &self.setup)
+    }
+}
+
+/// For the data path, where a configuration was accepted before.
+impl From<Refusal> for PluginFailure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Failed(failure) => failure,
+            Refusal::Problems(_) => Self::Trap("`configure` refused what it had accepted".into()),
+        }
+    }
+}
+
+/// For a reload, where there is someone to read it.
+fn problems(refusal: Refusal) -> Vec<ConfigureProblem> {
+    match refusal {
+        Refusal::Problems(problems) if !problems.is_empty() => problems,
+        Refusal::Problems(_) => vec![whole("the plugin refuses it without saying why".into())],
+        Refusal::Failed(failure) => vec![whole(format!("the plugin failed before its first call: {failure}"))],
+    }
+}
+
+/// A plugin that exports no `configuration` has nothing to be told.
+fn config_text(plugin: &LoadedPlugin, config: &serde_json::Value) -> Result<String, ConfigureProblem> {
+    let is_empty = config.is_null() || config.as_object().is_some_and(serde_json::Map::is_empty);
+    if is_empty {
+        return Ok("{}".into());
+    }
+    match plugin.exports.configuration {
+        Some(_) => Ok(config.to_string()),
+        None => Err(whole("the plugin takes no configuration, leave it out".into())),
+    }
+}
+
+fn whole(message: String) -> ConfigureProblem {
+    ConfigureProblem { path: String::new(), message }
 }

@@ -1,1 +1,214 @@
 //! Runs the policies of a route over a request, and in reverse over its response.
+//!
+//! A chain is an onion: a response passes the policies its request passed, the last one first. A local response is a
+//! response like any other for the policies outside of the one that made it.
+
+use std::sync::Arc;
+
+use http::{request, response};
+
+use super::decision::{EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
+use super::facts::{HttpRequestView, HttpResponseView, RequestFacts};
+use super::local::LocalHead;
+use crate::config::model::FailureMode;
+use crate::plugin::policy::{PluginFailure, PolicyRuntime};
+
+/// A request head that policies see and change; implemented once per engine, in `wire`.
+pub trait RequestHead: EditableHead {
+    /// The head as it is now.
+    fn parts(&self) -> &request::Parts;
+}
+
+/// A response head that policies see and change; implemented once per engine, in `wire`.
+pub trait ResponseHead: EditableHead {
+    /// The head as it is now.
+    fn parts(&self) -> &response::Parts;
+}
+
+/// A policy in its place.
+#[derive(Clone, Debug)]
+pub struct ChainLink {
+    /// What is asked.
+    pub policy: Arc<PolicyRuntime>,
+    /// What traffic sees when it fails.
+    pub on_failure: FailureMode,
+}
+
+/// The policies of one route, in the order a request meets them.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    links: Vec<ChainLink>,
+}
+
+/// A policy failed, and its `on_failure` is `deny`.
+#[derive(Debug, thiserror::Error)]
+#[error("policy {policy:?} failed: {failure}")]
+pub struct ChainFailure {
+    /// Name of the policy.
+    pub policy: String,
+    /// What happened.
+    pub failure: PluginFailure,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum ChainOutcome {
+    /// On to the upstream; the head and the facts are changed as told.
+    Forward,
+    /// Answer it here. The policies it passed have not seen the response yet: [`Chain::run_local_response`].
+    Respond {
+        /// Name of the policy.
+        policy: String,
+        /// What it answers.
+        response: LocalResponse,
+    },
+    /// Refuse it.
+    Failed(ChainFailure),
+}
+
+/// What becomes of an upstream's response.
+#[derive(Debug)]
+pub enum ResponseOutcome {
+    /// On to the client; the head is changed as told.
+    Forward,
+    /// Send this instead and drop the upstream's body; outer policies have seen it already.
+    Replace {
+        /// Name of the policy.
+        policy: String,
+        /// What it sends.
+        response: LocalResponse,
+    },
+    /// Refuse it.
+    Failed(ChainFailure),
+}
+
+impl Chain {
+    /// A chain of these links.
+    #[must_use]
+    pub fn new(links: Vec<ChainLink>) -> Self {
+        Self { links }
+    }
+
+    /// Its links, in the order a request meets them.
+    #[must_use]
+    pub fn links(&self) -> &[ChainLink] {
+        &self.links
+    }
+
+    /// Asks each request policy in turn; each sees what the ones before it changed.
+    pub fn run_request(&self, head: &mut dyn RequestHead, facts: &mut RequestFacts) -> ChainOutcome {
+        facts.links_passed = 0;
+        for link in &self.links {
+            match link.on_request(head, facts) {
+                Ok(Some(RequestDecision::Forward(forward))) => apply(forward, head, facts),
+                Ok(Some(RequestDecision::Respond(response))) => {
+                    return ChainOutcome::Respond { policy: link.policy.name.clone(), response };
+                }
+                Ok(None) => {}
+                Err(failure) => return ChainOutcome::Failed(failure),
+            }
+            facts.links_passed += 1;
+        }
+        ChainOutcome::Forward
+    }
+
+    /// Asks the response policies that the request passed, the last one first.
+    pub fn run_response(
+        &self,
+        request: &request::Parts,
+        facts: &RequestFacts,
+        head: &mut dyn ResponseHead,
+    ) -> ResponseOutcome {
+        let request = HttpRequestView { parts: request, facts };
+        let mut replaced: Option<(&str, LocalHead)> = None;
+        for link in self.passed(facts) {
+            let head = replaced.as_mut().map_or(&mut *head, |(_, local)| local as &mut dyn ResponseHead);
+            match link.on_response(request, head) {
+                Ok(Some(local)) => replaced = Some((&link.policy.name, local)),
+                Ok(None) => {}
+                Err(failure) => return ResponseOutcome::Failed(failure),
+            }
+        }
+        match replaced {
+            None => ResponseOutcome::Forward,
+            Some((policy, local)) => ResponseOutcome::Replace { policy: policy.to_owned(), response: local.into() },
+        }
+    }
+
+    /// The same for a response the gateway or a policy made itself.
+    ///
+    /// # Errors
+    /// A response policy failed, and its `on_failure` is `deny`.
+    pub fn run_local_response(
+        &self,
+        request: &request::Parts,
+        facts: &RequestFacts,
+        response: LocalResponse,
+    ) -> Result<LocalResponse, ChainFailure> {
+        let request = HttpRequestView { parts: request, facts };
+        let mut head = LocalHead::from(response);
+        for link in self.passed(facts) {
+            if let Some(other) = link.on_response(request, &mut head)? {
+                head = other;
+            }
+        }
+        Ok(head.into())
+    }
+
+    fn passed(&self, facts: &RequestFacts) -> impl Iterator<Item = &ChainLink> {
+        self.links.iter().take(facts.links_passed).rev()
+    }
+}
+
+impl ChainLink {
+    /// `None` where the policy does not decide on requests, or failed and may be passed over.
+    fn on_request(
+        &self,
+        head: &dyn RequestHead,
+        facts: &RequestFacts,
+    ) -> Result<Option<RequestDecision>, ChainFailure> {
+        if !self.policy.roles().request {
+            return Ok(None);
+        }
+        self.settle(self.policy.on_request(&HttpRequestView { parts: head.parts(), facts }))
+    }
+
+    /// Applies what the policy decides; returns the response it puts in the place of this one.
+    fn on_response(
+        &self,
+        request: HttpRequestView<'_>,
+        head: &mut dyn ResponseHead,
+    ) -> Result<Option<LocalHead>, ChainFailure> {
+        if !self.policy.roles().response {
+            return Ok(None);
+        }
+        let decision = self.policy.on_response(&request, &HttpResponseView { parts: head.parts() });
+        Ok(match self.settle(decision)? {
+            Some(ResponseDecision::Forward(edits)) => {
+                edits.iter().for_each(|edit| head.apply(edit));
+                None
+            }
+            Some(ResponseDecision::Replace(response)) => Some(response.into()),
+            None => None,
+        })
+    }
+
+    fn settle<D>(&self, decision: Result<D, PluginFailure>) -> Result<Option<D>, ChainFailure> {
+        match (decision, self.on_failure) {
+            (Ok(decision), _) => Ok(Some(decision)),
+            (Err(_), FailureMode::Allow) => Ok(None),
+            (Err(failure), FailureMode::Deny) => Err(ChainFailure { policy: self.policy.name.clone(), failure }),
+        }
+    }
+}
+
+fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts) {
+    forward.request.iter().for_each(|edit| head.apply(edit));
+    facts.response_edits.extend(forward.response);
+    if forward.consumer.is_some() {
+        facts.consumer = forward.consumer;
+    }
+}
+
+#[cfg(test)]
+mod tests;

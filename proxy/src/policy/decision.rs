@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::consumers::Consumer;
+
+/// Enough of a refused name to find it in the plugin's source.
+const EXCERPT_CHARS: usize = 64;
 
 /// The decision on a request.
 #[derive(Clone, Debug)]
@@ -102,4 +105,137 @@ pub enum IllegalDecision {
 pub trait EditableHead {
     /// Applies one edit.
     fn apply(&mut self, edit: &Edit);
+}
+
+impl EditableHead for HeaderMap {
+    fn apply(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Set(name, value) => drop(self.insert(name, value.clone())),
+            Edit::Append(name, value) => drop(self.append(name, value.clone())),
+            Edit::Remove(name) => drop(self.remove(name)),
+        }
+    }
+}
+
+/// Whether a field frames a message, routes it or belongs to one connection: the gateway alone writes it.
+///
+/// The one list of these names; `wit/types.wit` states it to plugin authors.
+#[must_use]
+pub fn is_reserved(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "content-length"
+            | "transfer-encoding"
+            | "connection"
+            | "upgrade"
+            | "te"
+            | "trailer"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+            | "host"
+    )
+}
+
+/// A field name that a policy may write.
+///
+/// # Errors
+/// It is no field name, or reserved; a pseudo-header of HTTP/2 (`:path`) counts as reserved.
+pub fn field_name(name: &str) -> Result<HeaderName, IllegalDecision> {
+    if name.starts_with(':') {
+        return Err(IllegalDecision::Reserved(excerpt(name)));
+    }
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| IllegalDecision::Name(excerpt(name)))?;
+    if is_reserved(&name) { Err(IllegalDecision::Reserved(name.as_str().to_owned())) } else { Ok(name) }
+}
+
+/// A field that a policy may write.
+///
+/// # Errors
+/// The name may not be written, or the value may not stand in a field.
+pub fn field(name: &str, value: Vec<u8>) -> Result<(HeaderName, HeaderValue), IllegalDecision> {
+    let name = field_name(name)?;
+    match HeaderValue::try_from(value) {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(IllegalDecision::Value(name.as_str().to_owned())),
+    }
+}
+
+/// A status that a policy may answer with.
+///
+/// # Errors
+/// It is not between 200 and 599.
+pub fn final_status(status: u16) -> Result<StatusCode, IllegalDecision> {
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|code| (200..600).contains(&code.as_u16()))
+        .ok_or(IllegalDecision::Status(status))
+}
+
+/// The start of a text that a plugin made, short enough for a log line.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    text.chars().take(EXCERPT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_accepted_field_can_break_out_of_its_line(name in ".{0,12}", value in prop::collection::vec(any::<u8>(), 0..12)) {
+            if let Ok((name, value)) = field(&name, value) {
+                prop_assert!(name.as_str().bytes().all(|b| b.is_ascii_graphic() && b != b':'));
+                prop_assert!(value.as_bytes().iter().all(|b| *b == b'\t' || (*b >= 32 && *b != 127)));
+                prop_assert!(!is_reserved(&name));
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_that_frames_or_routes_is_reserved_in_any_case() {
+        for name in ["Content-Length", "transfer-encoding", "HOST", "Connection", "te", ":path", "http2-settings"] {
+            assert!(matches!(field_name(name), Err(IllegalDecision::Reserved(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_is_illegal() {
+        assert_eq!(field_name("x-a\r\nx-b"), Err(IllegalDecision::Name("x-a\r\nx-b".into())));
+        assert!(matches!(field_name(""), Err(IllegalDecision::Name(_))));
+    }
+
+    #[test]
+    fn a_value_with_a_line_break_is_illegal() {
+        for value in ["a\r\nb: c", "a\nb", "a\0b"] {
+            assert_eq!(field("x-a", value.into()), Err(IllegalDecision::Value("x-a".into())));
+        }
+        assert!(field("x-a", vec![0xff, b' ', b'\t', b'a']).is_ok());
+    }
+
+    #[test]
+    fn only_final_statuses_may_be_answered() {
+        for status in [0, 99, 100, 101, 199, 600, 999, 1000, u16::MAX] {
+            assert_eq!(final_status(status), Err(IllegalDecision::Status(status)));
+        }
+        assert!(final_status(200).is_ok() && final_status(599).is_ok());
+    }
+
+    #[test]
+    fn edits_apply_to_all_values_of_a_field() {
+        let mut head = HeaderMap::new();
+        let edit = |name, value: &str| field(name, value.into()).unwrap();
+        let (name, one) = edit("x-a", "1");
+        let (_, two) = edit("x-a", "2");
+        head.apply(&Edit::Append(name.clone(), one.clone()));
+        head.apply(&Edit::Append(name.clone(), two.clone()));
+        assert_eq!(head.get_all(&name).iter().collect::<Vec<_>>(), [&one, &two]);
+        head.apply(&Edit::Set(name.clone(), two.clone()));
+        assert_eq!(head.get_all(&name).iter().collect::<Vec<_>>(), [&two]);
+        head.apply(&Edit::Remove(name.clone()));
+        assert!(head.is_empty());
+    }
 }

@@ -1,1 +1,106 @@
 //! Endpoints by upstream and address, for the life of the process.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::endpoint::Endpoint;
+
+/// Hands the same [`Endpoint`] to every snapshot that names it.
+///
+/// Nothing is kept alive from here: an endpoint lives while a snapshot, a request under way or a check holds it. One that
+/// is named again before that is still the same, with its health and its counts; one that is named again later is new.
+#[derive(Debug, Default)]
+pub struct EndpointRegistry {
+    upstreams: Mutex<HashMap<Arc<str>, Known>>,
+}
+
+type Known = HashMap<SocketAddr, Weak<Endpoint>>;
+
+impl EndpointRegistry {
+    /// The endpoint of this upstream at this address, made where none is alive.
+    pub fn endpoint(&self, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
+        let mut upstreams = self.upstreams.lock();
+        let alive = upstreams.get(upstream).and_then(|known| known.get(&address)?.upgrade());
+        alive.unwrap_or_else(|| {
+            sweep(&mut upstreams);
+            create(&mut upstreams, upstream, address)
+        })
+    }
+
+    /// Every endpoint alive now, by upstream and address: one that no snapshot names any more appears until its last
+    /// request ends.
+    #[must_use]
+    pub fn alive(&self) -> Vec<Arc<Endpoint>> {
+        let upstreams = self.upstreams.lock();
+        let mut alive: Vec<_> = upstreams.values().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
+        alive.sort_by(|a, b| (&a.upstream, a.address).cmp(&(&b.upstream, b.address)));
+        alive
+    }
+}
+
+/// Runs whenever an endpoint is added, so that what is dead never outnumbers what was alive at that time.
+fn sweep(upstreams: &mut HashMap<Arc<str>, Known>) {
+    upstreams.retain(|_, known| {
+        known.retain(|_, endpoint| endpoint.strong_count() > 0);
+        !known.is_empty()
+    });
+}
+
+fn create(upstreams: &mut HashMap<Arc<str>, Known>, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
+    let name = upstreams.get_key_value(upstream).map_or_else(|| Arc::from(upstream), |(name, _)| Arc::clone(name));
+    let endpoint = Arc::new(Endpoint::new(Arc::clone(&name), address));
+    upstreams.entry(name).or_default().insert(address, Arc::downgrade(&endpoint));
+    endpoint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    #[test]
+    fn an_address_named_again_while_alive_is_the_same_endpoint() {
+        let registry = EndpointRegistry::default();
+        let first = registry.endpoint("shop", address(1));
+        first.mark(false, "down");
+        assert!(Arc::ptr_eq(&first, &registry.endpoint("shop", address(1))));
+        assert!(registry.endpoint("stock", address(1)).is_healthy(), "another upstream's is another endpoint");
+    }
+
+    #[test]
+    fn an_endpoint_nobody_holds_is_forgotten_with_its_health() {
+        let registry = EndpointRegistry::default();
+        let first = registry.endpoint("shop", address(1));
+        first.mark(false, "down");
+        let under_way = first.enter();
+        drop(first);
+        assert_eq!(registry.alive().len(), 1, "a request under way keeps it");
+        drop(under_way);
+        assert!(registry.alive().is_empty());
+        assert!(registry.endpoint("shop", address(1)).is_healthy());
+    }
+
+    #[test]
+    fn forgotten_endpoints_leave_nothing_behind() {
+        let registry = EndpointRegistry::default();
+        for port in 1..100 {
+            drop(registry.endpoint(&format!("upstream-{port}"), address(port)));
+        }
+        assert_eq!(registry.upstreams.lock().len(), 1);
+    }
+
+    #[test]
+    fn endpoints_are_listed_by_upstream_and_address() {
+        let registry = EndpointRegistry::default();
+        let _held: Vec<_> =
+            [("b", 1), ("a", 2), ("a", 1)].map(|(name, port)| registry.endpoint(name, address(port))).into();
+        let listed: Vec<_> = registry.alive().iter().map(|e| (e.upstream.to_string(), e.address.port())).collect();
+        assert_eq!(listed, [("a".into(), 1), ("a".into(), 2), ("b".into(), 1)]);
+    }
+}

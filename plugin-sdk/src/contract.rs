@@ -1,0 +1,11 @@
+//! The contract's bindings, and the glue between them and the traits. Only [`export!`](crate::export) looks in here.
+//!
+//! One world per exported interface, not per role: a plugin's `export!` picks the interfaces it implements, and the linker
+//! joins their worlds. Types map to the SDK's own, so that nothing is converted on the way.
+
+mod bindings;
+mod call;
+
+pub use bindings::capabilities::tidegate::gateway::{consumers, counters, http, log};
+pub use bindings::{balancer, configuration, request_policy, response_policy};
+pub use call::{Slot, configure, on_request, on_response, pick, update};

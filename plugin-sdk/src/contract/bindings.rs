@@ -1,0 +1,91 @@
+//! What `wit-bindgen` makes of `wit/`.
+
+#![expect(missing_docs, reason = "generated")]
+
+/// What the gateway lends.
+pub(super) mod capabilities {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "imports",
+        generate_unused_types: false,
+        with: {
+            "tidegate:gateway/types@0.1.0/field": crate::Field,
+            "tidegate:gateway/log@0.1.0/level": crate::log::Level,
+            "tidegate:gateway/counters@0.1.0/quota": crate::counters::Quota,
+            "tidegate:gateway/counters@0.1.0/admission": crate::counters::Admission,
+            "tidegate:gateway/consumers@0.1.0/consumer": crate::consumers::Consumer,
+        },
+    });
+}
+
+/// Every plugin has it.
+pub mod configuration {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world configuration { export tidegate:gateway/configuration@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_configuration",
+        default_bindings_module: "tidegate_plugin_sdk::contract::configuration",
+        generate_all,
+        with: { "tidegate:gateway/types@0.1.0/problem": crate::Problem },
+    });
+}
+
+/// What decides on requests.
+pub mod request_policy {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world request-policy { export tidegate:gateway/request-policy@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_request_policy",
+        default_bindings_module: "tidegate_plugin_sdk::contract::request_policy",
+        with: {
+            "tidegate:gateway/http@0.1.0": crate::contract::http,
+            "tidegate:gateway/types@0.1.0": generate,
+            "tidegate:gateway/types@0.1.0/field": crate::Field,
+            "tidegate:gateway/types@0.1.0/edit": crate::Edit,
+            "tidegate:gateway/types@0.1.0/local-response": crate::LocalResponse,
+            "tidegate:gateway/request-policy@0.1.0": generate,
+            "tidegate:gateway/request-policy@0.1.0/forward": crate::Forward,
+            "tidegate:gateway/request-policy@0.1.0/decision": crate::Decision,
+        },
+    });
+}
+
+/// What decides on responses.
+pub mod response_policy {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world response-policy { export tidegate:gateway/response-policy@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_response_policy",
+        default_bindings_module: "tidegate_plugin_sdk::contract::response_policy",
+        with: {
+            "tidegate:gateway/http@0.1.0": crate::contract::http,
+            "tidegate:gateway/types@0.1.0": generate,
+            "tidegate:gateway/types@0.1.0/field": crate::Field,
+            "tidegate:gateway/types@0.1.0/edit": crate::Edit,
+            "tidegate:gateway/types@0.1.0/local-response": crate::LocalResponse,
+            "tidegate:gateway/response-policy@0.1.0": generate,
+            "tidegate:gateway/response-policy@0.1.0/decision": crate::ResponseDecision,
+        },
+    });
+}
+
+/// What chooses endpoints.
+pub mod balancer {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world balancer { export tidegate:gateway/balancer@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_balancer",
+        default_bindings_module: "tidegate_plugin_sdk::contract::balancer",
+        with: {
+            "tidegate:gateway/http@0.1.0": crate::contract::http,
+            "tidegate:gateway/types@0.1.0": generate,
+            "tidegate:gateway/balancer@0.1.0": generate,
+            "tidegate:gateway/balancer@0.1.0/endpoint": crate::Endpoint,
+            "tidegate:gateway/balancer@0.1.0/candidate": crate::Candidate,
+        },
+    });
+}

@@ -1,0 +1,54 @@
+//! The gateway's calls, handed on to the one configured policy of this instance.
+
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
+use super::http;
+use crate::{Balancer, Candidate, Decision, Endpoint, Policy, Problem};
+use crate::{Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy};
+
+/// Where an instance keeps its policy. A component has one thread, and the gateway makes one call at a time.
+pub type Slot<P> = LocalKey<RefCell<Option<P>>>;
+
+/// Makes the policy out of its configuration text.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn configure<P: Policy>(slot: &'static Slot<P>, text: &str) -> Result<(), Vec<Problem>> {
+    let config = crate::problem::parse(text).map_err(|problem| vec![problem])?;
+    slot.set(Some(P::configure(config)?));
+    Ok(())
+}
+
+/// Asks the policy for its decision on a request.
+pub fn on_request<P: RequestPolicy>(slot: &'static Slot<P>, request: &http::Request) -> Decision {
+    with(slot, |policy| policy.on_request(&Request::new(request)))
+}
+
+/// Asks the policy for its decision on a response.
+pub fn on_response<P: ResponsePolicy>(
+    slot: &'static Slot<P>,
+    request: &http::Request,
+    response: &http::Response,
+) -> ResponseDecision {
+    with(slot, |policy| policy.on_response(&Request::new(request), &Response::new(response)))
+}
+
+/// Tells the policy its endpoints.
+pub fn update<P: Balancer>(slot: &'static Slot<P>, endpoints: Vec<Endpoint>) {
+    with(slot, |policy| policy.update(endpoints));
+}
+
+/// Asks the policy for an endpoint.
+pub fn pick<P: Balancer>(slot: &'static Slot<P>, request: &http::Request, candidates: &[Candidate]) -> Option<u32> {
+    with(slot, |policy| policy.pick(&Request::new(request), candidates))
+        .map(|index| u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+#[expect(clippy::panic, reason = "a call before `configure` breaks the contract, and a trap is how a guest says so")]
+fn with<P, R>(slot: &'static Slot<P>, call: impl FnOnce(&mut P) -> R) -> R {
+    slot.with_borrow_mut(|policy| match policy {
+        Some(policy) => call(policy),
+        None => panic!("called before it was configured"),
+    })
+}

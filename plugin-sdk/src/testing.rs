@@ -1,0 +1,46 @@
+//! A stand-in for the gateway, to test policies natively, without WebAssembly.
+//!
+//! ```
+//! # use tidegate_plugin_sdk::{Decision, NoConfig, Policy, Problem, Request, RequestPolicy, consumers};
+//! use tidegate_plugin_sdk::testing::{self, TestHost, TestRequest};
+//!
+//! struct KeyOnly;
+//! # impl Policy for KeyOnly {
+//! #     type Config = NoConfig;
+//! #     fn configure(_: NoConfig) -> Result<Self, Vec<Problem>> { Ok(Self) }
+//! # }
+//!
+//! impl RequestPolicy for KeyOnly {
+//!     fn on_request(&self, request: &Request) -> Decision {
+//!         match request.header("apikey").and_then(|key| consumers::find_by_key(&key)) {
+//!             Some(consumer) => Decision::forward().identify(consumer.name).into(),
+//!             None => Decision::respond(401).into(),
+//!         }
+//!     }
+//! }
+//!
+//! let _host = TestHost::new().consumer("alice", &["gold"], "alice-key");
+//! let policy: KeyOnly = testing::configure("{}")?;
+//! let request = TestRequest::get("/").header("apikey", "alice-key");
+//! assert_eq!(policy.on_request(&request.view()), Decision::forward().identify("alice").into());
+//! # Ok::<(), Vec<Problem>>(())
+//! ```
+
+mod host;
+mod message;
+mod quota;
+
+pub use host::{LogLine, TestHost};
+pub(crate) use host::{consumers, counters, log};
+pub use message::{RequestView, ResponseView, TestRequest, TestResponse};
+
+use crate::{Policy, Problem};
+
+/// Configures a policy as the gateway would: from a JSON object, with problems that name their place.
+///
+/// # Errors
+/// What is wrong with the configuration.
+pub fn configure<P: Policy>(config: &str) -> Result<P, Vec<Problem>> {
+    let config = crate::problem::parse(config).map_err(|problem| vec![problem])?;
+    P::configure(config)
+}

@@ -1,0 +1,90 @@
+//! The arithmetic of counters, as the contract tells it, in microseconds of a made-up clock.
+
+use crate::counters::{Admission, Quota};
+
+/// One counter of the test host.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cell {
+    /// When the bucket will be full again (`take_gcra`).
+    full_at_us: u64,
+    /// The window counted last, by its number, and the units taken in it (`take_window`).
+    window: (u64, u32),
+}
+
+impl Cell {
+    pub(super) fn take_gcra(&mut self, now_us: u64, quota: Quota, burst: u32, cost: u32) -> Admission {
+        let per_unit = u64::from(quota.window_ms.max(1)) * 1000 / u64::from(quota.limit.max(1));
+        let per_unit = per_unit.max(1);
+        let capacity = per_unit * u64::from(burst);
+        let debt = self.full_at_us.saturating_sub(now_us);
+        let wanted = debt + per_unit * u64::from(cost);
+        let allowed = wanted <= capacity;
+        let debt = if allowed { wanted } else { debt };
+        self.full_at_us = now_us + debt;
+        Admission {
+            allowed,
+            remaining: clamp(capacity.saturating_sub(debt) / per_unit),
+            reset_ms: milliseconds(debt),
+            retry_after_ms: if allowed { 0 } else { milliseconds(wanted - capacity) },
+        }
+    }
+
+    pub(super) fn take_window(&mut self, now_us: u64, quota: Quota, cost: u32) -> Admission {
+        let length = u64::from(quota.window_ms.max(1)) * 1000;
+        let number = now_us / length;
+        let taken = if self.window.0 == number { self.window.1 } else { 0 };
+        let wanted = taken.saturating_add(cost);
+        let allowed = wanted <= quota.limit;
+        let taken = if allowed { wanted } else { taken };
+        self.window = (number, taken);
+        let rest = milliseconds(length - now_us % length);
+        Admission {
+            allowed,
+            remaining: quota.limit.saturating_sub(taken),
+            reset_ms: if taken == 0 { 0 } else { rest },
+            retry_after_ms: if allowed { 0 } else { rest },
+        }
+    }
+}
+
+fn milliseconds(us: u64) -> u32 {
+    clamp(us.div_ceil(1000))
+}
+
+fn clamp(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN_A_SECOND: Quota = Quota { limit: 10, window_ms: 1000 };
+
+    #[test]
+    fn a_bucket_holds_its_burst_and_refills_evenly() {
+        let mut cell = Cell::default();
+        for left in [2, 1, 0] {
+            let admission = cell.take_gcra(0, TEN_A_SECOND, 3, 1);
+            assert!(admission.allowed);
+            assert_eq!(admission.remaining, left);
+        }
+        let refused = cell.take_gcra(0, TEN_A_SECOND, 3, 1);
+        assert_eq!(refused, Admission { allowed: false, remaining: 0, reset_ms: 300, retry_after_ms: 100 });
+        assert!(cell.take_gcra(100_000, TEN_A_SECOND, 3, 1).allowed);
+    }
+
+    #[test]
+    fn a_cost_over_the_burst_never_passes() {
+        assert!(!Cell::default().take_gcra(0, TEN_A_SECOND, 3, 4).allowed);
+    }
+
+    #[test]
+    fn a_window_starts_over_at_multiples_of_its_length() {
+        let mut cell = Cell::default();
+        assert!(cell.take_window(900_000, TEN_A_SECOND, 10).allowed);
+        let refused = cell.take_window(900_000, TEN_A_SECOND, 1);
+        assert_eq!(refused, Admission { allowed: false, remaining: 0, reset_ms: 100, retry_after_ms: 100 });
+        assert!(cell.take_window(1_000_000, TEN_A_SECOND, 1).allowed);
+    }
+}

@@ -1,0 +1,91 @@
+//! Chooses the endpoint that should answer soonest.
+//!
+//! The cost of an endpoint is the time the requests before this one are likely to take there: `(in-flight + 1)` times its
+//! average latency, divided by its weight. The smallest cost wins.
+
+use tidegate_plugin_sdk::{Balancer, Candidate, Endpoint, NoConfig, Policy, Problem, Request, export};
+
+/// Picks between two tries of an endpoint that has not answered yet. One that refuses connections never has a latency,
+/// and would draw every request if it were always tried first.
+const PICKS_BETWEEN_TRIES: u64 = 16;
+
+/// The policy: what it was told of the endpoints, and how often it has picked.
+#[derive(Debug, Default)]
+pub struct LeastLatency {
+    members: Vec<Member>,
+    picks: u64,
+}
+
+#[derive(Debug)]
+struct Member {
+    weight: u32,
+    /// The pick from which on it may be tried again while its latency is unknown.
+    next_try: u64,
+}
+
+impl Policy for LeastLatency {
+    type Config = NoConfig;
+
+    fn configure(_: NoConfig) -> Result<Self, Vec<Problem>> {
+        Ok(Self::default())
+    }
+}
+
+impl Balancer for LeastLatency {
+    fn update(&mut self, endpoints: Vec<Endpoint>) {
+        let member = |endpoint: Endpoint| Member { weight: endpoint.weight.max(1), next_try: self.picks };
+        self.members = endpoints.into_iter().map(member).collect();
+    }
+
+    fn pick(&mut self, _: &Request, candidates: &[Candidate]) -> Option<usize> {
+        self.picks += 1;
+        self.unknown(candidates).or_else(|| self.cheapest(candidates))
+    }
+}
+
+impl LeastLatency {
+    /// An endpoint to get to know: idle, without a latency, and not tried of late.
+    fn unknown(&mut self, candidates: &[Candidate]) -> Option<usize> {
+        let due = |candidate: &Candidate| {
+            let idle = candidate.latency_us == 0 && candidate.in_flight == 0;
+            idle && self.member(candidate).is_some_and(|member| member.next_try <= self.picks)
+        };
+        let index = candidates.iter().position(due)?;
+        let next_try = self.picks + PICKS_BETWEEN_TRIES;
+        let endpoint = usize::try_from(candidates.get(index)?.endpoint).ok()?;
+        self.members.get_mut(endpoint)?.next_try = next_try;
+        Some(index)
+    }
+
+    /// The smallest cost; among equals the first from a place that moves on with every pick.
+    ///
+    /// An endpoint that has not answered takes part only where none has: it had its try.
+    fn cheapest(&self, candidates: &[Candidate]) -> Option<usize> {
+        let none_known = candidates.iter().all(|candidate| candidate.latency_us == 0);
+        let start = usize::try_from(self.picks % u64::try_from(candidates.len()).ok()?.max(1)).ok()?;
+        let (before, after) = candidates.split_at_checked(start)?;
+        let rotated = after.iter().zip(start..).chain(before.iter().zip(0..));
+        let known = rotated.filter(|(candidate, _)| none_known || candidate.latency_us > 0);
+        let cheapest = known.min_by(|(left, _), (right, _)| {
+            let ((left, left_weight), (right, right_weight)) = (self.cost(left), self.cost(right));
+            // Cross-multiplied, so that no division rounds two different costs to one. 96 bits at most.
+            (left * right_weight).cmp(&(right * left_weight))
+        });
+        cheapest.map(|(_, index)| index)
+    }
+
+    /// Cost as a fraction: the time of all requests there, and the endpoint's weight.
+    fn cost(&self, candidate: &Candidate) -> (u128, u128) {
+        let time = (u128::from(candidate.in_flight) + 1) * u128::from(candidate.latency_us.max(1));
+        (time, self.member(candidate).map_or(1, |member| u128::from(member.weight)))
+    }
+
+    fn member(&self, candidate: &Candidate) -> Option<&Member> {
+        self.members.get(usize::try_from(candidate.endpoint).ok()?)
+    }
+}
+
+export!(LeastLatency: balancer);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Plugins as the admin listener tells them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// A plugin now.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginStatus {
+    /// Its name.
+    pub name: String,
+    /// The component's file.
+    pub path: PathBuf,
+    /// Of the file as loaded, in lower-case hex.
+    pub sha256: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Version of the contract it was built for.
+    pub contract: String,
+    /// What it exports: `request-policy`, `response-policy`, `balancer`.
+    pub roles: Vec<String>,
+    /// Interfaces it imports.
+    pub imports: Vec<String>,
+    /// Capabilities the operator gave it.
+    pub grants: Vec<String>,
+    /// Policies made of it.
+    pub policies: Vec<PolicyStatus>,
+}
+
+/// A policy now.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyStatus {
+    /// Its name.
+    pub name: String,
+    /// Instances alive.
+    pub instances: u32,
+    /// Of them, those that wait for a call.
+    pub idle: u32,
+    /// Calls so far.
+    pub calls: u64,
+    /// Failed calls by kind, as in the label `outcome` of `tidegate_policy_calls_total`; kinds that never happened may
+    /// be left out.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// The last failure in words.
+    pub last_failure: Option<String>,
+}

@@ -1,0 +1,121 @@
+//! Upstreams as the admin listener tells and changes them.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::time::Timestamp;
+
+/// An upstream now.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpstreamStatus {
+    /// Its name.
+    pub name: String,
+    /// `round-robin`, or the name of the policy that balances.
+    pub balancer: String,
+    /// Whether anything was changed at run time that the file does not say.
+    pub changed_at_run_time: bool,
+    /// In the order of the file, those added at run time last.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// An endpoint now.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndpointStatus {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share relative to the others; 0 takes no new requests.
+    pub weight: u32,
+    /// Whether active checks hold it for usable.
+    pub healthy: bool,
+    /// It gets no new requests.
+    pub draining: bool,
+    /// Requests under way to it.
+    pub in_flight: u32,
+    /// Moving average of the time to a response head; `null` where nothing is known.
+    pub latency_us: Option<u32>,
+    /// Who named it.
+    pub source: EndpointSource,
+    /// The last time its health changed; `null` where it never has.
+    pub last_change: Option<HealthChange>,
+    /// The last active check; `null` where there was none.
+    pub last_check: Option<CheckStatus>,
+}
+
+/// Who named an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointSource {
+    /// The configuration file.
+    File,
+    /// This API; it is gone when the process ends.
+    Runtime,
+}
+
+/// Why an endpoint is healthy or not.
+#[derive(Clone, Debug, Serialize)]
+pub struct HealthChange {
+    /// Since when.
+    pub at: Timestamp,
+    /// In words.
+    pub cause: String,
+}
+
+/// What an active check found.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckStatus {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Whether the answer was good.
+    pub good: bool,
+    /// So many like this one in a row.
+    pub in_a_row: u32,
+    /// In words.
+    pub finding: String,
+}
+
+/// A change to an upstream's endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointChange {
+    /// A new one.
+    Add {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Its share.
+        weight: u32,
+    },
+    /// Away with it; requests under way end in peace.
+    Remove {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// Other settings, all in one step; `None` leaves one as it is.
+    Update {
+        /// Which.
+        address: SocketAddr,
+        /// Its share.
+        weight: Option<u32>,
+        /// Whether it gets no new requests.
+        draining: Option<bool>,
+    },
+}
+
+/// Why a change was refused; nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// No upstream has this name.
+    #[error("no upstream has this name")]
+    UnknownUpstream,
+    /// No endpoint of the upstream has this address.
+    #[error("the upstream has no endpoint {0}")]
+    UnknownEndpoint(SocketAddr),
+    /// An endpoint of the upstream has this address.
+    #[error("the upstream already has the endpoint {0}")]
+    AlreadyThere(SocketAddr),
+    /// Not a weight.
+    #[error("weight {0} is not between 0 and 1000")]
+    Weight(u32),
+    /// The gateway could not take it up; why.
+    #[error("the change could not be applied: {0}")]
+    NotApplied(String),
+}

@@ -1,0 +1,115 @@
+//! Why the gateway answered a request by itself: the status that blames the right side, the words for the client, and
+//! the word for the log.
+
+use http::StatusCode;
+
+use crate::observe::metrics::TryFailure;
+
+/// The cause of a local answer, or of a request that ended without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No route matches.
+    NoRoute,
+    /// The path could mean one thing to a policy and another to the upstream; why.
+    AmbiguousTarget(&'static str),
+    /// `CONNECT` and `TRACE` have no business at an edge.
+    Method,
+    /// The head contradicts itself in a way only seen after parsing.
+    BadRequest(&'static str),
+    /// The body is over `limits.body`.
+    BodyTooLarge,
+    /// The body made no progress for `limits.body_timeout`.
+    BodyStalled,
+    /// A policy answered.
+    Policy,
+    /// A policy failed, and its `on_failure` is "deny".
+    PolicyFailed,
+    /// No endpoint of the upstream may be asked.
+    NoEndpoint,
+    /// A try towards the upstream failed, and there is none left.
+    Upstream(TryFailure),
+    /// The client went away.
+    ClientGone,
+    /// A fault of the gateway's own.
+    Internal,
+}
+
+impl Cause {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::AmbiguousTarget(_) | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
+            Self::PolicyFailed | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream(TryFailure::ConnectTimeout | TryFailure::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Upstream(_) => StatusCode::BAD_GATEWAY,
+            Self::Policy | Self::ClientGone | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no route matches this request",
+            Self::AmbiguousTarget(why) | Self::BadRequest(why) => why,
+            Self::Method => "this method is not supported here",
+            Self::BodyTooLarge => "the request body is too large",
+            Self::BodyStalled => "the request body stopped arriving",
+            Self::Policy => "answered by a policy",
+            Self::PolicyFailed => "a policy of this route could not decide",
+            Self::NoEndpoint => "no instance of the service is available",
+            Self::Upstream(TryFailure::Connect) => "no connection to the service",
+            Self::Upstream(TryFailure::ConnectTimeout) => "no connection to the service in time",
+            Self::Upstream(TryFailure::Reset) => "the service closed the connection before it answered",
+            Self::Upstream(TryFailure::Timeout) => "the service did not answer in time",
+            Self::Upstream(TryFailure::Garbage) => "the service gave no valid answer",
+            Self::ClientGone => "the client went away",
+            Self::Internal => "an internal error",
+        }
+    }
+
+    /// A stable word for log and metric.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no-route",
+            Self::AmbiguousTarget(_) => "ambiguous-target",
+            Self::BadRequest(_) => "bad-request",
+            Self::Method => "method",
+            Self::BodyTooLarge => "body-too-large",
+            Self::BodyStalled => "body-stalled",
+            Self::Policy => "policy",
+            Self::PolicyFailed => "policy-failed",
+            Self::NoEndpoint => "no-endpoint",
+            Self::Upstream(TryFailure::Connect) => "upstream-connect",
+            Self::Upstream(TryFailure::ConnectTimeout) => "upstream-connect-timeout",
+            Self::Upstream(TryFailure::Reset) => "upstream-reset",
+            Self::Upstream(TryFailure::Timeout) => "upstream-timeout",
+            Self::Upstream(TryFailure::Garbage) => "upstream-garbage",
+            Self::ClientGone => "client-gone",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_blames_the_right_side() {
+        assert_eq!(Cause::Upstream(TryFailure::Connect).status(), 502);
+        assert_eq!(Cause::Upstream(TryFailure::Reset).status(), 502);
+        assert_eq!(Cause::Upstream(TryFailure::Garbage).status(), 502);
+        assert_eq!(Cause::Upstream(TryFailure::Timeout).status(), 504);
+        assert_eq!(Cause::Upstream(TryFailure::ConnectTimeout).status(), 504);
+        assert_eq!(Cause::NoEndpoint.status(), 503);
+        assert_eq!(Cause::NoRoute.status(), 404);
+        assert!(Cause::BodyTooLarge.status().is_client_error());
+    }
+}

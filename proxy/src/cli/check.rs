@@ -1,0 +1,42 @@
+//! `tidegate check`: everything start and reload would say, without serving.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::{print, say};
+use crate::config;
+use crate::config::problem::Report;
+use crate::process::Process;
+use crate::snapshot::{Refresh, Snapshot};
+
+/// Checks one file.
+pub(super) fn main(file: &Path) -> ExitCode {
+    match check(file) {
+        Ok(summary) => {
+            print(&format!("{}: {summary}", file.display()));
+            ExitCode::SUCCESS
+        }
+        Err(report) => {
+            say(report.render(std::io::stderr().is_terminal()).trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(file: &Path) -> Result<String, Report> {
+    let loaded = Arc::new(config::load(file)?);
+    let runtime = super::run::control_runtime().map_err(|error| Report::message(error.to_string()))?;
+    let process =
+        Process::new(runtime.handle().clone(), &loaded.config).map_err(|error| Report::message(error.to_string()))?;
+    let snapshot = Snapshot::build(&process, loaded, None, Refresh::Check)?;
+    Ok(format!(
+        "ok: {} listeners, {} routes, {} upstreams, {} policies, {} plugins",
+        snapshot.loaded.config.listeners.len(),
+        snapshot.loaded.config.routes.len(),
+        snapshot.upstreams.len(),
+        snapshot.policies.len(),
+        snapshot.plugins.len(),
+    ))
+}

@@ -1,0 +1,146 @@
+//! `tidegate run`: start everything, serve until told to stop, end in peace.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{RunArguments, print, say};
+use crate::admin;
+use crate::config;
+use crate::config::problem::Report;
+use crate::control::Control;
+use crate::observe::log;
+use crate::process::{Process, Running};
+use crate::reload::{Reloader, Trigger};
+use crate::server::{Server, Sockets};
+use crate::snapshot::{Refresh, Snapshot};
+
+/// Threads for everything that is not traffic: checks, the admin API, file watching.
+const CONTROL_THREADS: usize = 1;
+
+/// The runtime of everything that is not traffic.
+pub(super) fn control_runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<()> {
+    log::init(&arguments.log.log, arguments.log.log_format).context("log")?;
+    let ready = if arguments.ready_json { Ready::Json } else { Ready::Log };
+    serve(&arguments.config, ready)
+}
+
+/// How it is told that listeners accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// In the log.
+    Log,
+    /// As JSON lines on standard output.
+    Json,
+}
+
+/// Serves one configuration file until a signal to stop.
+pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
+    let runtime = control_runtime().context("control runtime")?;
+    let (running, sockets) = start(file, &runtime)?;
+    let (stop, stopping) = watch::channel(false);
+    let reloader = Arc::new(Reloader::new(Arc::clone(&running), file.to_owned()));
+    let admin = runtime.block_on(start_admin(&reloader, stopping.clone()))?;
+    runtime.spawn(reload_on_hangup(Arc::clone(&reloader), hangups(&runtime)?));
+    runtime.spawn(crate::reload::watch::watch(Arc::clone(&reloader)));
+    let server = Server::start(&running, sockets, &stopping)?;
+    announce(ready, &server, admin);
+    let how = runtime.block_on(stop_signal())?;
+    tracing::info!(signal = how, connections = running.open_connections(), "stopping");
+    // Whoever held the watch is gone with the server; there is nobody left to tell then.
+    let _ = stop.send(true);
+    server.finish(&runtime, &running);
+    runtime.shutdown_background();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start(file: &Path, runtime: &Runtime) -> anyhow::Result<(Arc<Running>, Sockets)> {
+    let first = || -> Result<(Arc<Process>, Snapshot), Report> {
+        let loaded = Arc::new(config::load(file)?);
+        let process = Process::new(runtime.handle().clone(), &loaded.config)
+            .map_err(|error| Report::message(error.to_string()))?;
+        let process = Arc::new(process);
+        let snapshot = Snapshot::build(&process, loaded, None, Refresh::Everything)?;
+        Ok((process, snapshot))
+    };
+    let (process, snapshot) = first().map_err(|report| {
+        say(report.render(std::io::stderr().is_terminal()).trim_end());
+        anyhow::anyhow!("{} cannot be served", file.display())
+    })?;
+    let sockets = Sockets::bind(&snapshot.loaded.config)?;
+    Ok((Arc::new(Running::new(process, Arc::new(snapshot))), sockets))
+}
+
+async fn start_admin(
+    reloader: &Arc<Reloader>,
+    mut stopping: watch::Receiver<bool>,
+) -> anyhow::Result<Option<std::net::SocketAddr>> {
+    let Some(spec) = reloader.running().snapshot().loaded.config.admin.clone() else { return Ok(None) };
+    let listener = tokio::net::TcpListener::bind(spec.address)
+        .await
+        .with_context(|| format!("admin address {} cannot be used", spec.address))?;
+    let address = listener.local_addr()?;
+    let control = Arc::new(Control::new(Arc::clone(reloader)));
+    let stopped = async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    tokio::spawn(async move {
+        if let Err(error) = admin::serve(listener, control, spec.token, stopped).await {
+            tracing::error!(%error, "the admin listener ended");
+        }
+    });
+    Ok(Some(address))
+}
+
+fn hangups(runtime: &Runtime) -> anyhow::Result<Signal> {
+    let _inside = runtime.enter();
+    signal(SignalKind::hangup()).context("SIGHUP")
+}
+
+async fn reload_on_hangup(reloader: Arc<Reloader>, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        reloader.reload(Trigger::Signal).await;
+    }
+}
+
+async fn stop_signal() -> anyhow::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+fn announce(ready: Ready, server: &Server, admin: Option<std::net::SocketAddr>) {
+    for (name, address) in server.addresses() {
+        tracing::info!(listener = name, %address, "listening");
+        if ready == Ready::Json {
+            print(&serde_json::json!({ "listener": name, "address": address.to_string() }).to_string());
+        }
+    }
+    if let Some(address) = admin {
+        tracing::info!(%address, "admin listening");
+        if ready == Ready::Json {
+            print(&serde_json::json!({ "admin": address.to_string() }).to_string());
+        }
+    }
+    if ready == Ready::Json {
+        print(r#"{"ready":true}"#);
+    }
+}

@@ -1,0 +1,108 @@
+//! Checks what concerns more than one key, and makes the configuration that the program uses.
+
+mod admin;
+mod consumers;
+mod listeners;
+mod names;
+mod routes;
+mod upstreams;
+
+use super::key_path::KeyPath;
+use super::model;
+use super::problems::Problems;
+use super::value::Wrong;
+use super::written::{self, At};
+use names::Names;
+
+/// The whole configuration; `None` where a required value is missing, which is a problem noted before.
+///
+/// Every check runs, whatever the others find; the caller looks at the problems too.
+pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> Option<model::Config> {
+    let known = Known::new(&written, problems);
+    listeners::check_addresses(&written.listeners, &written.process.admin, problems);
+    require(written.listeners.is_empty(), "listener", "address = \"0.0.0.0:8080\"", problems);
+    require(written.routes.is_empty(), "route", "upstream = \"...\"", problems);
+    let process = written.process;
+    let admin = admin::resolve(process.admin, problems);
+    let listeners = each(written.listeners, |listener| listeners::resolve(listener, problems));
+    let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
+    let plugins = each(written.plugins, plugin);
+    let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
+    let consumers = consumers::resolve(written.consumers, problems);
+    let routes = routes::resolve(written.routes, &known, problems);
+    Some(model::Config {
+        server: process.server,
+        limits: process.limits,
+        trusted_proxies: written.trusted_proxies,
+        access_log: process.access_log,
+        admin,
+        listeners: listeners?,
+        upstreams: upstreams?,
+        plugins: plugins?,
+        policies: policies?,
+        consumers: consumers?,
+        routes: routes?,
+    })
+}
+
+/// The names that other sections may refer to.
+struct Known {
+    upstreams: Names,
+    plugins: Names,
+    policies: Names,
+}
+
+impl Known {
+    fn new(written: &written::Config, problems: &mut Problems<'_>) -> Self {
+        Names::new("listener", written.listeners.iter().map(|listener| &listener.name), problems);
+        Names::new("consumer", written.consumers.iter().map(|consumer| &consumer.name), problems);
+        Names::new("route", written.routes.iter().map(|route| &route.name), problems);
+        Self {
+            upstreams: Names::new("upstream", written.upstreams.iter().map(|upstream| &upstream.name), problems),
+            plugins: Names::new("plugin", written.plugins.iter().map(|plugin| &plugin.name), problems),
+            policies: Names::new("policy", written.policies.iter().map(|policy| &policy.name), problems),
+        }
+    }
+}
+
+fn require(is_missing: bool, section: &str, content: &str, problems: &mut Problems<'_>) {
+    if is_missing && !problems.concern(section) {
+        let wrong = Wrong::new(format!("there is no {section}"));
+        let hint = format!("add `[[{section}]]` with `name = \"...\"` and `{content}`");
+        problems.at_value(&KeyPath::root().key(section), wrong.hint(hint));
+    }
+}
+
+/// Resolves every item, also behind one that fails, so that all are checked.
+fn each<W, M>(written: Vec<W>, mut resolve: impl FnMut(W) -> Option<M>) -> Option<Vec<M>> {
+    let resolved: Vec<Option<M>> = written.into_iter().map(&mut resolve).collect();
+    resolved.into_iter().collect()
+}
+
+fn plugin(written: written::Plugin) -> Option<model::Plugin> {
+    Some(model::Plugin {
+        name: written.name?.value,
+        path: written.path?.value,
+        sha256: written.sha256,
+        grants: written.grants,
+        limits: written.limits,
+    })
+}
+
+fn policy(written: written::Policy, plugins: &Names, problems: &mut Problems<'_>) -> Option<model::Policy> {
+    let plugin = written.plugin.inspect(|plugin| plugins.check(plugin, problems));
+    Some(model::Policy {
+        name: written.name?.value,
+        plugin: plugin?.value,
+        config: written.config,
+        on_failure: written.on_failure,
+    })
+}
+
+/// A file that must be there; whether it holds what it should is found out by who uses it.
+fn check_file(file: &At<std::path::PathBuf>, problems: &mut Problems<'_>) {
+    if let Err(error) = std::fs::File::open(&file.value) {
+        let message = format!("cannot read {}: {}", file.value.display(), super::source::reason(&error));
+        problems.at_value(&file.at, Wrong::new(message));
+    }
+}

@@ -1,0 +1,65 @@
+//! Routes: references, rewrites that fit the path, no two that match the same.
+
+use std::collections::HashMap;
+
+use super::{Known, each};
+use crate::config::model::{self, PathPattern, Rewrite, RouteMatch};
+use crate::config::problems::Problems;
+use crate::config::value::{Wrong, quoted};
+use crate::config::written::Route;
+
+/// All routes.
+pub(super) fn resolve(written: Vec<Route>, known: &Known, problems: &mut Problems<'_>) -> Option<Vec<model::Route>> {
+    check_matches(&written, problems);
+    each(written, |route| one(route, known, problems))
+}
+
+fn one(written: Route, known: &Known, problems: &mut Problems<'_>) -> Option<model::Route> {
+    written.policies.iter().for_each(|policy| known.policies.check(policy, problems));
+    if let Some(upstream) = &written.upstream {
+        known.upstreams.check(upstream, problems);
+    }
+    check_rewrite(&written, problems);
+    Some(model::Route {
+        name: written.name?.value,
+        matches: written.matches,
+        policies: written.policies.into_iter().map(|policy| policy.value).collect(),
+        upstream: written.upstream?.value,
+        rewrite: written.rewrite.map_or(Rewrite::Keep, |rewrite| rewrite.value),
+    })
+}
+
+fn check_rewrite(route: &Route, problems: &mut Problems<'_>) {
+    let Some(rewrite) = &route.rewrite else { return };
+    if rewrite.value != Rewrite::Keep && !matches!(route.matches.path, PathPattern::Prefix(_)) {
+        let wrong = Wrong::new("only a prefix can be rewritten, and this route's path is not one");
+        problems.at_value(&rewrite.at, wrong.hint("match by `path = { prefix = \"/...\" }`"));
+    }
+}
+
+/// Of two routes that match the same, the second would never be taken.
+fn check_matches(routes: &[Route], problems: &mut Problems<'_>) {
+    let mut seen: HashMap<String, &Route> = HashMap::new();
+    for route in routes.iter().filter(|route| route.matches_are_sound) {
+        let Some(first) = seen.insert(canonical(&route.matches), route) else { continue };
+        let other = first
+            .name
+            .as_ref()
+            .map_or_else(|| "another route".to_owned(), |name| format!("route {}", quoted(&name.value)));
+        let hint = format!("the other is on {}", problems.line_of(&first.at));
+        problems.at_value(&route.at, Wrong::new(format!("this matches the same requests as {other}")).hint(hint));
+    }
+}
+
+/// The same text for conditions that differ only in the order in which they are written.
+fn canonical(matches: &RouteMatch) -> String {
+    let sorted = |mut items: Vec<String>| {
+        items.sort_unstable();
+        items.dedup();
+        items
+    };
+    let hosts = sorted(matches.hosts.iter().map(|host| format!("{host:?}")).collect());
+    let methods = sorted(matches.methods.iter().map(ToString::to_string).collect());
+    let headers = sorted(matches.headers.iter().map(|header| format!("{header:?}")).collect());
+    format!("{hosts:?} {methods:?} {headers:?} {:?} {:?}", matches.path, matches.query)
+}

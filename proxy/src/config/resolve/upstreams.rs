@@ -1,0 +1,39 @@
+//! Upstreams: each endpoint once, and a balancer that exists.
+
+use std::collections::HashMap;
+
+use super::{each, names::Names};
+use crate::config::model::{self, Balancer};
+use crate::config::problems::Problems;
+use crate::config::value::Wrong;
+use crate::config::written::{At, Endpoint, Upstream};
+
+/// One upstream.
+pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Problems<'_>) -> Option<model::Upstream> {
+    if let Some(At { value: Balancer::Policy(policy), at }) = &written.balancer {
+        policies.check(&At { value: policy.clone(), at: at.key("policy") }, problems);
+    }
+    check_addresses(&written.endpoints, problems);
+    let endpoints = each(written.endpoints, |endpoint| {
+        Some(model::Endpoint { address: endpoint.address?.value, weight: endpoint.weight })
+    });
+    Some(model::Upstream {
+        name: written.name?.value,
+        balancer: written.balancer.map_or(Balancer::RoundRobin, |balancer| balancer.value),
+        endpoints: endpoints?,
+        health: written.health,
+        timeouts: written.timeouts,
+        retries: written.retries,
+        host: written.host,
+    })
+}
+
+fn check_addresses(endpoints: &[Endpoint], problems: &mut Problems<'_>) {
+    let mut seen = HashMap::new();
+    for At { value, at } in endpoints.iter().filter_map(|endpoint| endpoint.address.as_ref()) {
+        if let Some(first) = seen.insert(value, at) {
+            let hint = format!("the other is on {}; a larger share is a larger `weight`", problems.line_of(first));
+            problems.at_value(at, Wrong::new(format!("{value} is in this upstream twice")).hint(hint));
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The running configuration as the admin API shows it, without secrets.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use humantime::format_duration;
+use serde_json::{Map, Value, json};
+
+use super::model::{
+    AccessLog, AccessLogFormat, Admin, Balancer, Config, Consumer, FailureMode, Grants, HealthCheck, HostPattern,
+    Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Rewrite, Route, RouteMatch, Server,
+    Upstream, UpstreamTimeouts, ValuePattern,
+};
+use super::secret::is_secret_name;
+use super::value::quantity::shown_size;
+
+const REDACTED: &str = "<redacted>";
+
+/// Every key with the value in force, in the words of the configuration language.
+///
+/// The admin token, API keys (their hashes too) and what a policy's configuration or a route's
+/// conditions call by a secret name are redacted.
+#[must_use]
+pub fn to_json(config: &Config) -> Value {
+    json!({
+        "server": server(&config.server),
+        "limits": limits(&config.limits),
+        "forwarded": { "trusted": texts(&config.trusted_proxies) },
+        "access_log": access_log(&config.access_log),
+        "admin": config.admin.as_ref().map_or_else(|| json!({ "enabled": false }), admin),
+        "listener": each(&config.listeners, listener),
+        "upstream": each(&config.upstreams, upstream),
+        "plugin": each(&config.plugins, plugin),
+        "policy": each(&config.policies, policy),
+        "consumer": each(&config.consumers, consumer),
+        "route": each(&config.routes, route),
+    })
+}
+
+fn each<T>(items: &[T], show: impl Fn(&T) -> Value) -> Vec<Value> {
+    items.iter().map(show).collect()
+}
+
+fn texts<T: Display>(items: &[T]) -> Vec<Value> {
+    each(items, |item| json!(item.to_string()))
+}
+
+fn time(duration: Duration) -> String {
+    format_duration(duration).to_string()
+}
+
+fn bytes(size: usize) -> String {
+    shown_size(size as u64)
+}
+
+fn server(server: &Server) -> Value {
+    json!({
+        "threads": server.threads,
+        "shutdown_timeout": time(server.shutdown_timeout),
+        "upstream_idle_connections": server.upstream_idle_connections,
+        "state_directory": server.state_directory,
+    })
+}
+
+fn limits(limits: &Limits) -> Value {
+    json!({
+        "head_timeout": time(limits.head_timeout),
+        "idle_timeout": time(limits.idle_timeout),
+        "body_timeout": time(limits.body_timeout),
+        "head": bytes(limits.head_bytes),
+        "line": bytes(limits.line_bytes),
+        "target": bytes(limits.target_bytes),
+        "headers": limits.headers,
+        "body": limits.body_bytes.map_or_else(|| "unlimited".to_owned(), shown_size),
+        "connections": limits.connections,
+        "requests_per_connection": limits.requests_per_connection,
+        "h2_streams": limits.h2_streams,
+    })
+}
+
+fn access_log(log: &AccessLog) -> Value {
+    let format = match log.format {
+        AccessLogFormat::Off => "off",
+        AccessLogFormat::Text => "text",
+        AccessLogFormat::Json => "json",
+    };
+    let target = match &log.target {
+        LogTarget::Stdout => json!("stdout"),
+        LogTarget::File(path) => json!(path),
+    };
+    json!({ "format": format, "target": target })
+}
+
+fn admin(admin: &Admin) -> Value {
+    let token = admin.token.as_ref().map(|_| REDACTED);
+    json!({ "enabled": true, "address": admin.address.to_string(), "token": token })
+}
+
+fn listener(listener: &Listener) -> Value {
+    json!({
+        "name": listener.name,
+        "address": listener.address.to_string(),
+        "http2": listener.http2,
+        "tls": listener.tls.as_ref().map(|tls| json!({ "certificate": tls.certificate, "key": tls.key })),
+    })
+}
+
+fn upstream(upstream: &Upstream) -> Value {
+    let balancer = match &upstream.balancer {
+        Balancer::RoundRobin => json!("round-robin"),
+        Balancer::Policy(policy) => json!({ "policy": policy }),
+    };
+    json!({
+        "name": upstream.name,
+        "balancer": balancer,
+        "endpoint": each(&upstream.endpoints, |endpoint| {
+            json!({ "address": endpoint.address.to_string(), "weight": endpoint.weight })
+        }),
+        "retries": upstream.retries,
+        "host": upstream.host,
+        "timeouts": timeouts(&upstream.timeouts),
+        "health": upstream.health.as_ref().map(health),
+    })
+}
+
+fn timeouts(timeouts: &UpstreamTimeouts) -> Value {
+    json!({
+        "connect": time(timeouts.connect),
+        "read": time(timeouts.read),
+        "write": time(timeouts.write),
+        "idle": time(timeouts.idle),
+    })
+}
+
+fn health(check: &HealthCheck) -> Value {
+    json!({
+        "path": check.path,
+        "host": check.host,
+        "interval": time(check.interval),
+        "timeout": time(check.timeout),
+        "successes": check.successes,
+        "http_failures": check.http_failures,
+        "tcp_failures": check.tcp_failures,
+        "statuses": each(&check.healthy_statuses, |(low, high)| json!(format!("{low}-{high}"))),
+    })
+}
+
+fn plugin(plugin: &Plugin) -> Value {
+    json!({
+        "name": plugin.name,
+        "path": plugin.path,
+        "sha256": plugin.sha256,
+        "grants": grants(plugin.grants),
+        "limits": plugin_limits(&plugin.limits),
+    })
+}
+
+fn grants(grants: Grants) -> Vec<&'static str> {
+    let Grants { log, counters, consumers } = grants;
+    let given = [("log", log), ("counters", counters), ("consumers", consumers)];
+    given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+}
+
+fn plugin_limits(limits: &PluginLimits) -> Value {
+    json!({
+        "cpu": time(limits.cpu),
+        "memory": bytes(limits.memory),
+        "output": bytes(limits.output),
+        "instances": limits.instances,
+        "calls_per_instance": limits.calls_per_instance,
+    })
+}
+
+fn policy(policy: &Policy) -> Value {
+    let on_failure = match policy.on_failure {
+        FailureMode::Deny => "deny",
+        FailureMode::Allow => "allow",
+    };
+    json!({
+        "name": policy.name,
+        "plugin": policy.plugin,
+        "config": redacted(&policy.config),
+        "on_failure": on_failure,
+    })
+}
+
+/// The value with everything below a secret name hidden.
+fn redacted(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|(key, value)| {
+                    let shown = if is_secret_name(key) { json!(REDACTED) } else { redacted(value) };
+                    (key.clone(), shown)
+                })
+                .collect::<Map<_, _>>(),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(redacted).collect()),
+        other => other.clone(),
+    }
+}
+
+fn consumer(consumer: &Consumer) -> Value {
+    json!({
+        "name": consumer.name,
+        "tags": consumer.tags,
+        "keys": each(&consumer.api_key_hashes, |_| json!(REDACTED)),
+    })
+}
+
+fn route(route: &Route) -> Value {
+    let RouteMatch { hosts, path, methods, headers, query } = &route.matches;
+    let headers = headers.iter().map(|(name, pattern)| (name.to_string(), value_pattern(name.as_str(), pattern)));
+    let query = query.iter().map(|(name, pattern)| (name.clone(), value_pattern(name, pattern)));
+    json!({
+        "name": route.name,
+        "upstream": route.upstream,
+        "hosts": each(hosts, host),
+        "path": path_pattern(path),
+        "methods": texts(methods),
+        "headers": headers.collect::<Map<_, _>>(),
+        "query": query.collect::<Map<_, _>>(),
+        "policies": route.policies,
+        "rewrite": rewrite(&route.rewrite),
+    })
+}
+
+fn path_pattern(path: &PathPattern) -> Value {
+    match path {
+        PathPattern::Exact(path) => json!({ "exact": path }),
+        PathPattern::Prefix(path) => json!({ "prefix": path }),
+        PathPattern::Regex(regex) => json!({ "regex": unanchored(regex.as_str()) }),
+    }
+}
+
+fn rewrite(rewrite: &Rewrite) -> Value {
+    match rewrite {
+        Rewrite::Keep => json!("keep"),
+        Rewrite::StripPrefix => json!("strip-prefix"),
+        Rewrite::ReplacePrefix(prefix) => json!({ "replace_prefix": prefix }),
+    }
+}
+
+/// The expression as it was written, without the anchors the reader put around it.
+fn unanchored(pattern: &str) -> &str {
+    pattern.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(pattern)
+}
+
+fn host(pattern: &HostPattern) -> Value {
+    match pattern {
+        HostPattern::Exact(host) => json!(host),
+        HostPattern::Suffix(suffix) => json!(format!("*{suffix}")),
+    }
+}
+
+fn value_pattern(name: &str, pattern: &ValuePattern) -> Value {
+    match pattern {
+        ValuePattern::Exact(_) if is_secret_name(name) => json!(REDACTED),
+        ValuePattern::Present => json!(true),
+        ValuePattern::Exact(text) => json!(text),
+    }
+}

@@ -1,0 +1,105 @@
+//! Addresses, networks, hosts.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use super::{Wrong, quoted, string};
+use crate::config::model::HostPattern;
+
+/// An address to listen on; port 0 asks the system for one.
+pub(in crate::config) fn listen_address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
+    let written = string(value)?;
+    written.parse().map_err(|_| {
+        let wrong = Wrong::new(format!("{} is not an IP address with a port", quoted(written)));
+        match written.rsplit_once(':') {
+            Some((host, port)) if host.is_empty() || host == "*" => {
+                wrong.hint(format!("to listen on every address write \"0.0.0.0:{port}\" or \"[::]:{port}\""))
+            }
+            _ => wrong.hint("as in \"127.0.0.1:8080\" or \"[::1]:8080\""),
+        }
+    })
+}
+
+/// An address to connect to.
+pub(in crate::config) fn endpoint_address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
+    let address = listen_address(value)?;
+    if address.port() == 0 {
+        return Err(Wrong::new("port 0 cannot be connected to").hint("1 to 65535"));
+    }
+    if address.ip().is_unspecified() {
+        return Err(Wrong::new(format!("{} is no address of one host", address.ip())).hint("as in \"127.0.0.1:8080\""));
+    }
+    Ok(address)
+}
+
+/// A network, or one address.
+pub(in crate::config) fn network(value: &DeValue<'_>) -> Result<IpNet, Wrong> {
+    let written = string(value)?;
+    if let Ok(address) = written.parse::<IpAddr>() {
+        return Ok(address.into());
+    }
+    let network: IpNet = written.parse().map_err(|_| {
+        Wrong::new(format!("{} is not a network", quoted(written)))
+            .hint("an address or a prefix, as in \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"")
+    })?;
+    if network.trunc() == network {
+        return Ok(network);
+    }
+    let message = format!("{network} has bits set behind its prefix");
+    Err(Wrong::new(message).hint(format!("did you mean \"{}\"?", network.trunc())))
+}
+
+/// A host a route is for.
+pub(in crate::config) fn host_pattern(value: &DeValue<'_>) -> Result<HostPattern, Wrong> {
+    let written = string(value)?.to_ascii_lowercase();
+    if written == "*" {
+        return Err(Wrong::new("\"*\" is not a host").hint("leave `hosts` out to match every host"));
+    }
+    match written.strip_prefix("*.") {
+        Some(suffix) => bare_host(suffix).map(|host| HostPattern::Suffix(format!(".{host}"))),
+        None => bare_host(&written).map(HostPattern::Exact),
+    }
+}
+
+fn bare_host(host: &str) -> Result<String, Wrong> {
+    if is_dns_name(host) || is_bracketed_v6(host) {
+        return Ok(host.to_owned());
+    }
+    let wrong = Wrong::new(format!("{} is not a host", quoted(host)));
+    Err(match host.rsplit_once(':') {
+        Some((name, port)) if is_dns_name(name) && port.parse::<u16>().is_ok() => {
+            wrong.hint(format!("a route matches every port: write {name:?}"))
+        }
+        _ if host.contains('*') => wrong.hint("`*.` may only stand in front, as in \"*.example.com\""),
+        _ => wrong.hint("as in \"example.com\", \"*.example.com\" or \"[2001:db8::1]\""),
+    })
+}
+
+/// The `Host` to send: a name or address, with a port where it is wanted.
+pub(in crate::config) fn authority(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let written = string(value)?;
+    let (host, port) = match written.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (written, None),
+    };
+    let port_is_good = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let lower = host.to_ascii_lowercase();
+    if port_is_good && (is_dns_name(&lower) || is_bracketed_v6(&lower)) {
+        return Ok(written.to_owned());
+    }
+    Err(Wrong::new(format!("{} is not a host", quoted(written))).hint("as in \"example.com\" or \"example.com:8443\""))
+}
+
+/// RFC 1123 section 2.1 names, and the underscores that service discovery puts into them.
+fn is_dns_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(legal);
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+fn is_bracketed_v6(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok())
+}

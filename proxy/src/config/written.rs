@@ -1,0 +1,72 @@
+//! What the user wrote: values are parsed and defaults filled in, references between sections are still names.
+//!
+//! What a later check may have to point at keeps its place ([`At`]). A required value that is missing or wrong is
+//! `None`: its problem is noted already, and the rest of its section can still be checked.
+
+mod consumer;
+mod listener;
+mod plugin;
+mod process;
+mod route;
+mod upstream;
+
+use toml::de::DeTable;
+
+use super::fields::{Fields, Reader};
+use super::key_path::KeyPath;
+use super::value::net;
+
+pub(super) use consumer::Consumer;
+pub(super) use listener::Listener;
+pub(super) use plugin::{Plugin, Policy};
+pub(super) use process::{Admin, Process};
+pub(super) use route::Route;
+pub(super) use upstream::{Endpoint, Upstream};
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) at: KeyPath,
+}
+
+/// A whole document.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) process: Process,
+    pub(super) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) upstreams: Vec<Upstream>,
+    pub(super) plugins: Vec<Plugin>,
+    pub(super) policies: Vec<Policy>,
+    pub(super) consumers: Vec<Consumer>,
+    pub(super) routes: Vec<Route>,
+}
+
+impl Config {
+    /// Takes everything the document holds.
+    pub(super) fn read<'d>(reader: &mut Reader<'d>, document: &'d DeTable<'d>) -> Self {
+        reader.table(KeyPath::root(), document, |fields| Self {
+            process: Process::read(fields),
+            trusted_proxies: fields
+                .section("forwarded", |fields| values(fields.list("trusted", net::network)))
+                .unwrap_or_default(),
+            listeners: fields.sections("listener", Listener::read),
+            upstreams: fields.sections("upstream", Upstream::read),
+            plugins: fields.sections("plugin", Plugin::read),
+            policies: fields.sections("policy", Policy::read),
+            consumers: fields.sections("consumer", Consumer::read),
+            routes: fields.sections("route", Route::read),
+        })
+    }
+}
+
+/// The name that other sections call this one by.
+fn name(fields: &mut Fields<'_, '_>) -> Option<At<String>> {
+    fields.required("name", super::value::name, "\"...\"")
+}
+
+/// The values of a list, where nobody will point at one of them.
+fn values<T>(list: Option<Vec<At<T>>>) -> Vec<T> {
+    list.unwrap_or_default().into_iter().map(|item| item.value).collect()
+}

@@ -1,0 +1,99 @@
+//! `[[upstream]]`
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{At, name, values};
+use crate::config::fields::Fields;
+use crate::config::model::{Balancer, HealthCheck, UpstreamTimeouts};
+use crate::config::value::quantity::{count, duration};
+use crate::config::value::{self, http, net, string};
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// An upstream as written.
+#[derive(Debug)]
+pub(in crate::config) struct Upstream {
+    pub(in crate::config) name: Option<At<String>>,
+    pub(in crate::config) balancer: Option<At<Balancer>>,
+    pub(in crate::config) endpoints: Vec<Endpoint>,
+    pub(in crate::config) health: Option<HealthCheck>,
+    pub(in crate::config) timeouts: UpstreamTimeouts,
+    pub(in crate::config) retries: u32,
+    pub(in crate::config) host: Option<String>,
+}
+
+/// An endpoint as written.
+#[derive(Debug)]
+pub(in crate::config) struct Endpoint {
+    pub(in crate::config) address: Option<At<SocketAddr>>,
+    pub(in crate::config) weight: u32,
+}
+
+impl Upstream {
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        Self {
+            name: name(fields),
+            balancer: fields.text_or_section("balancer", balancer, policy_balancer),
+            endpoints: fields.sections("endpoint", Endpoint::read),
+            retries: fields.or("retries", count(0..=10), 2),
+            host: fields.optional("host", net::authority).map(|host| host.value),
+            timeouts: fields.section("timeouts", timeouts).unwrap_or_else(default_timeouts),
+            health: fields.section("health", health),
+        }
+    }
+}
+
+impl Endpoint {
+    fn read(fields: &mut Fields<'_, '_>) -> Self {
+        Self {
+            address: fields.required("address", net::endpoint_address, "\"127.0.0.1:9001\""),
+            weight: fields.or("weight", count(0..=1000), 100),
+        }
+    }
+}
+
+fn balancer(written: &str) -> Result<Balancer, value::Wrong> {
+    value::one_of(&[("round-robin", Balancer::RoundRobin)], written).map_err(|wrong| match wrong.hint {
+        Some(_) => wrong,
+        None => wrong.hint("a policy balances by `balancer = { policy = \"...\" }`"),
+    })
+}
+
+fn policy_balancer(fields: &mut Fields<'_, '_>) -> Option<Balancer> {
+    fields.required("policy", value::name, "\"...\"").map(|policy| Balancer::Policy(policy.value))
+}
+
+fn default_timeouts() -> UpstreamTimeouts {
+    UpstreamTimeouts {
+        connect: Duration::from_secs(2),
+        read: Duration::from_secs(30),
+        write: Duration::from_secs(30),
+        idle: Duration::from_secs(60),
+    }
+}
+
+fn timeouts(fields: &mut Fields<'_, '_>) -> UpstreamTimeouts {
+    let default = default_timeouts();
+    UpstreamTimeouts {
+        connect: fields.or("connect", duration(MS..=HOUR), default.connect),
+        read: fields.or("read", duration(MS..=24 * HOUR), default.read),
+        write: fields.or("write", duration(MS..=24 * HOUR), default.write),
+        idle: fields.or("idle", duration(MS..=24 * HOUR), default.idle),
+    }
+}
+
+fn health(fields: &mut Fields<'_, '_>) -> HealthCheck {
+    let statuses = fields.list("statuses", http::statuses);
+    HealthCheck {
+        path: fields.or("path", |value| http::target(string(value)?), "/".to_owned()),
+        host: fields.optional("host", net::authority).map(|host| host.value),
+        interval: fields.or("interval", duration(10 * MS..=24 * HOUR), Duration::from_secs(10)),
+        timeout: fields.or("timeout", duration(MS..=HOUR), Duration::from_secs(1)),
+        successes: fields.or("successes", count(1..=1000), 2),
+        http_failures: fields.or("http_failures", count(1..=1000), 3),
+        tcp_failures: fields.or("tcp_failures", count(1..=1000), 2),
+        healthy_statuses: if statuses.is_some() { values(statuses) } else { vec![(200, 399)] },
+    }
+}

@@ -1,0 +1,250 @@
+//! The program as the admin listener sees it: asks the running snapshot, changes overlays, reloads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::admin::{
+    ChangeError, CheckStatus, EndpointChange, EndpointSource, EndpointStatus, HealthChange, LastReload, PluginStatus,
+    PolicyStatus, ReloadReport, Status, UpstreamStatus,
+};
+use crate::config::{model, show};
+use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
+use crate::plugin::component::LoadedPlugin;
+use crate::plugin::policy::{PolicyRuntime, Roles};
+use crate::plugin::statistics::FailureCounts;
+use crate::process::Running;
+use crate::reload::{ReloadOutcome, Reloader, Trigger};
+use crate::snapshot::Snapshot;
+use crate::upstream::overlay::OverlayError;
+use crate::upstream::{Member, Upstream};
+
+/// Answers the admin listener.
+#[derive(Debug)]
+pub struct Control {
+    reloader: Arc<Reloader>,
+}
+
+impl Control {
+    /// For the process this reloads.
+    #[must_use]
+    pub fn new(reloader: Arc<Reloader>) -> Self {
+        Self { reloader }
+    }
+
+    fn running(&self) -> &Running {
+        self.reloader.running()
+    }
+}
+
+#[async_trait]
+impl crate::admin::Control for Control {
+    fn status(&self) -> Status {
+        let last = self.reloader.last();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            generation: self.running().snapshot().generation,
+            uptime_seconds: self.running().process.started.elapsed().as_secs(),
+            last_reload: LastReload {
+                at: last.at.into(),
+                trigger: last.trigger.map_or("start", Trigger::as_str),
+                report: reload_report(&last.outcome),
+            },
+        }
+    }
+
+    fn upstreams(&self) -> Vec<UpstreamStatus> {
+        let snapshot = self.running().snapshot();
+        let specs = snapshot.loaded.config.upstreams.iter();
+        specs.filter_map(|spec| Some(upstream_status(spec, snapshot.upstreams.get(&spec.name)?))).collect()
+    }
+
+    fn plugins(&self) -> Vec<PluginStatus> {
+        let snapshot = self.running().snapshot();
+        let specs = snapshot.loaded.config.plugins.iter();
+        specs.filter_map(|spec| Some(plugin_status(&snapshot, spec, snapshot.plugins.get(&spec.name)?))).collect()
+    }
+
+    fn running_config(&self) -> serde_json::Value {
+        show::to_json(&self.running().snapshot().loaded.config)
+    }
+
+    fn metrics(&self) -> String {
+        self.running().process.metrics.render(self.running())
+    }
+
+    async fn reload(&self) -> ReloadReport {
+        reload_report(&self.reloader.reload(Trigger::Admin).await)
+    }
+
+    async fn change_endpoint(&self, upstream: &str, change: EndpointChange) -> Result<UpstreamStatus, ChangeError> {
+        let snapshot = self.running().snapshot();
+        let specs = &snapshot.loaded.config.upstreams;
+        let spec = specs.iter().find(|spec| spec.name == upstream).ok_or(ChangeError::UnknownUpstream)?;
+        self.lay_over(spec, change)?;
+        let built = self.reloader.rebuild().await;
+        built.map_err(|report| ChangeError::NotApplied(report.render(false)))?;
+        tracing::info!(upstream, ?change, "endpoint changed at run time");
+        let snapshot = self.running().snapshot();
+        let now = snapshot.upstreams.get(upstream).ok_or(ChangeError::UnknownUpstream)?;
+        Ok(upstream_status(spec, now))
+    }
+}
+
+impl Control {
+    fn lay_over(&self, spec: &model::Upstream, change: EndpointChange) -> Result<(), ChangeError> {
+        let mut overlays = self.running().process.overlays.lock();
+        let overlay = overlays.edit(spec);
+        let laid = match change {
+            EndpointChange::Add { address, weight } => overlay.add(address, weight),
+            EndpointChange::Remove { address } => overlay.remove(address),
+            EndpointChange::Update { address, weight, draining } => {
+                let mut next = overlay.clone();
+                let weighed = weight.map_or(Ok(()), |weight| next.set_weight(address, weight));
+                let drained = draining.map_or(Ok(()), |draining| next.set_draining(address, draining));
+                // Both or neither.
+                weighed.and(drained).map(|()| *overlay = next)
+            }
+        };
+        laid.map_err(|error| match error {
+            OverlayError::Unknown(address) => ChangeError::UnknownEndpoint(address),
+            OverlayError::AlreadyThere(address) => ChangeError::AlreadyThere(address),
+            OverlayError::Weight(weight) => ChangeError::Weight(weight),
+        })
+    }
+}
+
+impl Gauges for Running {
+    fn collect(&self, out: &mut GaugeSink) {
+        let snapshot = self.snapshot();
+        for upstream in snapshot.upstreams.values() {
+            for member in upstream.members.iter() {
+                out.endpoint(&upstream.name, &member.endpoint.label, &endpoint_gauges(member));
+            }
+        }
+        for policy in snapshot.policies.values() {
+            let statistics = policy.statistics();
+            let idle = u32::try_from(statistics.idle).unwrap_or(u32::MAX);
+            let now = PolicyGauges { instances: statistics.instances, idle };
+            out.policy(&policy.name, &policy.plugin().facts().name, &now);
+        }
+        let counters = &self.process.counters;
+        out.counters(&CounterStoreGauges { size: counters.len() as u64, evictions: counters.dropped() });
+    }
+}
+
+fn endpoint_gauges(member: &Member) -> EndpointGauges {
+    let endpoint = &member.endpoint;
+    let latency = Some(endpoint.latency_us()).filter(|us| *us > 0);
+    EndpointGauges {
+        healthy: endpoint.is_healthy(),
+        draining: member.draining,
+        weight: member.weight,
+        in_flight: endpoint.in_flight(),
+        latency: latency.map(|us| Duration::from_micros(us.into())),
+    }
+}
+
+fn reload_report(outcome: &ReloadOutcome) -> ReloadReport {
+    match outcome {
+        ReloadOutcome::Unchanged => ReloadReport::Unchanged,
+        ReloadOutcome::Applied { generation } => ReloadReport::Applied { generation: *generation },
+        ReloadOutcome::Rejected { report } => {
+            ReloadReport::Rejected { problems: report.problems.iter().map(Into::into).collect() }
+        }
+        ReloadOutcome::NeedsRestart { keys } => {
+            ReloadReport::NeedsRestart { keys: keys.iter().map(|key| (*key).to_owned()).collect() }
+        }
+    }
+}
+
+fn upstream_status(spec: &model::Upstream, upstream: &Upstream) -> UpstreamStatus {
+    let in_file = |member: &Member| spec.endpoints.iter().find(|endpoint| endpoint.address == member.endpoint.address);
+    let changed = upstream.members.len() != spec.endpoints.len()
+        || upstream.members.iter().any(|m| m.draining || in_file(m).is_none_or(|file| file.weight != m.weight));
+    UpstreamStatus {
+        name: upstream.name.clone(),
+        balancer: match &spec.balancer {
+            model::Balancer::RoundRobin => "round-robin".to_owned(),
+            model::Balancer::Policy(name) => format!("policy {name}"),
+        },
+        changed_at_run_time: changed,
+        endpoints: upstream.members.iter().map(|member| endpoint_status(member, in_file(member).is_some())).collect(),
+    }
+}
+
+fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
+    let endpoint = &member.endpoint;
+    let health = endpoint.health();
+    EndpointStatus {
+        address: endpoint.address,
+        weight: member.weight,
+        healthy: endpoint.is_healthy(),
+        draining: member.draining,
+        in_flight: endpoint.in_flight(),
+        latency_us: Some(endpoint.latency_us()).filter(|us| *us > 0),
+        source: if in_file { EndpointSource::File } else { EndpointSource::Runtime },
+        last_change: health.cause.map(|cause| HealthChange { at: health.since.into(), cause: cause.to_string() }),
+        last_check: health.last_check.map(|check| CheckStatus {
+            at: check.at.into(),
+            good: check.good,
+            in_a_row: check.in_a_row,
+            finding: check.finding.to_string(),
+        }),
+    }
+}
+
+fn plugin_status(snapshot: &Snapshot, spec: &model::Plugin, plugin: &LoadedPlugin) -> PluginStatus {
+    let facts = plugin.facts();
+    let policies = snapshot.loaded.config.policies.iter().filter(|policy| policy.plugin == spec.name);
+    PluginStatus {
+        name: spec.name.clone(),
+        path: spec.path.clone(),
+        sha256: facts.sha256.clone(),
+        size: facts.bytes as u64,
+        contract: facts.contract.clone(),
+        roles: roles(facts.roles),
+        imports: facts.imports.clone(),
+        grants: grants(spec.grants),
+        policies: policies.filter_map(|policy| Some(policy_status(snapshot.policies.get(&policy.name)?))).collect(),
+    }
+}
+
+fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
+    let statistics = policy.statistics();
+    PolicyStatus {
+        name: policy.name.clone(),
+        instances: statistics.instances,
+        idle: u32::try_from(statistics.idle).unwrap_or(u32::MAX),
+        calls: statistics.calls,
+        failures: failures(statistics.failures),
+        last_failure: statistics.last_failure,
+    }
+}
+
+fn roles(roles: Roles) -> Vec<String> {
+    named([("request-policy", roles.request), ("response-policy", roles.response), ("balancer", roles.balancer)])
+}
+
+fn grants(grants: model::Grants) -> Vec<String> {
+    named([("log", grants.log), ("counters", grants.counters), ("consumers", grants.consumers)])
+}
+
+fn named<const N: usize>(flags: [(&str, bool); N]) -> Vec<String> {
+    flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// By the words of the metric `tidegate_policy_calls_total`.
+fn failures(counts: FailureCounts) -> BTreeMap<&'static str, u64> {
+    let FailureCounts { out_of_time, trap, out_of_memory, illegal, overloaded } = counts;
+    let all = [
+        ("out_of_time", out_of_time),
+        ("trap", trap),
+        ("out_of_memory", out_of_memory),
+        ("illegal", illegal),
+        ("overloaded", overloaded),
+    ];
+    all.into_iter().filter(|(_, count)| *count > 0).collect()
+}

@@ -1,0 +1,39 @@
+//! The time counters go by.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A clock that never goes back.
+pub trait Clock: Send + Sync {
+    /// Nanoseconds since the Unix epoch, as counted on from some moment.
+    fn now_ns(&self) -> u64;
+}
+
+/// The system's time when the program started, and what a monotonic clock counted since.
+///
+/// Windows therefore start at the full second or minute of the wall clock, and yet nobody gains units by setting it.
+#[derive(Debug)]
+pub struct SystemClock {
+    origin: Instant,
+    offset: Duration,
+}
+
+impl SystemClock {
+    /// Starts counting now.
+    #[must_use]
+    pub fn new() -> Self {
+        let offset = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { origin: Instant::now(), offset }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now_ns(&self) -> u64 {
+        u64::try_from((self.offset + self.origin.elapsed()).as_nanos()).unwrap_or(u64::MAX)
+    }
+}

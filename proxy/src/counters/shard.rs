@@ -1,0 +1,96 @@
+//! A part of the cells, behind one lock.
+
+use hashbrown::HashTable;
+
+use super::gcra::Gcra;
+use super::window::Window;
+
+/// Part of a full shard that is freed at once where its cells are all alive: the walk is paid by as many insertions.
+const FREED_AT_ONCE: usize = 8;
+
+/// Which policy's key, in which kind of counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CellId {
+    table: u64,
+    rest: u64,
+}
+
+impl CellId {
+    pub(super) fn new(table: u64, rest: u64) -> Self {
+        Self { table, rest }
+    }
+
+    /// The second half chooses the shard, so that the first one spreads evenly within it.
+    pub(super) fn shard(self, shards: usize) -> usize {
+        usize::try_from(self.rest).unwrap_or(usize::MAX) % shards.max(1)
+    }
+}
+
+/// What is counted under one key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cell {
+    Gcra(Gcra),
+    Window(Window),
+}
+
+impl Cell {
+    fn expires_ns(&self) -> u64 {
+        match self {
+            Self::Gcra(bucket) => bucket.expires_ns(),
+            Self::Window(window) => window.expires_ns(),
+        }
+    }
+}
+
+struct Entry {
+    id: CellId,
+    cell: Cell,
+}
+
+/// Cells of one shard; at most `capacity`.
+pub(super) struct Shard {
+    entries: HashTable<Entry>,
+    capacity: usize,
+}
+
+impl Shard {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { entries: HashTable::new(), capacity }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The cell of this id, `fresh` where there is none.
+    pub(super) fn cell(&mut self, id: CellId, fresh: Cell) -> &mut Cell {
+        let entry = self.entries.entry(id.table, |entry| entry.id == id, |entry| entry.id.table);
+        &mut entry.or_insert(Entry { id, cell: fresh }).into_mut().cell
+    }
+
+    /// Frees places where this id would need one and none is left; returns how many live cells had to go.
+    pub(super) fn make_room_for(&mut self, id: CellId, now_ns: u64) -> u64 {
+        if self.entries.len() < self.capacity || self.entries.find(id.table, |entry| entry.id == id).is_some() {
+            return 0;
+        }
+        self.entries.retain(|entry| entry.cell.expires_ns() > now_ns);
+        let wanted = self.capacity - self.capacity.div_ceil(FREED_AT_ONCE);
+        let excess = self.entries.len().saturating_sub(wanted);
+        self.drop_soonest(excess);
+        u64::try_from(excess).unwrap_or(u64::MAX)
+    }
+
+    /// Drops the `count` cells that are reset soonest: they have the least left to tell.
+    fn drop_soonest(&mut self, count: usize) {
+        let Some(last) = count.checked_sub(1) else { return };
+        let mut expiries: Vec<u64> = self.entries.iter().map(|entry| entry.cell.expires_ns()).collect();
+        let (_, threshold, _) = expiries.select_nth_unstable(last);
+        let mut left = count;
+        let threshold = *threshold;
+        self.entries.retain(|entry| {
+            let goes = left > 0 && entry.cell.expires_ns() <= threshold;
+            left -= usize::from(goes);
+            !goes
+        });
+    }
+}

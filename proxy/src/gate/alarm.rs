@@ -1,0 +1,80 @@
+//! The one timer of a connection.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+const A_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A timer that is set far more often than it rings.
+///
+/// To set it is a store: the timer wheel learns of it only when the time it knows has come, or when the new time is
+/// earlier. A kept-alive connection thus costs one wheel entry per idle timeout, not one per request.
+#[derive(Debug, Default)]
+pub(super) struct Alarm {
+    due: Option<Instant>,
+    wheel: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    /// Forgets what it was set to.
+    pub(super) fn clear(&mut self) {
+        self.due = None;
+    }
+
+    /// Sets it unless it is set, then tells whether its time has come; if not, the task is woken then.
+    ///
+    /// Called only where a read is pending: a read that is ready at once needs no clock.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, after: Duration) -> Poll<()> {
+        let due = *self.due.get_or_insert_with(|| {
+            let now = Instant::now();
+            // A time too long to be told is as good as any that nobody lives to see.
+            now.checked_add(after).unwrap_or(now + A_LIFETIME)
+        });
+        let wheel = self.wheel.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if due < wheel.deadline() {
+            wheel.as_mut().reset(due);
+        }
+        loop {
+            ready!(wheel.as_mut().poll(cx));
+            if wheel.deadline() >= due {
+                return Poll::Ready(());
+            }
+            wheel.as_mut().reset(due);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    async fn rings_after(alarm: &mut Alarm, after: Duration) -> Duration {
+        let start = Instant::now();
+        poll_fn(|cx| alarm.poll(cx, after)).await;
+        start.elapsed().div_duration_f32(SECOND).round() as u32 * SECOND
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rings_when_it_is_due_whatever_it_was_set_to_before() {
+        let mut alarm = Alarm::default();
+        for after in [3, 9, 1, 60, 2, 60] {
+            alarm.clear();
+            assert_eq!(rings_after(&mut alarm, after * SECOND).await, after * SECOND);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_keeps_its_time_until_it_is_cleared() {
+        let mut alarm = Alarm::default();
+        let pending = poll_fn(|cx| Poll::Ready(alarm.poll(cx, 5 * SECOND).is_pending())).await;
+        assert!(pending);
+        assert_eq!(rings_after(&mut alarm, 60 * SECOND).await, 5 * SECOND);
+    }
+}

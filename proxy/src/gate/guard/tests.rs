@@ -1,0 +1,161 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use super::*;
+use crate::gate::admission::Connections;
+use crate::gate::head::{self, HeadEnd};
+use crate::gate::test_limits;
+
+fn connection() -> (DuplexStream, Guard) {
+    let (client, server) = tokio::io::duplex(64 * 1024);
+    let admission = Arc::new(Connections::default()).admit(1).unwrap();
+    (client, Guard::new(Box::new(server), None, admission))
+}
+
+async fn fill(guard: &mut Guard) -> io::Result<usize> {
+    std::future::poll_fn(|cx| guard.poll_fill(cx)).await
+}
+
+/// Reads a head and begins its message.
+async fn begin(guard: &mut Guard, limits: &Limits) -> Result<BytesMut, Refusal> {
+    let mut search = HeadEnd::default();
+    loop {
+        if let Some(end) = search.find(guard.held(), limits)? {
+            let head = head::check(&guard.held()[..end], limits)?;
+            return guard.begin(end, head, limits);
+        }
+        assert_ne!(fill(guard).await.unwrap(), 0);
+    }
+}
+
+async fn is_pending(guard: &mut Guard) -> bool {
+    let mut octet = [0];
+    let mut read = pin!(guard.read(&mut octet));
+    std::future::poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_pending())).await
+}
+
+fn refusal_of(error: &io::Error) -> String {
+    error.get_ref().unwrap().to_string()
+}
+
+const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+#[tokio::test]
+async fn a_session_sees_its_message_and_not_the_next_one() {
+    let (mut client, mut guard) = connection();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2").await.unwrap();
+    let head = begin(&mut guard, &test_limits()).await.unwrap();
+    assert!(head.ends_with(b"3\r\n\r\n"));
+    assert!(!guard.is_between_messages());
+    let mut body = [0; 64];
+    assert_eq!(guard.read(&mut body).await.unwrap(), 3);
+    assert!(guard.is_between_messages());
+    assert!(is_pending(&mut guard).await);
+    assert_eq!(guard.held(), b"GET /2");
+}
+
+#[tokio::test]
+async fn a_surplus_read_together_with_the_body_is_kept() {
+    for request in [CHUNKED, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n"] {
+        let (mut client, mut guard) = connection();
+        client.write_all(request).await.unwrap();
+        begin(&mut guard, &test_limits()).await.unwrap();
+        client.write_all(b"1\r\na\r\n0\r\n\r\nGET /2").await.unwrap();
+        let mut body = [0; 64];
+        assert_eq!(guard.read(&mut body).await.unwrap(), 11);
+        assert!(guard.is_between_messages());
+        assert_eq!(guard.held(), b"GET /2");
+    }
+}
+
+#[tokio::test]
+async fn broken_chunks_at_hand_are_refused_before_the_message_begins() {
+    let (mut client, mut guard) = connection();
+    client.write_all(&[CHUNKED, b"3 x\r\n"].concat()).await.unwrap();
+    assert_eq!(begin(&mut guard, &test_limits()).await, Err(Refusal::ChunkFraming));
+}
+
+#[tokio::test]
+async fn broken_chunks_later_are_an_error_that_names_them() {
+    let (mut client, mut guard) = connection();
+    client.write_all(CHUNKED).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    client.write_all(b"3\nabc").await.unwrap();
+    let error = guard.read(&mut [0; 64]).await.unwrap_err();
+    assert_eq!(refusal_of(&error), "request body refused: chunk-framing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stands_still_is_an_error_and_one_that_moves_is_not() {
+    let (mut client, mut guard) = connection();
+    let limits = test_limits();
+    client.write_all(CHUNKED).await.unwrap();
+    begin(&mut guard, &limits).await.unwrap();
+    tokio::spawn(async move {
+        for octet in b"5\r\nab" {
+            tokio::time::sleep(limits.body_timeout * 3 / 4).await;
+            client.write_all(&[*octet]).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+        drop(client);
+    });
+    let mut octet = [0];
+    for _ in 0..5 {
+        assert_eq!(guard.read(&mut octet).await.unwrap(), 1);
+    }
+    let error = guard.read(&mut octet).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(refusal_of(&error), "request body refused: body-timeout");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_noticed_between_messages() {
+    let (mut client, mut guard) = connection();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    assert!(is_pending(&mut guard).await);
+    drop(client);
+    assert_eq!(guard.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn octets_after_a_request_to_upgrade_wait_for_the_101() {
+    let (mut client, mut guard) = connection();
+    client.write_all(&[UPGRADE, b"early"].concat()).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    assert!(is_pending(&mut guard).await);
+    guard.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.unwrap();
+    assert!(is_pending(&mut guard).await);
+    guard.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await.unwrap();
+    let mut octets = [0; 16];
+    assert_eq!(guard.read(&mut octets).await.unwrap(), 5);
+    assert_eq!(&octets[..5], b"early");
+    client.write_all(b"later").await.unwrap();
+    assert_eq!(guard.read(&mut octets).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn a_denied_upgrade_leaves_the_connection_http() {
+    let (mut client, mut guard) = connection();
+    client.write_all(&[UPGRADE, b"GET /2"].concat()).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    assert!(!guard.is_between_messages());
+    guard.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap();
+    assert!(guard.is_between_messages());
+    assert!(is_pending(&mut guard).await);
+    assert_eq!(guard.held(), b"GET /2");
+}
+
+#[tokio::test]
+async fn an_answer_sent_before_the_body_was_read_still_arrives() {
+    let (mut client, mut guard) = connection();
+    client.write_all(&[CHUNKED, b"5\r\nab"].concat()).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    guard.write_all(b"answer").await.unwrap();
+    drop(guard);
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, b"answer");
+    // The other side still takes octets: it has stopped sending, not closed.
+    client.write_all(b"more of the body").await.unwrap();
+}

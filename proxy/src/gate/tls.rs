@@ -1,0 +1,86 @@
+//! TLS towards clients.
+
+mod failure;
+mod load;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http::StatusCode;
+use pingora_core::listeners::tls::Acceptor;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{Digest, Ssl, Stream, l4};
+use pingora_http::ResponseHeader;
+
+pub use failure::HandshakeFailure;
+use load::Fingerprint;
+pub use load::TlsError;
+
+/// Certificate, key and settings that turn a connection into a TLS session.
+///
+/// Session tickets are sealed with a key of its own, so make a new one only when certificate or key have changed: clients
+/// of the old one then need a full handshake.
+pub struct TlsTerminator {
+    acceptor: Acceptor,
+    fingerprint: Fingerprint,
+}
+
+impl std::fmt::Debug for TlsTerminator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsTerminator").finish_non_exhaustive()
+    }
+}
+
+impl TlsTerminator {
+    /// Reads and checks a PEM certificate chain and its key; `http2` offers `h2` before `http/1.1`.
+    ///
+    /// TLS 1.2 and 1.3 with the ring provider; no early data.
+    ///
+    /// # Errors
+    ///
+    /// Says which file is at fault and why.
+    pub fn load(certificate: &Path, key: &Path, http2: bool) -> Result<Self, TlsError> {
+        let (config, fingerprint) = load::server_config(certificate, key, http2)?;
+        Ok(Self { acceptor: Acceptor::from_server_config(Arc::new(config)), fingerprint })
+    }
+
+    /// Whether it was made of the same certificate, key and settings.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
+    /// Does the handshake; the caller sets the deadline.
+    pub(super) async fn terminate(&self, stream: Stream) -> Result<(Stream, Arc<ProxyDigest>), HandshakeFailure> {
+        let stream = stream.into_any().downcast::<l4::stream::Stream>().map_err(|_| HandshakeFailure::Other)?;
+        let session =
+            self.acceptor.tls_handshake(*stream).await.map_err(|error| HandshakeFailure::of(&error.to_string()))?;
+        let server_name = session.get_ssl().and_then(|session| session.server_name()).map(Into::into);
+        let facts = TlsFacts { server_name }.into_digest().ok_or(HandshakeFailure::Other)?;
+        Ok((Box::new(session), facts))
+    }
+}
+
+/// What the handshake of a connection said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The server name the client asked for, in lower case; none where it sent none.
+    pub server_name: Option<Box<str>>,
+}
+
+impl TlsFacts {
+    /// Downstream, Pingora leaves the proxy digest to the application; it gives it to the hooks of HTTP/1 requests and
+    /// HTTP/2 streams alike, which its TLS digest, closed to others, does not.
+    fn into_digest(self) -> Option<Arc<ProxyDigest>> {
+        let response = ResponseHeader::build_no_case(StatusCode::OK, Some(0)).ok()?;
+        Some(Arc::new(ProxyDigest::new(Box::new(response), Some(Box::new(self)))))
+    }
+}
+
+/// What the TLS handshake of a request's connection said; `None` where it came in plain text.
+///
+/// Hooks call it with `session.digest()`.
+#[must_use]
+pub fn tls_facts(digest: Option<&Digest>) -> Option<&TlsFacts> {
+    digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
+}

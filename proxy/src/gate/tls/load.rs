@@ -1,0 +1,195 @@
+//! From files to a TLS configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, version};
+use sha2::{Digest, Sha256};
+
+use crate::config::model::ListenerTls;
+
+/// Why a certificate and its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}; hint: the gateway reads certificates as the user it runs as", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is not PEM.
+    #[error("{} is not well-formed PEM: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// The certificate file has no certificate.
+    #[error("{} contains no certificate; hint: it must have a `BEGIN CERTIFICATE` section, leaf first", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key file has no key.
+    #[error("{} contains no private key; hint: an unencrypted `BEGIN PRIVATE KEY` section is wanted", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The two do not belong together.
+    #[error("the key in {} does not fit the certificate in {}", key.display(), certificate.display())]
+    Mismatch {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        key: PathBuf,
+    },
+    /// The TLS library will not have them.
+    #[error("cannot use the certificate in {} with the key in {}: {source}", certificate.display(), key.display())]
+    Unusable {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        key: PathBuf,
+        /// What it says.
+        source: rustls::Error,
+    },
+}
+
+impl TlsError {
+    /// The configuration key that names the file at fault.
+    #[must_use]
+    pub fn key(&self, spec: &ListenerTls) -> &'static str {
+        let of = |path: &Path| if path == spec.key { "key" } else { "certificate" };
+        match self {
+            Self::Unreadable { path, .. } | Self::Malformed { path, .. } => of(path),
+            Self::NoCertificate { .. } | Self::Unusable { .. } => "certificate",
+            Self::NoKey { .. } | Self::Mismatch { .. } => "key",
+        }
+    }
+}
+
+/// Tells certificate, key and settings from others; nothing of the key can be read from it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    sha256: [u8; 32],
+    http2: bool,
+}
+
+pub(super) fn server_config(
+    certificate: &Path,
+    key: &Path,
+    http2: bool,
+) -> Result<(ServerConfig, Fingerprint), TlsError> {
+    let (chain, private_key) = (read_chain(certificate)?, read_key(key)?);
+    let mut sha256 = Sha256::new();
+    chain.iter().for_each(|certificate| sha256.update(certificate));
+    sha256.update(private_key.secret_der());
+    let fingerprint = Fingerprint { sha256: sha256.finalize().into(), http2 };
+    let config = build(chain, private_key, http2).map_err(|source| {
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        match source {
+            rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificate, key },
+            source => TlsError::Unusable { certificate, key, source },
+        }
+    })?;
+    Ok((config, fingerprint))
+}
+
+/// Names its provider instead of relying on the one installed for the process, which anybody may have set first.
+fn build(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    http2: bool,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = match http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    };
+    // Stateless resumption: it costs no memory per client, and its keys rotate.
+    config.ticketer = ring::Ticketer::new()?;
+    Ok(config)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(&read(path)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| TlsError::Malformed { path: path.to_owned(), source })?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate { path: path.to_owned() });
+    }
+    Ok(chain)
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|source| match source {
+        pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
+        source => TlsError::Malformed { path: path.to_owned(), source },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+
+    use super::*;
+
+    /// A directory with a certificate, its key, another key, and files that are neither.
+    fn files() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        write("cert.pem", &cert.pem());
+        write("key.pem", &signing_key.serialize_pem());
+        write("other.pem", &KeyPair::generate().unwrap().serialize_pem());
+        write("text.pem", "no PEM at all");
+        write("cut.pem", &cert.pem()[..100]);
+        write("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        directory
+    }
+
+    #[test]
+    fn a_certificate_with_its_key_offers_the_protocols_asked_for() {
+        let files = files();
+        let load =
+            |http2| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), http2).unwrap().0;
+        assert_eq!(load(true).alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(load(false).alpn_protocols, [b"http/1.1".to_vec()]);
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_what_is_wrong_with_it() {
+        let files = files();
+        let cases = [
+            ("none.pem", "key.pem", "cannot read", "none.pem"),
+            ("cert.pem", "none.pem", "cannot read", "none.pem"),
+            ("text.pem", "key.pem", "contains no certificate", "text.pem"),
+            ("key.pem", "key.pem", "contains no certificate", "key.pem"),
+            ("cut.pem", "key.pem", "not well-formed PEM", "cut.pem"),
+            ("cert.pem", "cert.pem", "contains no private key", "cert.pem"),
+            ("cert.pem", "text.pem", "contains no private key", "text.pem"),
+            ("cert.pem", "other.pem", "does not fit", "other.pem"),
+            ("garbage.pem", "key.pem", "cannot use the certificate", "garbage.pem"),
+        ];
+        for (certificate, key, what, which) in cases {
+            let error = server_config(&files.path().join(certificate), &files.path().join(key), true).err().unwrap();
+            let text = error.to_string();
+            assert!(text.contains(what) && text.contains(which), "{certificate} {key}: {text}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Pingora's phases, translated: each hook tells the [`RequestContext`] what happened and does what it says.
+
+mod answer;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Version;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use std::sync::Arc;
+
+use crate::cause::Cause;
+use crate::error;
+use crate::gate;
+use crate::observe::metrics::TryFailure;
+use crate::process::Running;
+use crate::request_context::{Arrival, Ended, FailedTry, RequestContext};
+use crate::wire::request::{self, Outgoing};
+use crate::wire::response;
+
+/// The application behind the Gate.
+#[derive(Debug)]
+pub struct Gateway {
+    running: Arc<Running>,
+}
+
+impl Gateway {
+    /// Serves whatever snapshot is running when a request begins.
+    #[must_use]
+    pub fn new(running: Arc<Running>) -> Self {
+        Self { running }
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        RequestContext::new(self.running.snapshot())
+    }
+
+    /// None: what a module would do is done by policies, and an unused one costs every request.
+    fn init_downstream_modules(&self, _modules: &mut pingora_core::modules::http::HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<bool> {
+        let Some(peer) = answer::peer_address(session) else {
+            return Error::e_explain(ErrorType::InternalError, "a connection without an address");
+        };
+        let arrival = Arrival { parts: session.req_header().as_ref(), peer, tls: answer::is_tls(session) };
+        if let Err(cause) = ctx.begin(&arrival) {
+            return answer::refuse(session, ctx, cause).await.map(|()| true);
+        }
+        match ctx.run_request_policies(session.req_header_mut()) {
+            // The first endpoint is chosen here, where a refusal leaves the client's connection open.
+            Ok(None) => match ctx.next_member(session.req_header().as_ref()) {
+                Ok(first) => {
+                    ctx.chosen = Some(first);
+                    Ok(false)
+                }
+                Err(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
+            },
+            Ok(Some(local)) => answer::local(session, ctx, local).await.map(|()| true),
+            Err(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
+        }
+    }
+
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        let chosen = match ctx.chosen.take() {
+            Some(first) => Ok(first),
+            None => ctx.next_member(session.req_header().as_ref()),
+        };
+        let peer = chosen
+            .and_then(|index| ctx.route.as_ref().and_then(|route| route.upstream.peer(index)).ok_or(Cause::Internal));
+        match peer {
+            Ok(peer) => Ok(peer),
+            Err(cause) => {
+                // What an earlier try met says more than that nobody is left.
+                ctx.cause.get_or_insert(cause);
+                Error::e_explain(ErrorType::HTTPStatus(cause.status().as_u16()), cause.label())
+            }
+        }
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        _ctx: &mut RequestContext,
+    ) -> Result<()> {
+        gate::count_body(body.as_ref().map_or(0, Bytes::len), end_of_stream)?;
+        // Pingora 0.9.1 writes the last chunk twice for an empty final piece, and the second poisons the connection
+        // (cloudflare/pingora#935). This must stay the last thing that happens to a body.
+        if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
+            *body = None;
+        }
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        head: &mut RequestHeader,
+        ctx: &mut RequestContext,
+    ) -> Result<()> {
+        let (Some(origin), Some(route)) = (&ctx.origin, &ctx.route) else {
+            return Error::e_explain(ErrorType::InternalError, "a request without a route");
+        };
+        let client = session.req_header();
+        let target = ctx.target.as_deref().or_else(|| absolute_form(client));
+        let outgoing = Outgoing {
+            origin,
+            request_id: &ctx.facts.request_id,
+            authority: &ctx.facts.authority,
+            host: route.upstream.host.as_ref(),
+            target,
+        };
+        request::seal(head, client.version, &outgoing)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        ctx: &mut RequestContext,
+    ) -> Result<()> {
+        if !head.status.is_informational() || head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            ctx.answered(head.status.as_u16());
+        }
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        head: &mut ResponseHeader,
+        ctx: &mut RequestContext,
+    ) -> Result<()> {
+        if head.status.is_informational() {
+            return Ok(());
+        }
+        match ctx.run_response_policies(session.req_header().as_ref(), head) {
+            Ok(None) => response::seal(head, &ctx.facts.request_id),
+            Ok(Some(local)) => answer::instead(ctx, local),
+            Err(cause) => {
+                ctx.cause = Some(cause);
+                Error::e_explain(ErrorType::HTTPStatus(cause.status().as_u16()), cause.label())
+            }
+        }
+    }
+
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut RequestContext,
+        mut e: Box<Error>,
+    ) -> Box<Error> {
+        let failure = error::try_failure(&e).unwrap_or(TryFailure::Connect);
+        let again = ctx.failed(FailedTry {
+            failure,
+            nothing_sent: true,
+            idempotent: session.req_header().method.is_idempotent(),
+            replayable: true,
+            reused_connection: false,
+        });
+        e.set_retry(again);
+        e
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut e: Box<Error>,
+        ctx: &mut RequestContext,
+        client_reused: bool,
+    ) -> Box<Error> {
+        // `Error::retry` panics while undecided, so it is decided on every way out of here.
+        let again = error::try_failure(&e).is_some_and(|failure| {
+            ctx.failed(FailedTry {
+                failure,
+                nothing_sent: false,
+                idempotent: session.req_header().method.is_idempotent(),
+                replayable: !session.as_ref().retry_buffer_truncated(),
+                reused_connection: client_reused && failure == TryFailure::Reset,
+            })
+        });
+        e.set_retry(again && session.response_written().is_none());
+        e
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut RequestContext) -> FailToProxy {
+        if let Some(local) = ctx.replacement.take() {
+            return answer::replace(session, ctx, local).await;
+        }
+        let cause = *ctx.cause.get_or_insert_with(|| error::cause(e));
+        answer::give_up(session, ctx, cause, e).await
+    }
+
+    async fn logging(&self, session: &mut Session, e: Option<&Error>, ctx: &mut RequestContext) {
+        if let Some(e) = e
+            && ctx.cause.is_none()
+        {
+            ctx.cause = Some(error::cause(e));
+        }
+        let head = session.req_header();
+        ctx.finish(&Ended {
+            status: session.response_written().map_or(0, |head| head.status.as_u16()),
+            bytes_in: session.body_bytes_read() as u64,
+            bytes_out: session.body_bytes_sent() as u64,
+            method: head.method.as_str(),
+            target: head.uri.path_and_query().map_or("", |target| target.as_str()),
+            protocol: protocol(head.version),
+        });
+    }
+
+    /// The access line and the metrics tell; Pingora's own lines would say it twice.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &RequestContext, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _ctx: &RequestContext,
+        _error: &Error,
+        _context: pingora_proxy::ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+}
+
+/// Path and query of a target in absolute form (RFC 9112 section 3.2.2): an upstream is asked in origin form.
+fn absolute_form(head: &RequestHeader) -> Option<&str> {
+    let is_absolute = !matches!(head.raw_path().first(), Some(b'/' | b'*'));
+    is_absolute.then(|| head.uri.path_and_query().map_or("/", |target| target.as_str()))
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}

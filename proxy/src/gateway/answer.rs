@@ -1,0 +1,132 @@
+//! Answers made here instead of by the upstream.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::{Method, StatusCode};
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::ResponseHeader;
+use pingora_proxy::{FailToProxy, Session};
+
+use crate::cause::Cause;
+use crate::gate;
+use crate::policy::decision::{EditableHead, LocalResponse};
+use crate::request_context::RequestContext;
+use crate::wire::{problem, response};
+
+/// How long a body nobody wants is read, so that its connection can serve on.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Fields that nearly every local answer has.
+const FIELDS: usize = 8;
+
+/// Address of the other end of the connection.
+pub(super) fn peer_address(session: &Session) -> Option<IpAddr> {
+    session.client_addr()?.as_inet().map(std::net::SocketAddr::ip)
+}
+
+/// Whether the request came over TLS.
+pub(super) fn is_tls(session: &Session) -> bool {
+    gate::tls_facts(session.digest()).is_some()
+}
+
+/// Refuses a request with a problem document; the policies it passed see it.
+pub(super) async fn refuse(session: &mut Session, ctx: &mut RequestContext, cause: Cause) -> Result<()> {
+    ctx.cause = Some(cause);
+    local(session, ctx, refusal(ctx, cause)).await
+}
+
+/// Sends an answer that a policy or the gateway made, once the policies the request passed have seen it.
+pub(super) async fn local(session: &mut Session, ctx: &mut RequestContext, made: LocalResponse) -> Result<()> {
+    let answer = match ctx.run_local_response(session.req_header().as_ref(), made) {
+        Ok(answer) => answer,
+        Err(cause) => {
+            ctx.cause = Some(cause);
+            refusal(ctx, cause)
+        }
+    };
+    send(session, ctx, answer).await
+}
+
+/// Leaves a policy's answer for [`replace`], and ends the exchange with the upstream.
+pub(super) fn instead(ctx: &mut RequestContext, answer: LocalResponse) -> Result<()> {
+    let status = answer.status.as_u16();
+    ctx.replacement = Some(answer);
+    Error::e_explain(ErrorType::HTTPStatus(status), "replaced by a policy")
+}
+
+/// Sends the answer [`instead`] left; the policies have seen it where it was made.
+pub(super) async fn replace(session: &mut Session, ctx: &RequestContext, replacement: LocalResponse) -> FailToProxy {
+    let error_code = replacement.status.as_u16();
+    session.as_downstream_mut().set_keepalive(None);
+    // The client can be gone by now; then there is nobody to tell.
+    let _ = send(session, ctx, replacement).await;
+    FailToProxy { error_code, can_reuse_downstream: false }
+}
+
+/// Answers a request that failed on its way, where there is still something to answer.
+pub(super) async fn give_up(
+    session: &mut Session,
+    ctx: &mut RequestContext,
+    cause: Cause,
+    error: &Error,
+) -> FailToProxy {
+    tracing::debug!(request_id = %ctx.facts.request_id, cause = cause.label(), %error, "request failed");
+    let already_answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+    if cause == Cause::ClientGone || already_answered {
+        return FailToProxy { error_code: 0, can_reuse_downstream: false };
+    }
+    session.as_downstream_mut().set_keepalive(None);
+    let answered = match cause {
+        // What could not decide is not asked once more.
+        Cause::PolicyFailed => send(session, ctx, refusal(ctx, cause)).await,
+        _ => refuse(session, ctx, cause).await,
+    };
+    if let Err(error) = answered {
+        tracing::debug!(request_id = %ctx.facts.request_id, %error, "the client did not take its answer");
+    }
+    FailToProxy { error_code: cause.status().as_u16(), can_reuse_downstream: false }
+}
+
+fn refusal(ctx: &RequestContext, cause: Cause) -> LocalResponse {
+    let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE))];
+    if cause == Cause::Method {
+        headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
+    }
+    let body = problem::document(cause.status(), cause.detail(), &ctx.facts.request_id);
+    LocalResponse { status: cause.status(), headers, body }
+}
+
+/// A problem document where a policy refuses without saying more.
+fn with_body(ctx: &RequestContext, answer: LocalResponse) -> LocalResponse {
+    if !answer.body.is_empty() || answer.status.as_u16() < 400 {
+        return answer;
+    }
+    let mut headers = answer.headers;
+    headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
+    headers.push((header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE)));
+    let body = problem::document(answer.status, "refused by a policy of this route", &ctx.facts.request_id);
+    LocalResponse { headers, body, ..answer }
+}
+
+async fn send(session: &mut Session, ctx: &RequestContext, answer: LocalResponse) -> Result<()> {
+    let LocalResponse { status, headers, body } = with_body(ctx, answer);
+    let mut head = ResponseHeader::build(status, Some(headers.len() + FIELDS))?;
+    for (name, value) in headers {
+        head.append_header(name, value)?;
+    }
+    ctx.facts.response_edits.iter().for_each(|edit| head.apply(edit));
+    response::seal(&mut head, &ctx.facts.request_id)?;
+    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if has_body {
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    session.as_downstream_mut().set_total_drain_timeout(Some(DRAIN));
+    let send_body = has_body && !body.is_empty() && session.req_header().method != Method::HEAD;
+    session.write_response_header(Box::new(head), !send_body).await?;
+    if send_body {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! The contract as Rust types and traits, generated from `wit/`.
+//!
+//! The world `plugin` has all roles; which of them a component exports is found out at load (`component`).
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "plugin",
+    imports: { default: trappable },
+    with: {
+        "tidegate:gateway/http.request": super::view::RequestHandle,
+        "tidegate:gateway/http.response": super::view::ResponseHandle,
+    },
+});
+
+pub(super) use self::exports::tidegate::gateway::{balancer, configuration, request_policy, response_policy};
+pub(super) use self::tidegate::gateway::{consumers, counters, http, log, types};

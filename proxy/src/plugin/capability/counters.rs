@@ -1,0 +1,33 @@
+//! `counters`: limits that all instances of a policy share.
+
+use crate::counters;
+use crate::plugin::bindings::counters::{Admission, Host, Quota};
+use crate::plugin::instance::HostState;
+use crate::plugin::scope;
+
+impl Host for HostState {
+    fn take_gcra(&mut self, key: String, quota: Quota, burst: u32, cost: u32) -> wasmtime::Result<Admission> {
+        scope::see("`counters`", |_| self.counters().take_gcra(self.policy(), &key, quota.into(), burst, cost).into())
+    }
+
+    fn take_window(&mut self, key: String, quota: Quota, cost: u32) -> wasmtime::Result<Admission> {
+        scope::see("`counters`", |_| self.counters().take_window(self.policy(), &key, quota.into(), cost).into())
+    }
+}
+
+impl From<Quota> for counters::Quota {
+    fn from(quota: Quota) -> Self {
+        Self { limit: quota.limit, window_ms: quota.window_ms }
+    }
+}
+
+impl From<counters::Admission> for Admission {
+    fn from(admission: counters::Admission) -> Self {
+        Self {
+            allowed: admission.allowed,
+            remaining: admission.remaining,
+            reset_ms: admission.reset_ms,
+            retry_after_ms: admission.retry_after_ms,
+        }
+    }
+}

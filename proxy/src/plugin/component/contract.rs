@@ -1,0 +1,166 @@
+//! What a component imports and exports, held against the contract and the grants.
+
+use semver::Version;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::LoadProblem;
+use crate::config::model::Grants;
+use crate::plugin::policy::Roles;
+
+/// The newest version of the contract that this gateway knows.
+pub(super) const VERSION: &str = "0.1.0";
+const PACKAGE: &str = "tidegate:gateway/";
+
+/// An interface of the contract, as a component names it.
+struct Interface<'a> {
+    name: &'a str,
+    /// `None` where it is none.
+    version: Option<Version>,
+}
+
+impl<'a> Interface<'a> {
+    /// `None` for what is not of our package.
+    fn parse(full: &'a str) -> Option<Self> {
+        let rest = full.strip_prefix(PACKAGE)?;
+        let (name, version) = rest.split_once('@').unwrap_or((rest, ""));
+        Some(Self { name, version: Version::parse(version).ok() })
+    }
+
+    /// A `0.1.x` only ever adds to the ones before it.
+    fn is_known_version(&self) -> bool {
+        self.version.as_ref().is_some_and(|version| (version.major, version.minor) == (0, 1))
+    }
+}
+
+/// A capability that wants a grant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Capability {
+    Log,
+    Counters,
+    Consumers,
+}
+
+impl Capability {
+    const ALL: [Self; 3] = [Self::Log, Self::Counters, Self::Consumers];
+
+    /// Its interface in the contract, and its word in `grants`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Counters => "counters",
+            Self::Consumers => "consumers",
+        }
+    }
+
+    fn of(interface: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|capability| capability.name() == interface)
+    }
+
+    fn is_in(self, grants: Grants) -> bool {
+        match self {
+            Self::Log => grants.log,
+            Self::Counters => grants.counters,
+            Self::Consumers => grants.consumers,
+        }
+    }
+}
+
+/// What a component says about itself.
+pub(super) struct Survey {
+    pub(super) imports: Vec<String>,
+    pub(super) roles: Roles,
+    pub(super) configuration: bool,
+    pub(super) contract: String,
+    exports: Vec<String>,
+}
+
+impl Survey {
+    pub(super) fn of(component: &Component, engine: &Engine) -> Self {
+        let ty = component.component_type();
+        let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exported = |wanted| exports.iter().filter_map(|name| Interface::parse(name)).any(|e| e.name == wanted);
+        Self {
+            roles: Roles {
+                request: exported("request-policy"),
+                response: exported("response-policy"),
+                balancer: exported("balancer"),
+            },
+            configuration: exported("configuration"),
+            contract: newest_version(imports.iter().chain(&exports)),
+            imports,
+            exports,
+        }
+    }
+
+    /// Everything that keeps the component from running with these grants.
+    pub(super) fn problems(&self, grants: Grants) -> Vec<LoadProblem> {
+        let mut problems = Vec::new();
+        problems.extend(self.foreign_imports());
+        problems.extend(self.imports.iter().chain(&self.exports).filter_map(|name| unknown_to_contract(name)));
+        problems.extend(self.missing_grants(grants));
+        if self.roles == Roles::default() {
+            problems.push(LoadProblem::new(
+                "exports none of `request-policy`, `response-policy` and `balancer`",
+                format!("export at least one of them, as tidegate:gateway/request-policy@{VERSION}"),
+            ));
+        }
+        problems
+    }
+
+    fn foreign_imports(&self) -> Option<LoadProblem> {
+        let foreign: Vec<&str> =
+            self.imports.iter().map(String::as_str).filter(|name| Interface::parse(name).is_none()).collect();
+        (!foreign.is_empty()).then(|| {
+            LoadProblem::new(
+                format!("imports what no policy is given: {}", foreign.join(", ")),
+                "a policy has no files, sockets or environment: build it for wasm32-unknown-unknown, or stub WASI out",
+            )
+        })
+    }
+
+    fn missing_grants(&self, grants: Grants) -> Vec<LoadProblem> {
+        let wanted = |capability: &Capability| {
+            self.imports.iter().filter_map(|name| Interface::parse(name)).any(|i| i.name == capability.name())
+        };
+        let missing: Vec<Capability> = Capability::ALL.into_iter().filter(|c| wanted(c) && !c.is_in(grants)).collect();
+        let line: Vec<String> = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_in(grants) || missing.contains(capability))
+            .map(|capability| format!("{:?}", capability.name()))
+            .collect();
+        let problem = |capability: Capability| {
+            LoadProblem::new(
+                format!("imports {PACKAGE}{0}, and the grant \"{0}\" is missing", capability.name()),
+                format!("if it may use this: grants = [{}]", line.join(", ")),
+            )
+            .about("grants")
+        };
+        missing.into_iter().map(problem).collect()
+    }
+}
+
+/// An interface or a version that this gateway's contract does not have.
+fn unknown_to_contract(full: &str) -> Option<LoadProblem> {
+    let interface = Interface::parse(full)?;
+    if !interface.is_known_version() {
+        return Some(LoadProblem::new(
+            format!("is built against {full}, and this gateway knows contract {VERSION}"),
+            "build it against the `wit` folder of this gateway",
+        ));
+    }
+    let is_role = matches!(interface.name, "configuration" | "request-policy" | "response-policy" | "balancer");
+    let is_known = is_role || matches!(interface.name, "http" | "types") || Capability::of(interface.name).is_some();
+    (!is_known).then(|| {
+        LoadProblem::new(
+            format!("uses {full}, which contract {VERSION} does not have"),
+            "build it against the `wit` folder of this gateway",
+        )
+    })
+}
+
+fn newest_version<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let versions = names.filter_map(|name| Interface::parse(name)?.version);
+    versions.max().map_or_else(|| VERSION.to_owned(), |version| version.to_string())
+}

@@ -1,0 +1,156 @@
+//! The engine: one for the process, with every feature off that a policy does not need.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
+
+/// How often running guests are looked at, and so the grain of every CPU budget.
+pub const EPOCH: Duration = Duration::from_millis(1);
+
+/// Stack of a guest; a deeper recursion traps.
+const STACK_BYTES: usize = 512 << 10;
+/// Memory a freed slot keeps, zeroed by copying instead of being given back: a renewed instance starts warm.
+const KEPT_MEMORY_BYTES: usize = 256 << 10;
+const KEPT_TABLE_BYTES: usize = 16 << 10;
+/// Core modules, memories and tables per component that there is room for on average; what language runtimes are made
+/// of counts, one per component is usual.
+const CORE_INSTANCES_EACH: u32 = 4;
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// How much there is room for. It costs address space, not memory, until it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineCapacity {
+    /// Instances of all policies together.
+    pub instances: u32,
+    /// Linear memory of one instance at most, in bytes: the largest `limits.memory` there may be.
+    pub memory: usize,
+}
+
+impl Default for EngineCapacity {
+    fn default() -> Self {
+        Self { instances: 1000, memory: 1 << 30 }
+    }
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The system cannot give what the engine needs, mostly address space.
+    #[error("cannot set up the plugin engine for {instances} instances: {reason}")]
+    Setup {
+        /// Instances asked for.
+        instances: u32,
+        /// What failed.
+        reason: String,
+    },
+    /// The thread that counts CPU time does not start.
+    #[error("cannot start the thread that counts the CPU time of plugins")]
+    Clock(#[source] std::io::Error),
+}
+
+/// A compiled component, shared by all that came from the same bytes.
+pub(super) struct Artefact {
+    pub(super) component: Component,
+    pub(super) sha256: [u8; 32],
+}
+
+/// The one engine of the process. Clones share it.
+#[derive(Clone)]
+pub struct PluginEngine {
+    engine: Engine,
+    /// By content hash. Compiled code lives as long as a plugin uses it, so that a reload of an unchanged file finds it.
+    artefacts: Arc<Mutex<HashMap<[u8; 32], Weak<Artefact>>>>,
+}
+
+impl std::fmt::Debug for PluginEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginEngine").field("artefacts", &self.artefacts.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl PluginEngine {
+    /// Sets the engine up and starts the thread that counts CPU time; it ends with the last user of the engine.
+    ///
+    /// # Errors
+    /// The system does not give address space or a thread.
+    pub fn new(capacity: EngineCapacity) -> Result<Self, EngineError> {
+        let engine = Engine::new(&config(capacity))
+            .map_err(|error| EngineError::Setup { instances: capacity.instances, reason: format!("{error:#}") })?;
+        let weak = engine.weak();
+        std::thread::Builder::new()
+            .name("plugin-epoch".into())
+            .spawn(move || tick(&weak))
+            .map_err(EngineError::Clock)?;
+        Ok(Self { engine, artefacts: Arc::default() })
+    }
+
+    pub(super) fn wasmtime(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Compiles these bytes, unless that was done before and the result is still in use. Takes up to seconds.
+    pub(super) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Arc<Artefact>> {
+        let sha256: [u8; 32] = Sha256::digest(bytes).into();
+        if let Some(artefact) = self.artefacts.lock().get(&sha256).and_then(Weak::upgrade) {
+            return Ok(artefact);
+        }
+        let component = Component::from_binary(&self.engine, bytes)?;
+        let artefact = Arc::new(Artefact { component, sha256 });
+        let mut artefacts = self.artefacts.lock();
+        artefacts.retain(|_, known| known.strong_count() > 0);
+        artefacts.insert(sha256, Arc::downgrade(&artefact));
+        Ok(artefact)
+    }
+}
+
+/// An OS thread, because a task would starve beside busy workers.
+fn tick(engine: &EngineWeak) {
+    while let Some(engine) = engine.upgrade() {
+        engine.increment_epoch();
+        drop(engine);
+        std::thread::sleep(EPOCH);
+    }
+}
+
+fn config(capacity: EngineCapacity) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        .shared_memory(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_backtrace_max_frames(None)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(capacity)));
+    config
+}
+
+fn pooling(capacity: EngineCapacity) -> PoolingAllocationConfig {
+    let core = capacity.instances.saturating_mul(CORE_INSTANCES_EACH);
+    let mut pooling = PoolingAllocationConfig::new();
+    pooling
+        .total_component_instances(capacity.instances)
+        .total_core_instances(core)
+        .total_memories(capacity.instances)
+        .total_tables(core)
+        .table_elements(TABLE_ELEMENTS)
+        .max_memory_size(capacity.memory)
+        .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
+        .table_keep_resident(KEPT_TABLE_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pooling
+}

@@ -1,0 +1,221 @@
+//! Components for tests, written as WebAssembly text: small, and able to do what no toolchain would.
+//!
+//! A fixture is a core module with the canonical ABI done by hand, made a component of one of the worlds below.
+
+pub(crate) mod image;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use super::component::{LoadError, LoadedPlugin};
+use super::engine::{EngineCapacity, PluginEngine};
+use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
+use crate::config::model::{FailureMode, Grants, Plugin, PluginLimits, Policy};
+use crate::consumers::{Consumer, Consumers};
+use crate::counters::Counters;
+use crate::observe::metrics::Metrics;
+
+const CONTRACT: [&str; 5] = [
+    include_str!("../../../wit/types.wit"),
+    include_str!("../../../wit/http.wit"),
+    include_str!("../../../wit/capabilities.wit"),
+    include_str!("../../../wit/policies.wit"),
+    include_str!("../../../wit/worlds.wit"),
+];
+
+/// Worlds that the contract does not offer, and one that wants WASI.
+const WORLDS: &str = "
+    package test:worlds;
+    interface elsewhere { run: func(); }
+    world bare { include tidegate:gateway/imports@0.1.0; export tidegate:gateway/request-policy@0.1.0; }
+    world none { export elsewhere; }
+    world wasi { import wasi:cli/environment@0.2.6; include tidegate:gateway/request-role@0.1.0; }
+";
+const WASI: &str = "package wasi:cli@0.2.6; interface environment { initial-cwd: func() -> option<string>; }";
+
+/// A core module in the making.
+#[derive(Clone, Default)]
+pub(crate) struct Fixture {
+    world: &'static str,
+    version: &'static str,
+    imports: String,
+    functions: String,
+    data: image::Image,
+}
+
+impl Fixture {
+    pub(crate) fn new(world: &'static str) -> Self {
+        Self { world, version: "0.1.0", ..Self::default() }
+    }
+
+    /// A guest that decides on requests by running `body`, after it has let go of the request.
+    pub(crate) fn request(body: &str) -> Self {
+        Self::new("request-role").accepting().on_request(&format!("(call $drop-request (local.get 0)) {body}"))
+    }
+
+    /// A guest whose decision is `decision`, always.
+    pub(crate) fn deciding(image: image::Image, decision: u32) -> Self {
+        Self { data: image, ..Self::request(&format!("(i32.const {decision})")) }
+    }
+
+    pub(crate) fn version(self, version: &'static str) -> Self {
+        Self { version, ..self }
+    }
+
+    pub(crate) fn data(self, data: image::Image) -> Self {
+        Self { data, ..self }
+    }
+
+    pub(crate) fn import(mut self, interface: &str, name: &str, signature: &str) -> Self {
+        self.imports += &format!("(import \"tidegate:gateway/{interface}@{}\" \"{name}\" {signature})\n", self.version);
+        self
+    }
+
+    pub(crate) fn raw_import(mut self, import: &str) -> Self {
+        self.imports += import;
+        self
+    }
+
+    pub(crate) fn export(mut self, interface: &str, name: &str, rest: &str) -> Self {
+        let version = self.version;
+        self.functions += &format!("(func (export \"tidegate:gateway/{interface}@{version}#{name}\") {rest})\n");
+        self
+    }
+
+    pub(crate) fn raw_export(mut self, function: &str) -> Self {
+        self.functions += function;
+        self
+    }
+
+    pub(crate) fn accepting(self) -> Self {
+        self.configure("(i32.const 0)")
+    }
+
+    pub(crate) fn configure(self, body: &str) -> Self {
+        self.export("configuration", "configure", &format!("(param i32 i32) (result i32) {body}"))
+    }
+
+    pub(crate) fn on_request(self, body: &str) -> Self {
+        self.import("http", "[resource-drop]request", "(func $drop-request (param i32))").export(
+            "request-policy",
+            "on-request",
+            &format!("(param i32) (result i32) {body}"),
+        )
+    }
+
+    /// `body` runs with both handles dropped.
+    pub(crate) fn on_response(self, body: &str) -> Self {
+        let drops = "(call $drop-request2 (local.get 0)) (call $drop-response (local.get 1))";
+        self.import("http", "[resource-drop]request", "(func $drop-request2 (param i32))")
+            .import("http", "[resource-drop]response", "(func $drop-response (param i32))")
+            .export("response-policy", "on-response", &format!("(param i32 i32) (result i32) {drops} {body}"))
+    }
+
+    /// `update` counts itself in the byte at 8; `pick` runs `body`.
+    pub(crate) fn balancing(body: &str) -> Self {
+        Self::new("balancer-role")
+            .accepting()
+            .import("http", "[resource-drop]request", "(func $drop-request (param i32))")
+            .export(
+                "balancer",
+                "update",
+                "(param i32 i32) (i32.store8 (i32.const 8) (i32.add (i32.load8_u (i32.const 8)) (i32.const 1)))",
+            )
+            .export(
+                "balancer",
+                "pick",
+                &format!("(param i32 i32 i32) (result i32) (call $drop-request (local.get 0)) {body}"),
+            )
+    }
+
+    fn core(&self) -> Vec<u8> {
+        let text = format!(
+            "(module {imports}
+               (memory (export \"memory\") 2)
+               (global $heap (mut i32) (i32.const 65536))
+               (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (local $at i32)
+                 (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+                 (global.set $heap (i32.add (local.get $at) (local.get 3)))
+                 (local.get $at))
+               {functions}
+               (data (i32.const {base}) \"{data}\"))",
+            imports = self.imports,
+            functions = self.functions,
+            base = image::BASE,
+            data = self.data.escaped(),
+        );
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    /// The bytes of the component.
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let mut resolve = Resolve::default();
+        let bodies: Vec<String> =
+            CONTRACT.iter().map(|file| file.replacen("package tidegate:gateway@0.1.0;", "", 1)).collect();
+        let contract = format!("package tidegate:gateway@0.1.0;\n{}", bodies.join("\n")).replace("0.1.0", self.version);
+        let package = resolve.push_source("contract.wit", &contract).unwrap();
+        resolve.push_source("wasi.wit", WASI).unwrap();
+        let worlds = match self.version {
+            "0.1.0" => resolve.push_source("worlds.wit", WORLDS).unwrap(),
+            _ => package,
+        };
+        let world =
+            [package, worlds].into_iter().find_map(|p| resolve.select_world(&[p], Some(self.world)).ok()).unwrap();
+        let mut module = self.core();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    }
+}
+
+/// One engine for all tests.
+pub(crate) fn engine() -> PluginEngine {
+    static ENGINE: OnceLock<PluginEngine> = OnceLock::new();
+    let capacity = EngineCapacity { instances: 200, memory: 64 << 20 };
+    ENGINE.get_or_init(|| PluginEngine::new(capacity).unwrap()).clone()
+}
+
+pub(crate) const ALL_GRANTS: Grants = Grants { log: true, counters: true, consumers: true };
+
+pub(crate) const LIMITS: PluginLimits = PluginLimits {
+    cpu: Duration::from_millis(5),
+    memory: 4 << 20,
+    output: 64 << 10,
+    instances: 4,
+    calls_per_instance: 1000,
+};
+
+/// A file with these bytes, loaded as a plugin named `guest`.
+pub(crate) fn load(bytes: &[u8], grants: Grants, limits: PluginLimits) -> Result<Arc<LoadedPlugin>, LoadError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let spec = Plugin { name: "guest".into(), path: file.path().to_owned(), sha256: None, grants, limits };
+    LoadedPlugin::load(&engine(), &spec)
+}
+
+pub(crate) fn spec(config: serde_json::Value) -> Policy {
+    Policy { name: "policy".into(), plugin: "guest".into(), config, on_failure: FailureMode::Deny }
+}
+
+/// Alice is known, and her key is `secret`.
+pub(crate) fn services() -> PolicyServices {
+    use sha2::{Digest, Sha256};
+    let alice = Consumer { name: "alice".into(), tags: vec!["gold".into()] };
+    PolicyServices {
+        counters: Arc::new(Counters::default()),
+        consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),
+        metrics: Metrics::new().policy("policy", "guest"),
+    }
+}
+
+pub(crate) fn try_bind(fixture: &Fixture, limits: PluginLimits) -> Result<Arc<PolicyRuntime>, Vec<ConfigureProblem>> {
+    let plugin = load(&fixture.build(), ALL_GRANTS, limits).unwrap();
+    PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services())
+}
+
+/// A policy made of this guest, with every grant.
+pub(crate) fn bind(fixture: &Fixture) -> Arc<PolicyRuntime> {
+    try_bind(fixture, LIMITS).unwrap()
+}

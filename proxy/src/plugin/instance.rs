@@ -1,0 +1,193 @@
+//! One instance of a component in a store of its own, started and configured.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use wasmtime::Store;
+use wasmtime::component::Resource;
+
+use super::bindings::{balancer, configuration, request_policy, response_policy};
+use super::component::LoadedPlugin;
+use super::engine::EPOCH;
+use super::failure::{PluginFailure, printable};
+use super::memory::MemoryBudget;
+use super::policy::{Candidate, ConfigureProblem};
+use super::view::{RequestHandle, ResponseHandle};
+use crate::counters::Counters;
+use crate::upstream::Member;
+
+/// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
+/// same again, since `configure` sees nothing but its text.
+const START_BUDGET: Duration = Duration::from_secs(1);
+/// A host call may carry this much more than `limits.output`: an output slightly over it is refused as that.
+const HOSTCALL_SLACK: usize = 1 << 20;
+/// The handles a guest gets stand for the message of the call; there is only ever one of each.
+const THE_REQUEST: u32 = 1;
+const THE_RESPONSE: u32 = 2;
+
+/// What all instances of a policy have in common.
+pub(super) struct Setup {
+    pub(super) policy: String,
+    /// What `configure` is given.
+    pub(super) config: String,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// What host functions know without a call.
+pub(super) struct HostState {
+    setup: Arc<Setup>,
+    memory: MemoryBudget,
+}
+
+impl HostState {
+    pub(super) fn policy(&self) -> &str {
+        &self.setup.policy
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.setup.counters
+    }
+}
+
+/// Why no instance came to be.
+pub(super) enum Refusal {
+    /// It failed on the way.
+    Failed(PluginFailure),
+    /// It does not want its configuration.
+    Problems(Vec<ConfigureProblem>),
+}
+
+/// A running component. After any failure it must be dropped: a trap leaves its memory half-way.
+pub(super) struct Instance {
+    store: Store<HostState>,
+    exports: Exports,
+    calls_left: u32,
+    /// The endpoints it was last told of; weak, so that an idle instance keeps none of them alive.
+    told: Option<Weak<[Member]>>,
+    candidates: Vec<balancer::Candidate>,
+}
+
+struct Exports {
+    configuration: Option<configuration::Guest>,
+    request: Option<request_policy::Guest>,
+    response: Option<response_policy::Guest>,
+    balancer: Option<balancer::Guest>,
+}
+
+impl Instance {
+    /// Starts and configures an instance.
+    pub(super) fn create(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Self, Refusal> {
+        let mut store = new_store(plugin, setup);
+        let exports = Exports::load(plugin, &mut store).map_err(|error| failed(&error, &store))?;
+        let mut instance =
+            Self { store, exports, calls_left: plugin.limits.calls_per_instance, told: None, candidates: Vec::new() };
+        instance.configure(&setup.config)?;
+        Ok(instance)
+    }
+
+    fn configure(&mut self, config: &str) -> Result<(), Refusal> {
+        let Some(guest) = &self.exports.configuration else { return Ok(()) };
+        match guest.call_configure(&mut self.store, config) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(problems)) => Err(Refusal::Problems(problems.into_iter().map(ConfigureProblem::from).collect())),
+            Err(error) => Err(failed(&error, &self.store)),
+        }
+    }
+
+    /// Starts the CPU budget of a call.
+    pub(super) fn begin(&mut self, budget: Duration) {
+        self.store.set_epoch_deadline(ticks(budget));
+        self.store.data_mut().memory.forgive();
+        self.calls_left = self.calls_left.saturating_sub(1);
+    }
+
+    /// Whether it has served its calls and makes way for a new one.
+    pub(super) fn is_spent(&self) -> bool {
+        self.calls_left == 0
+    }
+
+    /// What an error of a call means.
+    pub(super) fn failure(&self, error: &wasmtime::Error) -> PluginFailure {
+        PluginFailure::of(error, self.store.data().memory.was_denied())
+    }
+
+    /// `None` where the component does not decide on requests.
+    pub(super) fn on_request(&mut self) -> wasmtime::Result<Option<request_policy::Decision>> {
+        let Some(guest) = &self.exports.request else { return Ok(None) };
+        guest.call_on_request(&mut self.store, the_request()).map(Some)
+    }
+
+    /// `None` where the component does not decide on responses.
+    pub(super) fn on_response(&mut self) -> wasmtime::Result<Option<response_policy::Decision>> {
+        let Some(guest) = &self.exports.response else { return Ok(None) };
+        let response = Resource::<ResponseHandle>::new_borrow(THE_RESPONSE);
+        guest.call_on_response(&mut self.store, the_request(), response).map(Some)
+    }
+
+    /// Tells of the members where they are new to this instance, then asks.
+    pub(super) fn pick(&mut self, members: &Arc<[Member]>, candidates: &[Candidate]) -> wasmtime::Result<Option<u32>> {
+        let Some(guest) = &self.exports.balancer else { return Ok(None) };
+        let current = Arc::downgrade(members);
+        if !self.told.as_ref().is_some_and(|told| told.ptr_eq(&current)) {
+            guest.call_update(&mut self.store, &endpoints(members))?;
+            self.told = Some(current);
+        }
+        self.candidates.clear();
+        self.candidates.extend(candidates.iter().map(|candidate| balancer::Candidate {
+            endpoint: candidate.member,
+            in_flight: candidate.in_flight,
+            latency_us: candidate.latency_us,
+        }));
+        guest.call_pick(&mut self.store, the_request(), &self.candidates)
+    }
+}
+
+impl Exports {
+    fn load(plugin: &LoadedPlugin, store: &mut Store<HostState>) -> wasmtime::Result<Self> {
+        let instance = plugin.component.instantiate(&mut *store)?;
+        let indices = &plugin.exports;
+        Ok(Self {
+            configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
+            request: indices.request.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
+            response: indices.response.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
+            balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
+        })
+    }
+}
+
+impl From<super::bindings::types::Problem> for ConfigureProblem {
+    fn from(problem: super::bindings::types::Problem) -> Self {
+        Self { path: printable(&problem.path), message: printable(&problem.message) }
+    }
+}
+
+fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
+    let memory = MemoryBudget::new(plugin.limits.memory);
+    let mut store = Store::new(plugin.engine.wasmtime(), HostState { setup: Arc::clone(setup), memory });
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(plugin.limits.output.saturating_mul(2).saturating_add(HOSTCALL_SLACK));
+    store.set_epoch_deadline(ticks(START_BUDGET));
+    store
+}
+
+fn failed(error: &wasmtime::Error, store: &Store<HostState>) -> Refusal {
+    Refusal::Failed(PluginFailure::of(error, store.data().memory.was_denied()))
+}
+
+/// Borrowed, because an owned handle would stay in the store's table after the call.
+fn the_request() -> Resource<RequestHandle> {
+    Resource::new_borrow(THE_REQUEST)
+}
+
+fn endpoints(members: &[Member]) -> Vec<balancer::Endpoint> {
+    let endpoint = |member: &Member| balancer::Endpoint {
+        address: member.endpoint.label.as_ref().to_owned(),
+        weight: member.weight.max(1),
+    };
+    members.iter().map(endpoint).collect()
+}
+
+/// The epoch under way may end at once, so one more than the budget is long.
+fn ticks(budget: Duration) -> u64 {
+    u64::try_from(budget.as_nanos().div_ceil(EPOCH.as_nanos().max(1))).unwrap_or(u64::MAX >> 1).saturating_add(1)
+}

@@ -1,0 +1,62 @@
+//! What host functions may see while a call is under way.
+//!
+//! A view borrows from the request, and what a store holds must not borrow. The one thread-local of the program closes
+//! that gap: a call is synchronous, so for as long as it runs, and not longer, its thread lends the view. Outside of a
+//! call (`configure`) there is nothing to see, and a host function that looks traps.
+
+use scoped_tls_hkt::scoped_thread_local;
+
+use crate::consumers::Consumers;
+use crate::policy::view::{RequestView, ResponseView};
+
+/// What one call may see.
+#[derive(Clone, Copy)]
+pub(super) struct CallScope<'a> {
+    /// The request decided on.
+    pub(super) request: &'a dyn RequestView,
+    /// The response decided on; none where the call is about a request.
+    pub(super) response: Option<&'a dyn ResponseView>,
+    /// The consumers of the snapshot the request runs in.
+    pub(super) consumers: &'a Consumers,
+}
+
+scoped_thread_local!(static CALL: for<'a> CallScope<'a>);
+
+/// Lends `scope` to host functions while `run` runs.
+pub(super) fn lend<R>(scope: CallScope<'_>, run: impl FnOnce() -> R) -> R {
+    CALL.set(scope, run)
+}
+
+/// Looks at what the call under way may see.
+///
+/// # Errors
+/// No call is under way; the guest traps with this.
+pub(super) fn see<R>(what: &str, look: impl FnOnce(CallScope<'_>) -> R) -> wasmtime::Result<R> {
+    if !CALL.is_set() {
+        wasmtime::bail!("{what} is not available outside of a request: `configure` may use `log` only");
+    }
+    Ok(CALL.with(look))
+}
+
+/// The id of the request under way; empty outside of one.
+pub(super) fn request_id() -> String {
+    if CALL.is_set() { CALL.with(|call| call.request.request_id().to_owned()) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::tests::with_request;
+
+    #[test]
+    fn nothing_is_to_be_seen_outside_of_a_call() {
+        assert_eq!(request_id(), "");
+        let error = see("the request", |_| ()).unwrap_err();
+        assert!(error.to_string().starts_with("the request is not available outside of a request"), "{error}");
+        with_request("", |request| {
+            let scope = CallScope { request, response: None, consumers: &Consumers::default() };
+            assert_eq!(lend(scope, request_id), "id-1");
+        });
+        assert_eq!(request_id(), "");
+    }
+}

@@ -1,0 +1,125 @@
+//! The contract's `http`: reads of the message that the call under way is about.
+//!
+//! Each read copies what was asked for and nothing else.
+
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use super::bindings::http::{Field, Host, HostRequest, HostResponse};
+use super::bindings::types;
+use super::instance::HostState;
+use super::scope;
+use crate::policy::view::{RequestView, ResponseView};
+
+/// Stands for the request of the call under way; a guest holds no other.
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct RequestHandle(());
+
+/// Stands for the response of the call under way; a guest holds no other.
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct ResponseHandle(());
+
+type Request = Resource<RequestHandle>;
+type Response = Resource<ResponseHandle>;
+
+impl types::Host for HostState {}
+impl Host for HostState {}
+
+impl HostRequest for HostState {
+    fn method(&mut self, _: Request) -> Result<String> {
+        request(|request| request.method().to_owned())
+    }
+
+    fn scheme(&mut self, _: Request) -> Result<String> {
+        request(|request| request.scheme().to_owned())
+    }
+
+    fn authority(&mut self, _: Request) -> Result<String> {
+        request(|request| request.authority().to_owned())
+    }
+
+    fn path(&mut self, _: Request) -> Result<String> {
+        request(|request| request.path().to_owned())
+    }
+
+    fn query(&mut self, _: Request) -> Result<Option<String>> {
+        request(|request| request.query().map(str::to_owned))
+    }
+
+    fn header(&mut self, _: Request, name: String) -> Result<Option<Vec<u8>>> {
+        request(|request| request.header(&name).map(<[u8]>::to_vec))
+    }
+
+    fn header_values(&mut self, _: Request, name: String) -> Result<Vec<Vec<u8>>> {
+        request(|request| collect_values(|see| request.header_values(&name, see)))
+    }
+
+    fn headers(&mut self, _: Request) -> Result<Vec<Field>> {
+        request(|request| collect_fields(|see| request.each_header(see)))
+    }
+
+    fn client_address(&mut self, _: Request) -> Result<String> {
+        request(|request| request.client_address().to_string())
+    }
+
+    fn request_id(&mut self, _: Request) -> Result<String> {
+        request(|request| request.request_id().to_owned())
+    }
+
+    fn route(&mut self, _: Request) -> Result<String> {
+        request(|request| request.route().to_owned())
+    }
+
+    fn consumer(&mut self, _: Request) -> Result<Option<String>> {
+        request(|request| request.consumer().map(str::to_owned))
+    }
+
+    fn drop(&mut self, _: Request) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl HostResponse for HostState {
+    fn status(&mut self, _: Response) -> Result<u16> {
+        response(|response| response.status())
+    }
+
+    fn header(&mut self, _: Response, name: String) -> Result<Option<Vec<u8>>> {
+        response(|response| response.header(&name).map(<[u8]>::to_vec))
+    }
+
+    fn header_values(&mut self, _: Response, name: String) -> Result<Vec<Vec<u8>>> {
+        response(|response| collect_values(|see| response.header_values(&name, see)))
+    }
+
+    fn headers(&mut self, _: Response) -> Result<Vec<Field>> {
+        response(|response| collect_fields(|see| response.each_header(see)))
+    }
+
+    fn drop(&mut self, _: Response) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn request<R>(read: impl FnOnce(&dyn RequestView) -> R) -> Result<R> {
+    scope::see("the request", |call| read(call.request))
+}
+
+fn response<R>(read: impl FnOnce(&dyn ResponseView) -> R) -> Result<R> {
+    match scope::see("the response", |call| call.response.map(read))? {
+        Some(value) => Ok(value),
+        None => wasmtime::bail!("there is no response in this call"),
+    }
+}
+
+fn collect_values(each: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<Vec<u8>> {
+    let mut values = Vec::new();
+    each(&mut |value| values.push(value.to_vec()));
+    values
+}
+
+fn collect_fields(each: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) -> Vec<Field> {
+    let mut fields = Vec::new();
+    each(&mut |name, value| fields.push(Field { name: name.to_owned(), value: value.to_vec() }));
+    fields
+}

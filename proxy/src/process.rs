@@ -1,0 +1,116 @@
+//! What lives as long as the process, and the one place where the running configuration is swapped.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use crate::config::model::Config;
+use crate::counters::Counters;
+use crate::gate::Connections;
+use crate::observe::metrics::Metrics;
+use crate::plugin::engine::{EngineCapacity, EngineError, PluginEngine};
+use crate::snapshot::Snapshot;
+use crate::upstream::endpoint::Endpoint;
+use crate::upstream::health::{Finding, HealthObserver, HealthSupervisor};
+use crate::upstream::overlay::Overlays;
+use crate::upstream::registry::EndpointRegistry;
+
+/// State that every snapshot shares and no reload loses.
+#[derive(Debug)]
+pub struct Process {
+    /// Compiles and runs plugins.
+    pub engine: PluginEngine,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Endpoints with their health, in-flight counts and latencies.
+    pub endpoints: EndpointRegistry,
+    /// What was changed about endpoints at run time.
+    pub overlays: Mutex<Overlays>,
+    /// Rate counters of policies.
+    pub counters: Arc<Counters>,
+    /// Active checks.
+    pub health: HealthSupervisor,
+    /// Connections open now, on all listeners.
+    pub connections: Arc<Connections>,
+    /// When it began.
+    pub started: Instant,
+}
+
+impl Process {
+    /// Everything that has no configuration yet; `control` runs active checks.
+    ///
+    /// # Errors
+    /// The plugin engine cannot be set up.
+    pub fn new(control: Handle, config: &Config) -> Result<Self, EngineError> {
+        let metrics = Arc::new(Metrics::new());
+        Ok(Self {
+            engine: PluginEngine::new(capacity(config))?,
+            endpoints: EndpointRegistry::default(),
+            overlays: Mutex::default(),
+            counters: Arc::default(),
+            health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),
+            connections: Arc::default(),
+            started: Instant::now(),
+            metrics,
+        })
+    }
+}
+
+/// Room for what this configuration may ask for, and for as much again that reloads may bring.
+fn capacity(config: &Config) -> EngineCapacity {
+    let roomy = EngineCapacity::default();
+    let wanted = config.policies.iter().filter_map(|policy| {
+        config.plugins.iter().find(|plugin| plugin.name == policy.plugin).map(|plugin| plugin.limits.instances)
+    });
+    let instances = wanted.fold(0_u32, u32::saturating_add).saturating_mul(2).max(roomy.instances);
+    EngineCapacity { instances, ..roomy }
+}
+
+/// Counts active checks. What they come to is in the log, and read off the endpoints at each scrape.
+struct CheckCounts(Arc<Metrics>);
+
+impl HealthObserver for CheckCounts {
+    fn checked(&self, endpoint: &Arc<Endpoint>, finding: &Finding) {
+        self.0.endpoint(&endpoint.upstream, &endpoint.label).health_check(finding.is_good());
+    }
+
+    fn changed(&self, _endpoint: &Arc<Endpoint>, _healthy: bool, _cause: &str) {}
+}
+
+/// The process with the configuration it runs.
+#[derive(Debug)]
+pub struct Running {
+    /// What survives reloads.
+    pub process: Arc<Process>,
+    snapshot: ArcSwap<Snapshot>,
+}
+
+impl Running {
+    /// Starts with this configuration.
+    #[must_use]
+    pub fn new(process: Arc<Process>, first: Arc<Snapshot>) -> Self {
+        first.take_effect(&process);
+        Self { process, snapshot: ArcSwap::new(first) }
+    }
+
+    /// What runs now; a request asks once and keeps the answer.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Makes `next` what new requests live under.
+    pub fn swap(&self, next: Arc<Snapshot>) {
+        self.snapshot.store(Arc::clone(&next));
+        next.take_effect(&self.process);
+    }
+
+    /// Connections open now.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.process.connections.open()
+    }
+}

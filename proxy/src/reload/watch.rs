@@ -1,0 +1,162 @@
+//! Watches the files a configuration is made of.
+//!
+//! Folders are watched, not files: editors and Kubernetes replace a file or a link instead of writing into it. An event
+//! only wakes; whether anything is new is decided by looking at the files once they have been quiet for a moment.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use super::{Reloader, Trigger};
+use crate::config::model::Config;
+
+/// How long files must be quiet: long enough for a copy in progress, short enough to feel immediate.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// Reloads whenever a file of the configuration changes; ends with the process.
+pub async fn watch(reloader: Arc<Reloader>) {
+    let (sender, mut events) = mpsc::channel::<()>(1);
+    let woken = move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            // A full channel means that a wake-up is on its way already.
+            let _ = sender.try_send(());
+        }
+    };
+    let mut folders = match notify::recommended_watcher(woken) {
+        Ok(watcher) => Folders { watcher, watched: BTreeSet::new() },
+        Err(error) => return tracing::error!(%error, "files cannot be watched; reload by SIGHUP or the admin API"),
+    };
+    let mut seen = Seen::look(&files(&reloader));
+    folders.follow(&files(&reloader));
+    while events.recv().await.is_some() {
+        settle(&mut events).await;
+        let now = Seen::look(&files(&reloader));
+        if now != seen {
+            seen = now;
+            reloader.reload(Trigger::Watch).await;
+            // The new configuration may name other files.
+            folders.follow(&files(&reloader));
+            seen.also(&files(&reloader));
+        }
+    }
+}
+
+/// Waits until no event came for a while.
+async fn settle(events: &mut mpsc::Receiver<()>) {
+    while let Ok(Some(())) = tokio::time::timeout(QUIET, events.recv()).await {}
+}
+
+fn files(reloader: &Reloader) -> BTreeSet<PathBuf> {
+    let mut files = referenced(&reloader.running().snapshot().loaded.config);
+    files.insert(reloader.path().to_owned());
+    files
+}
+
+/// Files a configuration names.
+fn referenced(config: &Config) -> BTreeSet<PathBuf> {
+    let plugins = config.plugins.iter().map(|plugin| plugin.path.clone());
+    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    plugins.chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])).collect()
+}
+
+struct Folders {
+    watcher: RecommendedWatcher,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Folders {
+    fn follow(&mut self, files: &BTreeSet<PathBuf>) {
+        let wanted: BTreeSet<PathBuf> = files.iter().filter_map(|file| folder(file)).collect();
+        for gone in self.watched.difference(&wanted) {
+            let _ = self.watcher.unwatch(gone);
+        }
+        let mut now = BTreeSet::new();
+        for folder in wanted {
+            if self.watched.contains(&folder) {
+                now.insert(folder);
+                continue;
+            }
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    now.insert(folder);
+                }
+                Err(error) => tracing::warn!(folder = %folder.display(), %error, "folder cannot be watched"),
+            }
+        }
+        self.watched = now;
+    }
+}
+
+fn folder(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+/// What tells one state of the files from another, without reading them.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen(Vec<(PathBuf, Option<Stamp>)>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    changed: (i64, i64),
+}
+
+impl Seen {
+    fn look(files: &BTreeSet<PathBuf>) -> Self {
+        Self(files.iter().map(|file| (file.clone(), stamp(file))).collect())
+    }
+
+    /// Takes in files that a reload brought; those known keep the stamp they had, so that a change since is seen.
+    fn also(&mut self, files: &BTreeSet<PathBuf>) {
+        let mut known = std::mem::take(&mut self.0);
+        known.retain(|(file, _)| files.contains(file));
+        for file in files {
+            if !known.iter().any(|(old, _)| old == file) {
+                known.push((file.clone(), stamp(file)));
+            }
+        }
+        known.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.0 = known;
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let meta = std::fs::metadata(file).ok()?;
+    Some(Stamp { inode: meta.ino(), length: meta.len(), changed: (meta.ctime(), meta.ctime_nsec()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_seen_and_an_untouched_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        std::fs::write(&file, "1").unwrap();
+        let files: BTreeSet<_> = [file.clone()].into();
+        let before = Seen::look(&files);
+        assert_eq!(before, Seen::look(&files));
+        std::fs::write(dir.path().join("b"), "1").unwrap();
+        std::fs::rename(dir.path().join("b"), &file).unwrap();
+        assert_ne!(before, Seen::look(&files));
+    }
+
+    #[test]
+    fn a_file_that_vanishes_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        std::fs::write(&file, "1").unwrap();
+        let files: BTreeSet<_> = [file.clone()].into();
+        let before = Seen::look(&files);
+        std::fs::remove_file(&file).unwrap();
+        assert_ne!(before, Seen::look(&files));
+    }
+}

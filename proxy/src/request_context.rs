@@ -1,0 +1,407 @@
+//! What a request means on its way: found once, kept to its end, written against no engine.
+//!
+//! The snapshot is taken when the context is made and never again, so no request sees half of a change. An engine
+//! (today Pingora's proxy) only translates: it tells the context what arrived, asks it where to go and whether to try
+//! again, and tells it how things ended.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Method, header};
+use smallvec::SmallVec;
+
+use crate::cause::Cause;
+use crate::observe::access::AccessRecord;
+use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
+use crate::policy::chain::{ChainOutcome, RequestHead, ResponseHead, ResponseOutcome};
+use crate::policy::decision::LocalResponse;
+use crate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
+use crate::route::rewrite::PathRewrite;
+use crate::route::{Lookup, target};
+use crate::snapshot::{Route, Snapshot};
+use crate::upstream::endpoint::InFlight;
+use crate::wire::forwarded::Origin;
+use crate::wire::request_id;
+
+/// One request on its way.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// The configuration this request lives under.
+    pub snapshot: Arc<Snapshot>,
+    /// When its head was complete.
+    pub started: Instant,
+    /// Who asks; `None` until [`RequestContext::begin`].
+    pub origin: Option<Origin>,
+    /// What policies may know.
+    pub facts: RequestFacts,
+    /// Where it goes.
+    pub route: Option<Arc<Route>>,
+    /// Path and query for the upstream, where they are not the client's.
+    pub target: Option<String>,
+    /// Why it did not end with the upstream's answer.
+    pub cause: Option<Cause>,
+    /// The policy that answered or failed.
+    pub policy: Option<String>,
+    /// What a response policy wants sent instead of the upstream's answer.
+    pub replacement: Option<LocalResponse>,
+    /// The endpoint of the first try, until it is asked.
+    pub chosen: Option<usize>,
+    tries: Tries,
+    under_way: Option<Held>,
+    finished: bool,
+}
+
+/// What an engine knows when a head is complete.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// Head as parsed.
+    pub parts: &'a http::request::Parts,
+    /// Address of the other end of the connection.
+    pub peer: IpAddr,
+    /// Whether it came over TLS.
+    pub tls: bool,
+}
+
+/// How a try failed, as far as trying again is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct FailedTry {
+    /// What happened.
+    pub failure: TryFailure,
+    /// Not one byte of the request went out.
+    pub nothing_sent: bool,
+    /// The method may be repeated (RFC 9110 section 9.2.2).
+    pub idempotent: bool,
+    /// All of the body read so far can be sent once more.
+    pub replayable: bool,
+    /// The connection had served before: its end may have come between two requests.
+    pub reused_connection: bool,
+}
+
+#[derive(Debug, Default)]
+struct Tries {
+    asked: SmallVec<[SocketAddr; 4]>,
+    current: Option<Try>,
+}
+
+#[derive(Debug)]
+struct Try {
+    in_flight: InFlight,
+    metrics: EndpointMetrics,
+    started: Instant,
+    answered: bool,
+}
+
+impl RequestContext {
+    /// A request under this snapshot, from now on.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            started: Instant::now(),
+            origin: None,
+            facts: nobody_yet(&snapshot),
+            route: None,
+            target: None,
+            cause: None,
+            policy: None,
+            replacement: None,
+            chosen: None,
+            tries: Tries::default(),
+            under_way: None,
+            finished: false,
+            snapshot,
+        }
+    }
+
+    /// Learns who asks for what, and finds the route.
+    ///
+    /// # Errors
+    /// The request has to be refused here.
+    pub fn begin(&mut self, arrival: &Arrival<'_>) -> Result<(), Cause> {
+        let parts = arrival.parts;
+        let scheme = if arrival.tls { Scheme::Https } else { Scheme::Http };
+        let origin = Origin::read(&parts.headers, arrival.peer, scheme, &self.snapshot.trusted_proxies);
+        self.facts.client_address = origin.client;
+        self.facts.scheme = origin.scheme;
+        self.facts.request_id = request_id::keep_or_make(&parts.headers);
+        self.facts.authority = authority(parts).to_owned();
+        self.origin = Some(origin);
+        refuse_method(&parts.method)?;
+        if let Some(why) = target::suspicious(parts.uri.path()) {
+            return Err(Cause::AmbiguousTarget(why));
+        }
+        let route = self.find_route(parts).ok_or(Cause::NoRoute)?;
+        self.facts.route = Arc::clone(&route.name);
+        self.target = rewritten(&route.rewrite, &parts.uri);
+        self.under_way = Some(route.metrics.enter());
+        self.route = Some(route);
+        Ok(())
+    }
+
+    fn find_route(&self, parts: &http::request::Parts) -> Option<Arc<Route>> {
+        let lookup = Lookup {
+            host: host_of(&self.facts.authority),
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            method: &parts.method,
+            headers: &parts.headers,
+        };
+        self.snapshot.routes.find(&lookup).cloned()
+    }
+
+    /// Runs the route's policies over the request.
+    ///
+    /// # Errors
+    /// A policy failed, and traffic is to be refused then.
+    pub fn run_request_policies(&mut self, head: &mut dyn RequestHead) -> Result<Option<LocalResponse>, Cause> {
+        let Some(route) = &self.route else { return Ok(None) };
+        match route.chain.run_request(head, &mut self.facts) {
+            ChainOutcome::Forward => Ok(None),
+            ChainOutcome::Respond { policy, response } => {
+                self.policy = Some(policy);
+                self.cause = Some(Cause::Policy);
+                Ok(Some(response))
+            }
+            ChainOutcome::Failed(failed) => {
+                self.policy = Some(failed.policy);
+                Err(Cause::PolicyFailed)
+            }
+        }
+    }
+
+    /// Runs the route's policies over a response, last one first, then applies what request policies left for it.
+    ///
+    /// # Errors
+    /// A policy failed, and traffic is to be refused then.
+    pub fn run_response_policies(
+        &mut self,
+        request: &http::request::Parts,
+        head: &mut dyn ResponseHead,
+    ) -> Result<Option<LocalResponse>, Cause> {
+        let Some(route) = &self.route else { return Ok(None) };
+        match route.chain.run_response(request, &self.facts, head) {
+            ResponseOutcome::Forward => {
+                self.facts.response_edits.iter().for_each(|edit| head.apply(edit));
+                Ok(None)
+            }
+            ResponseOutcome::Replace { policy, response } => {
+                self.policy = Some(policy);
+                self.cause = Some(Cause::Policy);
+                Ok(Some(response))
+            }
+            ResponseOutcome::Failed(failed) => {
+                self.policy = Some(failed.policy);
+                Err(Cause::PolicyFailed)
+            }
+        }
+    }
+
+    /// Shows an answer made here to the policies the request has passed, last one first.
+    ///
+    /// # Errors
+    /// A policy failed, and traffic is to be refused then.
+    pub fn run_local_response(
+        &mut self,
+        request: &http::request::Parts,
+        local: LocalResponse,
+    ) -> Result<LocalResponse, Cause> {
+        let Some(route) = &self.route else { return Ok(local) };
+        route.chain.run_local_response(request, &self.facts, local).map_err(|failed| {
+            self.policy = Some(failed.policy);
+            Cause::PolicyFailed
+        })
+    }
+
+    /// Chooses the endpoint of the next try, as an index into the upstream's members, and counts the request in there.
+    ///
+    /// # Errors
+    /// There is none to ask.
+    pub fn next_member(&mut self, parts: &http::request::Parts) -> Result<usize, Cause> {
+        self.tries.current = None;
+        let route = self.route.as_ref().ok_or(Cause::Internal)?;
+        let view = HttpRequestView { parts, facts: &self.facts };
+        let picked = route.upstream.pick(&view, &self.tries.asked).ok_or(Cause::NoEndpoint)?;
+        let member = picked.member;
+        let which = if self.tries.asked.is_empty() { metrics::Try::First } else { metrics::Try::Retry };
+        member.metrics.attempt(which);
+        self.tries.asked.push(member.endpoint.address);
+        self.tries.current = Some(Try {
+            in_flight: member.endpoint.enter(),
+            metrics: member.metrics.clone(),
+            started: Instant::now(),
+            answered: false,
+        });
+        Ok(picked.index)
+    }
+
+    /// The upstream's final response head is here.
+    pub fn answered(&mut self, status: u16) {
+        if let Some(current) = &mut self.tries.current
+            && !current.answered
+        {
+            current.answered = true;
+            let taken = current.started.elapsed();
+            current.in_flight.endpoint().record_latency(taken);
+            current.metrics.response(status, taken);
+        }
+    }
+
+    /// A try failed: counts it, and says whether another may be made.
+    pub fn failed(&mut self, failed: FailedTry) -> bool {
+        let Some(current) = &self.tries.current else { return false };
+        if current.answered {
+            return false;
+        }
+        current.metrics.failure(failed.failure);
+        self.may_try_again(failed)
+    }
+
+    fn may_try_again(&self, failed: FailedTry) -> bool {
+        let Some(route) = &self.route else { return false };
+        if self.tries.asked.len() > route.upstream.retries as usize {
+            return false;
+        }
+        if !failed.nothing_sent && !(failed.idempotent && failed.replayable) {
+            return false;
+        }
+        // A kept connection that ended between two requests says nothing about its endpoint; any other failure does.
+        failed.reused_connection || self.has_untried_member(route)
+    }
+
+    fn has_untried_member(&self, route: &Route) -> bool {
+        route.upstream.members.iter().any(|m| m.is_eligible() && !self.tries.asked.contains(&m.endpoint.address))
+    }
+
+    /// Tries made so far.
+    #[must_use]
+    pub fn tries(&self) -> usize {
+        self.tries.asked.len()
+    }
+
+    /// The request is over: counts it and writes its line.
+    pub fn finish(&mut self, ended: &Ended<'_>) {
+        self.finished = true;
+        let taken = self.started.elapsed();
+        match &self.route {
+            Some(route) => route.metrics.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
+            None => self.snapshot.unrouted.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
+        }
+        if let Some(cause) = self.cause {
+            self.snapshot.metrics.local_answer(cause.label(), ended.status);
+        }
+        if self.snapshot.access_log.is_on() {
+            self.write_access_line(ended, taken);
+        }
+        self.tries.current = None;
+        self.under_way = None;
+    }
+
+    fn write_access_line(&self, ended: &Ended<'_>, taken: Duration) {
+        let endpoint = self.tries.current.as_ref().map(|current| &*current.in_flight.endpoint().label);
+        self.snapshot.access_log.write(&AccessRecord {
+            client: self.facts.client_address,
+            request_id: &self.facts.request_id,
+            method: ended.method,
+            authority: &self.facts.authority,
+            target: ended.target,
+            protocol: ended.protocol,
+            status: ended.status,
+            bytes_in: ended.bytes_in,
+            bytes_out: ended.bytes_out,
+            taken,
+            route: self.route.as_ref().map(|route| &*route.name),
+            upstream: self.route.as_ref().map(|route| route.upstream.name.as_str()),
+            endpoint,
+            tries: u32::try_from(self.tries.asked.len()).unwrap_or(u32::MAX),
+            consumer: self.facts.consumer.as_ref().map(|consumer| consumer.name.as_str()),
+            policy: self.policy.as_deref(),
+            cause: self.cause.map(Cause::label),
+        });
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// What the client was answered; 0 where nothing was sent.
+    pub status: u16,
+    /// Body bytes received.
+    pub bytes_in: u64,
+    /// Body bytes sent.
+    pub bytes_out: u64,
+    /// Method as sent.
+    pub method: &'a str,
+    /// Path and query as sent.
+    pub target: &'a str,
+    /// `HTTP/1.1`, `HTTP/2.0`
+    pub protocol: &'static str,
+}
+
+impl Drop for RequestContext {
+    /// An HTTP/2 stream that stalls is dropped without a word of Pingora's; it counts all the same.
+    fn drop(&mut self) {
+        if let (false, Some(route)) = (self.finished, &self.route) {
+            route.metrics.request(0, self.started.elapsed(), 0, 0);
+        }
+    }
+}
+
+/// What is known of a request before its head was looked at.
+fn nobody_yet(snapshot: &Snapshot) -> RequestFacts {
+    let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    RequestFacts::new(nobody, String::new(), Arc::clone(&snapshot.no_route), Scheme::Http, String::new())
+}
+
+/// `:authority` of HTTP/2, else `Host`.
+fn authority(parts: &http::request::Parts) -> &str {
+    match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
+    }
+}
+
+/// The host of an authority, without port and without the brackets of an IPv6 address.
+fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    authority.rsplit_once(':').map_or(authority, |(host, _port)| host)
+}
+
+/// Path and query for the upstream, where the route changes them.
+fn rewritten(rewrite: &PathRewrite, uri: &http::Uri) -> Option<String> {
+    let target = uri.path_and_query()?.as_str();
+    match rewrite.apply(target) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(changed) => Some(changed),
+    }
+}
+
+fn refuse_method(method: &Method) -> Result<(), Cause> {
+    if *method == Method::CONNECT || *method == Method::TRACE { Err(Cause::Method) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_authority_without_its_port() {
+        for (authority, want) in [
+            ("a.example", "a.example"),
+            ("a.example:8080", "a.example"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("", ""),
+        ] {
+            assert_eq!(host_of(authority), want);
+        }
+    }
+
+    #[test]
+    fn tunnels_and_traces_are_refused() {
+        assert_eq!(refuse_method(&Method::CONNECT), Err(Cause::Method));
+        assert_eq!(refuse_method(&Method::TRACE), Err(Cause::Method));
+        assert_eq!(refuse_method(&Method::PATCH), Ok(()));
+    }
+}

@@ -1,0 +1,124 @@
+//! A configuration made of things that run: what one request, from its first to its last byte, lives under.
+
+mod build;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::config::Loaded;
+use crate::config::model::Limits;
+use crate::consumers::Consumers;
+use crate::gate::Terms;
+use crate::observe::access::AccessLog;
+use crate::observe::metrics::{Metrics, RouteMetrics};
+use crate::plugin::component::LoadedPlugin;
+use crate::plugin::policy::PolicyRuntime;
+use crate::policy::chain::Chain;
+use crate::process::Process;
+use crate::route::RouteTable;
+use crate::route::rewrite::PathRewrite;
+use crate::upstream::Upstream;
+
+/// Everything a request needs, immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts up with every configuration that ran.
+    pub generation: u64,
+    /// What the user wrote, validated, with the places of its keys.
+    pub loaded: Arc<Loaded>,
+    /// What clients may send.
+    pub limits: Limits,
+    /// Whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where requests go.
+    pub routes: RouteTable<Route>,
+    /// The route name of a request before it has one.
+    pub no_route: Arc<str>,
+    /// Counts requests that no route matched.
+    pub unrouted: RouteMetrics,
+    /// Who is known by name.
+    pub consumers: Arc<Consumers>,
+    /// By name.
+    pub upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// By name.
+    pub plugins: BTreeMap<String, Arc<LoadedPlugin>>,
+    /// By name.
+    pub policies: BTreeMap<String, Arc<PolicyRuntime>>,
+    /// What the Gate goes by, for each listener.
+    pub terms: BTreeMap<String, Arc<Terms>>,
+    /// Where access lines go.
+    pub access_log: Arc<AccessLog>,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Where a matched request goes, and through what.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its policies.
+    pub chain: Chain,
+    /// Its upstream.
+    pub upstream: Arc<Upstream>,
+    /// What becomes of the path.
+    pub rewrite: PathRewrite,
+    /// Counts its requests.
+    pub metrics: RouteMetrics,
+}
+
+/// How much of a snapshot is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Files are read again.
+    Everything,
+    /// Only endpoints changed, at run time; nothing is read.
+    Endpoints,
+    /// For `tidegate check`: as everything, but nothing is opened for writing.
+    Check,
+}
+
+impl Snapshot {
+    /// Makes what runs serve this snapshot: checks are started and stopped, series nobody feeds any more are dropped.
+    pub(crate) fn take_effect(&self, process: &Process) {
+        let checks = self.loaded.config.upstreams.iter().filter_map(|spec| Some((spec, spec.health.as_ref()?)));
+        let wanted = checks.flat_map(|(spec, check)| {
+            let members = self.upstreams.get(&spec.name).map(|upstream| Arc::clone(&upstream.members));
+            let endpoints: Vec<_> =
+                members.iter().flat_map(|members| members.iter()).map(|member| Arc::clone(&member.endpoint)).collect();
+            endpoints.into_iter().map(move |endpoint| (endpoint, check.clone()))
+        });
+        process.health.reconcile(wanted.collect());
+        for upstream in process.overlays.lock().follow(&self.loaded.config.upstreams) {
+            tracing::warn!(upstream, "the file's endpoints changed: what was changed at run time is dropped");
+        }
+        self.forget_the_gone(process);
+    }
+
+    fn forget_the_gone(&self, process: &Process) {
+        let routes = self.loaded.config.routes.iter().map(|route| route.name.as_str());
+        let policies = self.policies.keys().map(String::as_str);
+        let endpoints = self.upstreams.values().flat_map(|upstream| {
+            upstream.members.iter().map(|member| (upstream.name.as_str(), &*member.endpoint.label))
+        });
+        process.metrics.retain(routes, endpoints, policies);
+    }
+
+    /// Whether a request would notice no difference.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        self.loaded.config == other.loaded.config
+            && same_values(&self.plugins, &other.plugins)
+            && same_values(&self.terms, &other.terms)
+            && self.upstreams.iter().all(|(name, upstream)| {
+                other.upstreams.get(name).is_some_and(|before| Arc::ptr_eq(&before.members, &upstream.members))
+            })
+    }
+}
+
+/// Whether two maps hold the very same things.
+fn same_values<T>(a: &BTreeMap<String, Arc<T>>, b: &BTreeMap<String, Arc<T>>) -> bool {
+    a.len() == b.len() && a.iter().all(|(name, value)| b.get(name).is_some_and(|other| Arc::ptr_eq(value, other)))
+}

@@ -1,0 +1,294 @@
+//! From a validated configuration to a snapshot, or to everything that kept it from running.
+//!
+//! Every stage goes on after a problem, so that one look shows them all; nothing of a failed build is kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Refresh, Route, Snapshot};
+use crate::config::Loaded;
+use crate::config::model::{self, Balancer, Config};
+use crate::config::problem::Report;
+use crate::consumers::{Consumer, Consumers};
+use crate::gate::{Terms, TlsTerminator};
+use crate::observe::access::AccessLog;
+use crate::observe::metrics::UNROUTED;
+use crate::plugin::component::LoadedPlugin;
+use crate::plugin::policy::{PolicyRuntime, PolicyServices};
+use crate::policy::chain::{Chain, ChainLink};
+use crate::process::Process;
+use crate::route::RouteTable;
+use crate::route::rewrite::PathRewrite;
+use crate::upstream::Upstream;
+
+type ByName<T> = BTreeMap<String, Arc<T>>;
+
+impl Snapshot {
+    /// Builds what `loaded` describes, taking over from `previous` whatever did not change.
+    ///
+    /// Blocks: files are read, plugins compiled and configured. Not for a worker thread.
+    ///
+    /// # Errors
+    /// Everything that keeps it from running, each at its place in the file.
+    pub fn build(
+        process: &Process,
+        loaded: Arc<Loaded>,
+        previous: Option<&Self>,
+        refresh: Refresh,
+    ) -> Result<Self, Report> {
+        let mut builder = Builder { process, loaded: &loaded, previous, refresh, report: Report::default() };
+        let terms = builder.terms();
+        let plugins = builder.plugins();
+        let consumers = Arc::new(consumers(&loaded.config));
+        let policies = builder.policies(&plugins, &consumers);
+        builder.check_roles(&policies);
+        let access_log = builder.access_log();
+        let upstreams = builder.upstreams(&policies);
+        let routes = builder.routes(&policies, &upstreams);
+        let report = builder.report;
+        let Some(access_log) = access_log.filter(|_| report.is_empty()) else { return Err(report) };
+        let config = &loaded.config;
+        Ok(Self {
+            generation: previous.map_or(1, |previous| previous.generation + 1),
+            limits: config.limits,
+            trusted_proxies: config.trusted_proxies.clone(),
+            routes: RouteTable::new(routes),
+            no_route: previous.map_or_else(|| "".into(), |previous| Arc::clone(&previous.no_route)),
+            unrouted: process.metrics.route(UNROUTED),
+            consumers,
+            upstreams,
+            plugins,
+            policies,
+            terms,
+            access_log,
+            metrics: Arc::clone(&process.metrics),
+            loaded,
+        })
+    }
+}
+
+struct Builder<'a> {
+    process: &'a Process,
+    loaded: &'a Loaded,
+    previous: Option<&'a Snapshot>,
+    refresh: Refresh,
+    report: Report,
+}
+
+impl Builder<'_> {
+    fn problem(&mut self, at: &str, message: impl Into<String>, hint: Option<String>) {
+        self.report.push(self.loaded.sources.problem(at, message, hint));
+    }
+
+    fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    fn terms(&mut self) -> ByName<Terms> {
+        let mut all = ByName::new();
+        for (index, listener) in self.loaded.config.listeners.iter().enumerate() {
+            let before = self.previous.and_then(|previous| previous.terms.get(&listener.name)).cloned();
+            let tls = match &listener.tls {
+                None => None,
+                Some(_) if self.refresh == Refresh::Endpoints => before.as_ref().and_then(|terms| terms.tls.clone()),
+                Some(spec) => match self.terminator(spec, listener.http2, before.as_deref()) {
+                    Ok(terminator) => Some(terminator),
+                    Err((key, message)) => {
+                        self.problem(&format!("listener[{index}].tls.{key}"), message, None);
+                        continue;
+                    }
+                },
+            };
+            let terms = Terms {
+                limits: self.config().limits,
+                http2: listener.http2,
+                tls,
+                drain: self.config().server.shutdown_timeout / 2,
+            };
+            let same = before.filter(|before| is_same(before, &terms));
+            all.insert(listener.name.clone(), same.unwrap_or_else(|| Arc::new(terms)));
+        }
+        all
+    }
+
+    /// The terminator in force where certificate and key are still the same: a new one ends session resumption.
+    fn terminator(
+        &self,
+        spec: &model::ListenerTls,
+        http2: bool,
+        before: Option<&Terms>,
+    ) -> Result<Arc<TlsTerminator>, (&'static str, String)> {
+        let loaded = TlsTerminator::load(&spec.certificate, &spec.key, http2)
+            .map_err(|error| (error.key(spec), error.to_string()))?;
+        let kept = before.and_then(|before| before.tls.clone()).filter(|before| before.is_same_as(&loaded));
+        Ok(kept.unwrap_or_else(|| Arc::new(loaded)))
+    }
+
+    fn plugins(&mut self) -> ByName<LoadedPlugin> {
+        let mut all = ByName::new();
+        for (index, spec) in self.loaded.config.plugins.iter().enumerate() {
+            let before = self.previous.and_then(|previous| previous.plugins.get(&spec.name));
+            if let Some(before) = before.filter(|_| self.refresh == Refresh::Endpoints) {
+                all.insert(spec.name.clone(), Arc::clone(before));
+                continue;
+            }
+            match LoadedPlugin::load(&self.process.engine, spec) {
+                Ok(plugin) => {
+                    let same = before.filter(|before| before.is_same(&plugin)).cloned();
+                    all.insert(spec.name.clone(), same.unwrap_or(plugin));
+                }
+                Err(error) => {
+                    for problem in error.problems {
+                        let at = format!("plugin[{index}].{}", problem.key);
+                        self.problem(&at, format!("plugin \"{}\": {}", spec.name, problem.message), problem.hint);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn policies(&mut self, plugins: &ByName<LoadedPlugin>, consumers: &Arc<Consumers>) -> ByName<PolicyRuntime> {
+        let mut all = ByName::new();
+        for (index, spec) in self.loaded.config.policies.iter().enumerate() {
+            // Where the plugin did not load, its own problem says so.
+            let Some(plugin) = plugins.get(&spec.plugin) else { continue };
+            let services = PolicyServices {
+                counters: Arc::clone(&self.process.counters),
+                consumers: Arc::clone(consumers),
+                metrics: self.process.metrics.policy(&spec.name, &spec.plugin),
+            };
+            let before = self.previous.and_then(|previous| previous.policies.get(&spec.name));
+            if let Some(same) = before.and_then(|before| before.share(plugin, spec, &services)) {
+                all.insert(spec.name.clone(), same);
+                continue;
+            }
+            match PolicyRuntime::bind(Arc::clone(plugin), spec, services) {
+                Ok(policy) => {
+                    all.insert(spec.name.clone(), policy);
+                }
+                Err(problems) => {
+                    for problem in problems {
+                        let at = format!("policy[{index}].config{}", dotted(&problem.path));
+                        self.problem(&at, format!("policy \"{}\": {}", spec.name, problem.message), None);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// A policy must be able to do what it is named for.
+    fn check_roles(&mut self, policies: &ByName<PolicyRuntime>) {
+        let config = &self.loaded.config;
+        for (index, route) in config.routes.iter().enumerate() {
+            for (place, name) in route.policies.iter().enumerate() {
+                let roles = policies.get(name).map(|policy| policy.roles());
+                if roles.is_some_and(|roles| !roles.request && !roles.response) {
+                    let message = format!("policy \"{name}\" decides neither on requests nor on responses");
+                    let hint = "a balancer is named at an upstream: balancer = { policy = \"...\" }".to_owned();
+                    self.problem(&format!("route[{index}].policies[{place}]"), message, Some(hint));
+                }
+            }
+        }
+        for (index, upstream) in config.upstreams.iter().enumerate() {
+            let Balancer::Policy(name) = &upstream.balancer else { continue };
+            if policies.get(name).is_some_and(|policy| !policy.roles().balancer) {
+                let message = format!("policy \"{name}\" cannot balance: its plugin does not export `balancer`");
+                self.problem(&format!("upstream[{index}].balancer.policy"), message, None);
+            }
+        }
+    }
+
+    fn access_log(&mut self) -> Option<Arc<AccessLog>> {
+        let spec = &self.loaded.config.access_log;
+        if self.refresh == Refresh::Check {
+            return Some(Arc::new(AccessLog::off()));
+        }
+        if let Some(previous) = self.previous.filter(|previous| previous.loaded.config.access_log == *spec) {
+            previous.access_log.reopen();
+            return Some(Arc::clone(&previous.access_log));
+        }
+        match AccessLog::open(spec, self.process.metrics.access_lines()) {
+            Ok(log) => Some(Arc::new(log)),
+            Err(error) => {
+                self.problem("access_log.target", format!("the access log cannot be opened: {error}"), None);
+                None
+            }
+        }
+    }
+
+    fn upstreams(&self, policies: &ByName<PolicyRuntime>) -> ByName<Upstream> {
+        let overlays = self.process.overlays.lock();
+        let mut all = ByName::new();
+        for spec in &self.config().upstreams {
+            let policy = match &spec.balancer {
+                Balancer::Policy(name) => policies.get(name).cloned(),
+                Balancer::RoundRobin => None,
+            };
+            let previous = self.previous.and_then(|previous| previous.upstreams.get(&spec.name));
+            let upstream = Upstream::build(
+                spec,
+                overlays.get(&spec.name),
+                &self.process.endpoints,
+                &self.process.metrics,
+                previous.map(AsRef::as_ref),
+                policy,
+            );
+            all.insert(spec.name.clone(), Arc::new(upstream));
+        }
+        all
+    }
+
+    fn routes(
+        &self,
+        policies: &ByName<PolicyRuntime>,
+        upstreams: &ByName<Upstream>,
+    ) -> Vec<(model::RouteMatch, Arc<Route>)> {
+        let routes = self.config().routes.iter();
+        // A name that is not there was reported where it was looked for first.
+        routes
+            .filter_map(|spec| {
+                let upstream = Arc::clone(upstreams.get(&spec.upstream)?);
+                Some((spec.matches.clone(), Arc::new(self.route(spec, upstream, policies))))
+            })
+            .collect()
+    }
+
+    fn route(&self, spec: &model::Route, upstream: Arc<Upstream>, policies: &ByName<PolicyRuntime>) -> Route {
+        let on_failure = |name: &str| {
+            self.config().policies.iter().find(|policy| policy.name == name).map(|policy| policy.on_failure)
+        };
+        let links = spec.policies.iter().filter_map(|name| {
+            Some(ChainLink { policy: Arc::clone(policies.get(name)?), on_failure: on_failure(name)? })
+        });
+        Route {
+            name: spec.name.as_str().into(),
+            chain: Chain::new(links.collect()),
+            upstream,
+            rewrite: PathRewrite::new(&spec.matches.path, &spec.rewrite),
+            metrics: self.process.metrics.route(&spec.name),
+        }
+    }
+}
+
+fn is_same(a: &Terms, b: &Terms) -> bool {
+    let same_tls = match (&a.tls, &b.tls) {
+        (None, None) => true,
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        _ => false,
+    };
+    same_tls && a.limits == b.limits && a.http2 == b.http2 && a.drain == b.drain
+}
+
+fn consumers(config: &Config) -> Consumers {
+    Consumers::new(config.consumers.iter().map(|spec| {
+        let consumer = Consumer { name: spec.name.clone(), tags: spec.tags.clone() };
+        (consumer, spec.api_key_hashes.clone())
+    }))
+}
+
+/// A plugin's path as the continuation of a key path: `limits[0].per` becomes `.limits[0].per`.
+fn dotted(path: &str) -> String {
+    if path.is_empty() || path.starts_with('[') { path.to_owned() } else { format!(".{path}") }
+}

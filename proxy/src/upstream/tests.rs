@@ -1,0 +1,99 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::endpoint::Endpoint;
+use super::overlay::Overlays;
+use super::registry::EndpointRegistry;
+use super::{Member, Upstream};
+use crate::config::model;
+use crate::observe::metrics::Metrics;
+use crate::plugin::fixture::Fixture;
+
+/// Members on ports 1, 2, 3 and so on with these weights.
+pub(crate) fn members(weights: &[u32]) -> Vec<Member> {
+    let member = |(weight, port): (&u32, u16)| {
+        let endpoint = Arc::new(Endpoint::new("shop".into(), ([127, 0, 0, 1], port).into()));
+        let metrics = Metrics::new().endpoint("shop", &endpoint.label);
+        Member { endpoint, weight: *weight, draining: false, metrics }
+    };
+    weights.iter().zip(1..).map(member).collect()
+}
+
+/// An upstream on these ports, all of weight 100.
+pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
+    let endpoint = |port: &u16| model::Endpoint { address: ([127, 0, 0, 1], *port).into(), weight: 100 };
+    model::Upstream {
+        name: name.into(),
+        balancer: model::Balancer::RoundRobin,
+        endpoints: ports.iter().map(endpoint).collect(),
+        health: None,
+        timeouts: model::UpstreamTimeouts {
+            connect: Duration::from_secs(1),
+            read: Duration::from_secs(2),
+            write: Duration::from_secs(3),
+            idle: Duration::from_secs(4),
+        },
+        retries: 2,
+        host: None,
+    }
+}
+
+/// Builds by itself, with a registry that nobody else has.
+pub(crate) fn build(spec: &model::Upstream, previous: Option<&Upstream>) -> Upstream {
+    Upstream::build(spec, None, &EndpointRegistry::default(), &Metrics::new(), previous, None)
+}
+
+fn ports(upstream: &Upstream) -> Vec<u16> {
+    upstream.members.iter().map(|member| member.endpoint.address.port()).collect()
+}
+
+#[test]
+fn an_upstream_has_the_endpoints_of_the_file_with_the_overlay_on_top() {
+    let (registry, spec) = (EndpointRegistry::default(), spec("shop", &[1, 2]));
+    let mut overlays = Overlays::default();
+    overlays.edit(&spec).add(([127, 0, 0, 1], 9).into(), 5).unwrap();
+    overlays.edit(&spec).set_draining(([127, 0, 0, 1], 1).into(), true).unwrap();
+    let upstream = Upstream::build(&spec, overlays.get("shop"), &registry, &Metrics::new(), None, None);
+    assert_eq!(ports(&upstream), [1, 2, 9]);
+    assert_eq!(upstream.members[2].weight, 5);
+    assert!(!upstream.members[0].is_eligible() && upstream.members[1].is_eligible());
+}
+
+#[test]
+fn members_and_rotation_are_taken_over_where_the_members_are_the_same() {
+    let registry = EndpointRegistry::default();
+    let mut spec = spec("shop", &[1, 2, 3]);
+    let old = Upstream::build(&spec, None, &registry, &Metrics::new(), None, None);
+    spec.timeouts.read = Duration::from_secs(9);
+    spec.host = Some("shop.internal".into());
+    let new = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&old), None);
+    assert!(Arc::ptr_eq(&old.members, &new.members) && Arc::ptr_eq(&old.balancer, &new.balancer));
+    assert_eq!(new.timeouts.read, Duration::from_secs(9));
+    assert_eq!(new.host.unwrap(), "shop.internal");
+}
+
+#[test]
+fn another_weight_starts_another_rotation_over_the_same_endpoints() {
+    let registry = EndpointRegistry::default();
+    let mut spec = spec("shop", &[1, 2]);
+    let old = Upstream::build(&spec, None, &registry, &Metrics::new(), None, None);
+    old.members[0].endpoint.mark(false, "down");
+    spec.endpoints[1].weight = 7;
+    let new = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&old), None);
+    assert!(!Arc::ptr_eq(&old.balancer, &new.balancer));
+    assert!(Arc::ptr_eq(&old.members[0].endpoint, &new.members[0].endpoint));
+    assert!(!new.members[0].endpoint.is_healthy());
+}
+
+#[test]
+fn another_policy_keeps_members_and_rotation() {
+    let registry = EndpointRegistry::default();
+    let spec = spec("shop", &[1, 2]);
+    let old = Upstream::build(&spec, None, &registry, &Metrics::new(), None, None);
+    let policy = crate::plugin::fixture::bind(&Fixture::balancing("(i32.const 0)"));
+    let new = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&old), Some(Arc::clone(&policy)));
+    assert!(Arc::ptr_eq(&old.members, &new.members) && !Arc::ptr_eq(&old.balancer, &new.balancer));
+    assert!(Arc::ptr_eq(&old.balancer.round_robin, &new.balancer.round_robin));
+    let same = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&new), Some(policy));
+    assert!(Arc::ptr_eq(&new.balancer, &same.balancer));
+}

@@ -1,0 +1,52 @@
+//! The `tidegate` command, run to its end.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::wait::within;
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The exit code.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    /// Fails the test where an expected part of the message is missing.
+    #[track_caller]
+    pub(crate) fn says(&self, parts: &[&str]) -> &Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "no {part:?} in:\n{}", self.stderr);
+        }
+        self
+    }
+}
+
+/// The binary under test.
+pub(crate) fn tidegate() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.stdin(Stdio::null()).kill_on_drop(true).env("NO_COLOR", "1");
+    command
+}
+
+/// Runs the binary with these arguments until it ends.
+pub(crate) async fn run(arguments: &[&str]) -> Finished {
+    let output = tidegate().args(arguments).output();
+    let output = within(&format!("`tidegate {}` to end", arguments.join(" ")), output).await;
+    let output = output.expect("the binary can be run");
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// `tidegate check FILE`.
+pub(crate) async fn check(file: &Path) -> Finished {
+    run(&["check", &file.display().to_string()]).await
+}

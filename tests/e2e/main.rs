@@ -1,0 +1,24 @@
+//! Drives the real binary over real sockets: what a client, an origin and an operator see.
+//!
+//! Every test starts its own gateway and its own origins on ports the system chooses, so they run beside each other.
+//! Nothing sleeps to let something happen: an origin holds an answer until a latch opens, and what the gateway does by
+//! itself is awaited by asking for it until a deadline.
+
+#![cfg(test)]
+
+mod harness;
+
+mod admin;
+mod bad_input;
+mod balancing;
+mod connections;
+mod forwarding;
+mod framing;
+mod gate;
+mod health;
+mod observability;
+mod policies;
+mod reload;
+mod retries;
+mod routing;
+mod sandbox;
