@@ -32,12 +32,10 @@ test: fmt-check plugins lint unit doc deny ## everything the continuous integrat
 
 fmt: ## format all sources
 	$(CARGO) fmt --all
-	$(CARGO) fmt --all --manifest-path tests/plugins/Cargo.toml
 
 fmt-check:
 	@.ci/setup.sh test
 	$(CARGO) fmt --all --check
-	$(CARGO) fmt --all --check --manifest-path tests/plugins/Cargo.toml
 
 lint: ## clippy over all crates, tests and benches; a warning is an error
 	@.ci/setup.sh test

@@ -15,8 +15,8 @@ use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gau
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::policy::{PolicyRuntime, Roles};
 use crate::plugin::statistics::FailureCounts;
-use crate::process::Running;
 use crate::reload::{ReloadOutcome, Reloader, Trigger};
+use crate::running::Running;
 use crate::snapshot::Snapshot;
 use crate::upstream::overlay::OverlayError;
 use crate::upstream::{Member, Upstream};

@@ -15,8 +15,8 @@ use crate::cause::Cause;
 use crate::error;
 use crate::gate;
 use crate::observe::metrics::TryFailure;
-use crate::process::Running;
 use crate::request_context::{Arrival, Ended, FailedTry, RequestContext};
+use crate::running::Running;
 use crate::wire::request::{self, Outgoing};
 use crate::wire::response;
 

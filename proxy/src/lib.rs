@@ -20,6 +20,7 @@ pub mod process;
 pub mod reload;
 pub mod request_context;
 pub mod route;
+pub mod running;
 pub mod server;
 pub mod snapshot;
 pub mod upstream;

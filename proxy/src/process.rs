@@ -1,9 +1,8 @@
-//! What lives as long as the process, and the one place where the running configuration is swapped.
+//! What lives as long as the process.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -12,7 +11,6 @@ use crate::counters::Counters;
 use crate::gate::Connections;
 use crate::observe::metrics::Metrics;
 use crate::plugin::engine::{EngineCapacity, EngineError, PluginEngine};
-use crate::snapshot::Snapshot;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::health::{Finding, HealthObserver, HealthSupervisor};
 use crate::upstream::overlay::Overlays;
@@ -78,39 +76,4 @@ impl HealthObserver for CheckCounts {
     }
 
     fn changed(&self, _endpoint: &Arc<Endpoint>, _healthy: bool, _cause: &str) {}
-}
-
-/// The process with the configuration it runs.
-#[derive(Debug)]
-pub struct Running {
-    /// What survives reloads.
-    pub process: Arc<Process>,
-    snapshot: ArcSwap<Snapshot>,
-}
-
-impl Running {
-    /// Starts with this configuration.
-    #[must_use]
-    pub fn new(process: Arc<Process>, first: Arc<Snapshot>) -> Self {
-        first.take_effect(&process);
-        Self { process, snapshot: ArcSwap::new(first) }
-    }
-
-    /// What runs now; a request asks once and keeps the answer.
-    #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
-    }
-
-    /// Makes `next` what new requests live under.
-    pub fn swap(&self, next: Arc<Snapshot>) {
-        self.snapshot.store(Arc::clone(&next));
-        next.take_effect(&self.process);
-    }
-
-    /// Connections open now.
-    #[must_use]
-    pub fn open_connections(&self) -> usize {
-        self.process.connections.open()
-    }
 }

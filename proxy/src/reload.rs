@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::config::{self, problem::Report};
 use crate::observe::metrics::ReloadResult;
-use crate::process::Running;
+use crate::running::Running;
 use crate::snapshot::{Refresh, Snapshot};
 
 /// What asked for a reload.

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use crate::gate::Gate;
 use crate::gateway::Gateway;
-use crate::process::Running;
+use crate::running::Running;
 use doorkeeper::ListenerDoorkeeper;
 pub use sockets::Sockets;
 use sockets::WorkerSockets;

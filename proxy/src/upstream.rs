@@ -6,6 +6,7 @@
 
 pub mod endpoint;
 pub mod health;
+mod member;
 pub mod overlay;
 pub mod peer;
 pub mod registry;
@@ -17,12 +18,13 @@ use std::sync::Arc;
 use crate::balance::round_robin::RoundRobin;
 use crate::balance::{Balancer, Picked};
 use crate::config::model;
-use crate::observe::metrics::{EndpointMetrics, Metrics};
+use crate::observe::metrics::Metrics;
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
-use endpoint::Endpoint;
 use overlay::{Overlay, Placement};
 use registry::EndpointRegistry;
+
+pub use member::Member;
 
 /// A named set of endpoints behind one balancer, as one snapshot sees it.
 #[derive(Debug)]
@@ -41,31 +43,6 @@ pub struct Upstream {
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<http::HeaderValue>,
     peers: peer::Peers,
-}
-
-/// An endpoint's place in one upstream.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// The endpoint, shared with every snapshot that names it.
-    pub endpoint: Arc<Endpoint>,
-    /// Its share; 0 takes no new requests.
-    pub weight: u32,
-    /// No new requests, those under way end in peace.
-    pub draining: bool,
-    /// Counts its tries.
-    pub metrics: EndpointMetrics,
-}
-
-impl Member {
-    /// Whether it may be picked for a new request.
-    #[must_use]
-    pub fn is_eligible(&self) -> bool {
-        self.weight > 0 && !self.draining && self.endpoint.is_healthy()
-    }
-
-    fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.weight == other.weight && self.draining == other.draining
-    }
 }
 
 impl Upstream {

@@ -15,8 +15,9 @@ use crate::config;
 use crate::config::problem::Report;
 use crate::control::Control;
 use crate::observe::log;
-use crate::process::{Process, Running};
+use crate::process::Process;
 use crate::reload::{Reloader, Trigger};
+use crate::running::Running;
 use crate::server::{Server, Sockets};
 use crate::snapshot::{Refresh, Snapshot};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::gate::{Admission, Doorkeeper, HandshakeFailure, Refused, Terms};
 use crate::observe::access::AccessRecord;
 use crate::observe::metrics::ListenerMetrics;
-use crate::process::Running;
+use crate::running::Running;
 
 /// The doorkeeper of one listener.
 pub(super) struct ListenerDoorkeeper {

@@ -1,0 +1,32 @@
+//! An endpoint's place in one upstream.
+
+use std::sync::Arc;
+
+use super::endpoint::Endpoint;
+use crate::observe::metrics::EndpointMetrics;
+
+/// An endpoint as one upstream uses it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The endpoint, shared with every snapshot that names it.
+    pub endpoint: Arc<Endpoint>,
+    /// Its share; 0 takes no new requests.
+    pub weight: u32,
+    /// No new requests, those under way end in peace.
+    pub draining: bool,
+    /// Counts its tries.
+    pub metrics: EndpointMetrics,
+}
+
+impl Member {
+    /// Whether it may be picked for a new request.
+    #[must_use]
+    pub fn is_eligible(&self) -> bool {
+        self.weight > 0 && !self.draining && self.endpoint.is_healthy()
+    }
+
+    /// Whether a balancer would notice no difference.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.weight == other.weight && self.draining == other.draining
+    }
+}
