@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
 use crate::policy::view::RequestView;
-use crate::upstream::Member;
+use crate::upstream::member::Member;
 use round_robin::RoundRobin;
 
 /// How one upstream chooses; lives on in the next snapshot where members, weights and policy are the same.

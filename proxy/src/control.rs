@@ -18,8 +18,9 @@ use crate::plugin::statistics::FailureCounts;
 use crate::reload::{ReloadOutcome, Reloader, Trigger};
 use crate::running::Running;
 use crate::snapshot::Snapshot;
+use crate::upstream::Upstream;
+use crate::upstream::member::Member;
 use crate::upstream::overlay::OverlayError;
-use crate::upstream::{Member, Upstream};
 
 /// Answers the admin listener.
 #[derive(Debug)]

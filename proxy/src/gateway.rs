@@ -72,8 +72,9 @@ impl ProxyHttp for Gateway {
             Some(first) => Ok(first),
             None => ctx.next_member(session.req_header().as_ref()),
         };
-        let peer = chosen
-            .and_then(|index| ctx.route.as_ref().and_then(|route| route.upstream.peer(index)).ok_or(Cause::Internal));
+        let peer = chosen.and_then(|index| {
+            ctx.route.as_ref().and_then(|route| route.upstream.peers().get(index)).ok_or(Cause::Internal)
+        });
         match peer {
             Ok(peer) => Ok(peer),
             Err(cause) => {

@@ -6,7 +6,7 @@
 
 pub mod endpoint;
 pub mod health;
-mod member;
+pub mod member;
 pub mod overlay;
 pub mod peer;
 pub mod registry;
@@ -21,10 +21,10 @@ use crate::config::model;
 use crate::observe::metrics::Metrics;
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
+use member::Member;
 use overlay::{Overlay, Placement};
+use peer::Peers;
 use registry::EndpointRegistry;
-
-pub use member::Member;
 
 /// A named set of endpoints behind one balancer, as one snapshot sees it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Upstream {
     pub retries: u32,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<http::HeaderValue>,
-    peers: peer::Peers,
+    peers: Peers,
 }
 
 impl Upstream {
@@ -73,9 +73,15 @@ impl Upstream {
             timeouts: spec.timeouts,
             retries: spec.retries,
             host,
-            peers: peer::Peers::new(members.iter().map(|member| member.endpoint.address), &spec.timeouts),
+            peers: Peers::new(members.iter().map(|member| member.endpoint.address), &spec.timeouts),
             members,
         }
+    }
+
+    /// A prepared peer for each member, in their order.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// The member to ask, or `None` where none may be; see [`Balancer::pick`].

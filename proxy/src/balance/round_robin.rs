@@ -6,7 +6,7 @@
 
 use parking_lot::Mutex;
 
-use crate::upstream::Member;
+use crate::upstream::member::Member;
 
 /// The running state of one rotation over a fixed list of members.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::{Balancer, PickedBy};
 use crate::balance::round_robin::RoundRobin;
 use crate::plugin::policy::PluginFailure;
 use crate::policy::view::RequestView;
-use crate::upstream::Member;
+use crate::upstream::member::Member;
 use crate::upstream::tests::members;
 
 /// A request that no round robin looks at.

@@ -14,7 +14,7 @@ use super::memory::MemoryBudget;
 use super::policy::{Candidate, ConfigureProblem};
 use super::view::{RequestHandle, ResponseHandle};
 use crate::counters::Counters;
-use crate::upstream::Member;
+use crate::upstream::member::Member;
 
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
 /// same again, since `configure` sees nothing but its text.

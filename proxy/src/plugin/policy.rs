@@ -15,7 +15,7 @@ use crate::counters::Counters;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics};
 use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
-use crate::upstream::Member;
+use crate::upstream::member::Member;
 
 /// A policy ready to be called; `configure` has run and agreed.
 ///

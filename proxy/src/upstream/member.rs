@@ -1,11 +1,11 @@
-//! An endpoint's place in one upstream.
+//! An endpoint in its place.
 
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use crate::observe::metrics::EndpointMetrics;
 
-/// An endpoint as one upstream uses it.
+/// An endpoint's place in one upstream.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The endpoint, shared with every snapshot that names it.
@@ -25,7 +25,6 @@ impl Member {
         self.weight > 0 && !self.draining && self.endpoint.is_healthy()
     }
 
-    /// Whether a balancer would notice no difference.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.weight == other.weight && self.draining == other.draining
     }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 
-use super::Upstream;
 use crate::config::model::UpstreamTimeouts;
 
 /// One prepared peer per member, in their order: a request copies it instead of putting it together.
@@ -16,13 +15,11 @@ impl Peers {
     pub(super) fn new(addresses: impl Iterator<Item = SocketAddr>, timeouts: &UpstreamTimeouts) -> Self {
         Self(addresses.map(|address| prepare(address, timeouts)).collect())
     }
-}
 
-impl Upstream {
     /// The peer of the member at this index.
     #[must_use]
-    pub fn peer(&self, index: usize) -> Option<Box<HttpPeer>> {
-        self.peers.0.get(index).cloned().map(Box::new)
+    pub fn get(&self, index: usize) -> Option<Box<HttpPeer>> {
+        self.0.get(index).cloned().map(Box::new)
     }
 }
 
@@ -55,7 +52,7 @@ mod tests {
     #[test]
     fn a_peer_has_its_members_address_and_every_deadline() {
         let upstream = build(&spec("shop", &[1, 2]), None);
-        let peer = upstream.peer(1).unwrap();
+        let peer = upstream.peers().get(1).unwrap();
         assert_eq!(peer.address().to_string(), "127.0.0.1:2");
         assert!(!peer.is_tls());
         let options = &peer.options;
@@ -72,7 +69,7 @@ mod tests {
     fn connections_are_shared_between_snapshots_of_the_same_endpoint() {
         let spec = spec("shop", &[1]);
         let (old, new) = (build(&spec, None), build(&spec, None));
-        let peer = |upstream: &crate::upstream::Upstream| upstream.peer(0).unwrap().reuse_hash();
+        let peer = |upstream: &crate::upstream::Upstream| upstream.peers().get(0).unwrap().reuse_hash();
         assert_eq!(peer(&old), peer(&new));
     }
 }

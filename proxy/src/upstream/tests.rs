@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Upstream;
 use super::endpoint::Endpoint;
+use super::member::Member;
 use super::overlay::Overlays;
 use super::registry::EndpointRegistry;
-use super::{Member, Upstream};
 use crate::config::model;
 use crate::observe::metrics::Metrics;
 use crate::plugin::fixture::Fixture;

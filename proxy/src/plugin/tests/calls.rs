@@ -6,8 +6,7 @@ use crate::plugin::fixture::image::{Edit, Image};
 use crate::plugin::fixture::{ALL_GRANTS, Fixture, LIMITS, bind, load, services, spec, try_bind};
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
 use crate::policy::decision::{self, IllegalDecision, RequestDecision};
-use crate::upstream::Member;
-use crate::upstream::endpoint::Endpoint;
+use crate::upstream::member::Member;
 
 /// Answers 201 to its first call, 202 to its second, and so on.
 fn counting() -> Fixture {
