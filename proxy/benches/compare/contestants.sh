@@ -104,7 +104,7 @@ await() {
   local name=$1 deadline=$((SECONDS + 60))
   until
     case $name in
-      tidegate*) grep -q '"ready":true' "$dir/$name.ready" && port=$(sed -n 's/.*"listener":"http","address":"[^"]*:\([0-9]*\)".*/\1/p' "$dir/$name.ready") ;;
+      tidegate*) grep -q '"ready":true' "$dir/$name.ready" && port=$(sed -n '/"listener":"http"/s/.*"address":"[^"]*:\([0-9]*\)".*/\1/p' "$dir/$name.ready") ;;
       *) (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null ;;
     esac
   do
