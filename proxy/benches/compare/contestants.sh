@@ -2,12 +2,21 @@
 # Who takes part: how each is configured, started, found ready, and stopped.
 
 PATH=$PATH:/usr/sbin # nginx and haproxy, for those who are not root
-origin_port=18080
-gateway_port=18081
 body='{"items":[{"id":1,"name":"anchor"},{"id":2,"name":"buoy"},{"id":3,"name":"chart"}],"total":3,"n":0}'
 
 say() { echo "compare: $*" >&2; }
 die() { say "$@"; exit 1; }
+
+# The first port from here on that nobody listens on.
+free_port() {
+  local port=$1
+  while cat /proc/net/tcp* | awk -v port="$(printf ':%04X$' "$port")" '$2 ~ port && $4 == "0A" { taken = 1 } END { exit !taken }'; do
+    port=$((port + 1))
+  done
+  echo "$port"
+}
+origin_port=$(free_port 18080)
+gateway_port=$(free_port $((origin_port + 1)))
 
 # The processors this shell may use, one per line.
 allowed_cores() {
@@ -95,7 +104,7 @@ await() {
   local name=$1 deadline=$((SECONDS + 60))
   until
     case $name in
-      tidegate*) grep -q '"ready":true' "$dir/$name.ready" && port=$(sed -n 's/.*"listener":"http","address":"[^"]*:\([0-9]*\)".*/\1/p' "$dir/$name.ready") ;;
+      tidegate*) grep -q '"ready":true' "$dir/$name.ready" && port=$(sed -n '/"listener":"http"/s/.*"address":"[^"]*:\([0-9]*\)".*/\1/p' "$dir/$name.ready") ;;
       *) (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null ;;
     esac
   do

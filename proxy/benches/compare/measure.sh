@@ -46,6 +46,7 @@ measure_round() { # measure_round ROUND NAME: prints one line for table.awk
   local wrk=$!
   sleep "$((seconds / 2))"
   open=$(established)
+  while [ "$open" != "$connections" ] && kill -0 $wrk 2>/dev/null; do sleep 0.1; open=$(established); done
   check_pinned "$name"
   wait $wrk
   read -r -a after < <(ticks "$gateway")
