@@ -83,7 +83,7 @@ async fn a_failed_try_is_told_with_its_cause() {
     let metrics = gateway.admin().metrics().await;
     let labels = [("upstream", "origin"), ("kind", "reset")];
     assert_eq!(metrics.sum("tidegate_endpoint_failures_total", &labels), 1.0, "{}", metrics.text());
-    assert_eq!(metrics.sum("tidegate_local_responses_total", &[("route", "all"), ("status", "502")]), 1.0);
+    assert_eq!(metrics.sum("tidegate_local_responses_total", &[("cause", "upstream-reset"), ("status", "502")]), 1.0);
 }
 
 #[tokio::test]
