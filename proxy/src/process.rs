@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -19,8 +20,8 @@ use crate::upstream::registry::EndpointRegistry;
 /// State that every snapshot shares and no reload loses.
 #[derive(Debug)]
 pub struct Process {
-    /// Compiles and runs plugins.
-    pub engine: PluginEngine,
+    capacity: EngineCapacity,
+    engine: OnceCell<PluginEngine>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Endpoints with their health, in-flight counts and latencies.
@@ -39,13 +40,12 @@ pub struct Process {
 
 impl Process {
     /// Everything that has no configuration yet; `control` runs active checks.
-    ///
-    /// # Errors
-    /// The plugin engine cannot be set up.
-    pub fn new(control: Handle, config: &Config) -> Result<Self, EngineError> {
+    #[must_use]
+    pub fn new(control: Handle, config: &Config) -> Self {
         let metrics = Arc::new(Metrics::new());
-        Ok(Self {
-            engine: PluginEngine::new(capacity(config))?,
+        Self {
+            capacity: capacity(config),
+            engine: OnceCell::new(),
             endpoints: EndpointRegistry::default(),
             overlays: Mutex::default(),
             counters: Arc::default(),
@@ -53,7 +53,16 @@ impl Process {
             connections: Arc::default(),
             started: Instant::now(),
             metrics,
-        })
+        }
+    }
+
+    /// What compiles and runs plugins, made when the first plugin asks for it: it costs terabytes of address space and a
+    /// thread that counts, which a gateway without plugins has no use for.
+    ///
+    /// # Errors
+    /// The plugin engine cannot be set up.
+    pub fn engine(&self) -> Result<&PluginEngine, EngineError> {
+        self.engine.get_or_try_init(|| PluginEngine::new(self.capacity))
     }
 }
 

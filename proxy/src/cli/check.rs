@@ -28,8 +28,7 @@ pub(super) fn main(file: &Path) -> ExitCode {
 fn check(file: &Path) -> Result<String, Report> {
     let loaded = Arc::new(config::load(file)?);
     let runtime = super::run::control_runtime().map_err(|error| Report::message(error.to_string()))?;
-    let process =
-        Process::new(runtime.handle().clone(), &loaded.config).map_err(|error| Report::message(error.to_string()))?;
+    let process = Process::new(runtime.handle().clone(), &loaded.config);
     let snapshot = Snapshot::build(&process, loaded, None, Refresh::Check)?;
     Ok(format!(
         "ok: {} listeners, {} routes, {} upstreams, {} policies, {} plugins",

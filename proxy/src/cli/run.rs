@@ -87,9 +87,7 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
 fn start(file: &Path, runtime: &Runtime) -> anyhow::Result<(Arc<Running>, Sockets)> {
     let first = || -> Result<(Arc<Process>, Snapshot), Report> {
         let loaded = Arc::new(config::load(file)?);
-        let process = Process::new(runtime.handle().clone(), &loaded.config)
-            .map_err(|error| Report::message(error.to_string()))?;
-        let process = Arc::new(process);
+        let process = Arc::new(Process::new(runtime.handle().clone(), &loaded.config));
         let snapshot = Snapshot::build(&process, loaded, None, Refresh::Everything)?;
         Ok((process, snapshot))
     };

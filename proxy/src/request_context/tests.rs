@@ -44,7 +44,7 @@ hosts = ["empty.example"]
 fn snapshot() -> Arc<Snapshot> {
     let loaded = Arc::new(config::parse("test.toml", Path::new(""), CONFIGURATION).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let process = Process::new(runtime.handle().clone(), &loaded.config).unwrap();
+    let process = Process::new(runtime.handle().clone(), &loaded.config);
     Arc::new(Snapshot::build(&process, loaded, None, Refresh::Check).unwrap())
 }
 

@@ -132,7 +132,14 @@ impl Builder<'_> {
                 all.insert(spec.name.clone(), Arc::clone(before));
                 continue;
             }
-            match LoadedPlugin::load(&self.process.engine, spec) {
+            let engine = match self.process.engine() {
+                Ok(engine) => engine,
+                Err(error) => {
+                    self.problem(&format!("plugin[{index}]"), error.to_string(), None);
+                    continue;
+                }
+            };
+            match LoadedPlugin::load(engine, spec) {
                 Ok(plugin) => {
                     let same = before.filter(|before| before.is_same(&plugin)).cloned();
                     all.insert(spec.name.clone(), same.unwrap_or(plugin));
