@@ -85,7 +85,7 @@ fn facts() -> RequestFacts {
     let client = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
     let id = "01890a5d-ac96-774b-bcce-b302099a8057".to_owned();
     let mut facts = RequestFacts::new(client, id, "all".into(), Scheme::Http, "shop.example".to_owned());
-    facts.consumer = Some(Arc::new(Consumer { name: "alice".to_owned(), tags: Vec::new() }));
+    facts.consumer = Some(Arc::new(Consumer::new("alice".to_owned(), Vec::new())));
     facts
 }
 
@@ -94,7 +94,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let base = Path::new(env!("CARGO_MANIFEST_DIR"));
     let loaded = config::parse("bench.toml", base, CONFIGURATION).map_err(|report| report.render(false))?;
-    let process = Process::new(runtime.handle().clone(), &loaded.config)?;
+    let process = Process::new(runtime.handle().clone(), &loaded.config);
     let snapshot = Snapshot::build(&process, Arc::new(loaded), None, Refresh::Everything)
         .map_err(|report| format!("{}\nrun `make plugins` first", report.render(false)))?;
 

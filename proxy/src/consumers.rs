@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
 /// An identified client.
@@ -12,6 +13,20 @@ pub struct Consumer {
     pub name: String,
     /// Tags the operator gave it.
     pub tags: Vec<String>,
+    /// Its name as the upstream is told it, made once.
+    pub name_field: Option<HeaderValue>,
+    /// Its tags as the upstream is told them; none where it has none.
+    pub tags_field: Option<HeaderValue>,
+}
+
+impl Consumer {
+    /// A consumer of this name with these tags.
+    #[must_use]
+    pub fn new(name: String, tags: Vec<String>) -> Self {
+        let name_field = HeaderValue::from_str(&name).ok();
+        let tags_field = HeaderValue::from_str(&tags.join(", ")).ok().filter(|field| !field.is_empty());
+        Self { name, tags, name_field, tags_field }
+    }
 }
 
 /// All consumers of one snapshot.

@@ -15,10 +15,10 @@ use crate::cause::Cause;
 use crate::error;
 use crate::gate;
 use crate::observe::metrics::TryFailure;
-use crate::request_context::{Arrival, Ended, FailedTry, RequestContext};
+use crate::request_context::{Ended, FailedTry, RequestContext, Verdict};
 use crate::running::Running;
 use crate::wire::request::{self, Outgoing};
-use crate::wire::response;
+use crate::wire::{parts, response};
 
 /// The application behind the Gate.
 #[derive(Debug)]
@@ -47,25 +47,14 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<bool> {
         answer::limit_drain(session);
-        request::strip_untrusted(session.req_header_mut(), ctx.snapshot.limits.underscore_headers);
         let Some(peer) = answer::peer_address(session) else {
             return Error::e_explain(ErrorType::InternalError, "a connection without an address");
         };
-        let arrival = Arrival { parts: session.req_header().as_ref(), peer, tls: answer::is_tls(session) };
-        if let Err(cause) = ctx.begin(&arrival) {
-            return answer::refuse(session, ctx, cause).await.map(|()| true);
-        }
-        match ctx.run_request_policies(session.req_header_mut()) {
-            // The first endpoint is chosen here, where a refusal leaves the client's connection open.
-            Ok(None) => match ctx.next_member(session.req_header().as_ref()) {
-                Ok(first) => {
-                    ctx.chosen = Some(first);
-                    Ok(false)
-                }
-                Err(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
-            },
-            Ok(Some(local)) => answer::local(session, ctx, local).await.map(|()| true),
-            Err(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
+        let tls = answer::is_tls(session);
+        match parts::of_request(session.req_header_mut(), |head| ctx.decide(head, peer, tls)) {
+            Verdict::Forward => Ok(false),
+            Verdict::Respond(local) => answer::local(session, ctx, local).await.map(|()| true),
+            Verdict::Refuse(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
         }
     }
 
@@ -76,7 +65,8 @@ impl ProxyHttp for Gateway {
         };
         let peer = chosen.and_then(|index| {
             let peers = ctx.route.as_ref().map(|route| route.upstream.peers()).ok_or(Cause::Internal)?;
-            let peer = match request::is_websocket(session.req_header(), session.req_header().version) {
+            let client = session.req_header();
+            let peer = match request::is_websocket(client.as_ref(), client.version) {
                 true => peers.get_for_tunnel(index),
                 false => peers.get(index),
             };
@@ -116,17 +106,18 @@ impl ProxyHttp for Gateway {
         let (Some(origin), Some(route)) = (&ctx.origin, &ctx.route) else {
             return Error::e_explain(ErrorType::InternalError, "a request without a route");
         };
-        let client = session.req_header();
-        let target = ctx.target.as_deref().or_else(|| absolute_form(client));
         let outgoing = Outgoing {
+            client_version: session.req_header().version,
             origin,
             request_id: &ctx.facts.request_id,
             authority: &ctx.facts.authority,
             endpoint: ctx.endpoint(),
+            consumer: ctx.facts.consumer.as_deref(),
             host: route.upstream.host.as_ref(),
-            target,
+            target: ctx.target.as_deref(),
         };
-        request::seal(head, client.version, &outgoing)
+        parts::of_request(head, |head| request::seal(head, &outgoing))
+            .or_else(|contradiction| Error::e_because(ErrorType::HTTPStatus(400), "seal", contradiction))
     }
 
     async fn upstream_response_filter(
@@ -155,9 +146,19 @@ impl ProxyHttp for Gateway {
             head.remove_header(&http::header::TRANSFER_ENCODING);
             session.as_downstream_mut().set_keepalive(None);
         }
-        match ctx.run_response_policies(session.req_header().as_ref(), head) {
-            Ok(None) => response::seal(head, &ctx.facts.request_id),
-            Ok(Some(local)) => answer::instead(ctx, local),
+        let request = session.req_header().as_ref();
+        let verdict = parts::of_response(head, |head| match ctx.run_response_policies(request, head) {
+            Ok(None) => Ok(response::seal(head, &ctx.facts.request_id).map(|()| None)),
+            Ok(Some(local)) => Ok(Ok(Some(local))),
+            Err(cause) => Err(cause),
+        });
+        match verdict {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(local))) => answer::instead(ctx, local),
+            Ok(Err(contradiction)) => {
+                let broken = Error::because(ErrorType::InvalidHTTPHeader, "seal", contradiction);
+                Err(broken.into_up())
+            }
             Err(cause) => {
                 ctx.cause = Some(cause);
                 Error::e_explain(ErrorType::HTTPStatus(cause.status().as_u16()), cause.label())
@@ -252,12 +253,6 @@ impl ProxyHttp for Gateway {
     ) -> bool {
         true
     }
-}
-
-/// Path and query of a target in absolute form (RFC 9112 section 3.2.2): an upstream is asked in origin form.
-fn absolute_form(head: &RequestHeader) -> Option<&str> {
-    let is_absolute = !matches!(head.raw_path().first(), Some(b'/' | b'*'));
-    is_absolute.then(|| head.uri.path_and_query().map_or("/", |target| target.as_str()))
 }
 
 fn protocol(version: Version) -> &'static str {

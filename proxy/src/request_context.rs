@@ -9,21 +9,22 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::request::Parts;
 use http::{Method, header};
 use smallvec::SmallVec;
 
 use crate::cause::Cause;
 use crate::observe::access::AccessRecord;
 use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
-use crate::policy::chain::{ChainOutcome, RequestHead, ResponseHead, ResponseOutcome};
-use crate::policy::decision::LocalResponse;
+use crate::policy::chain::{ChainOutcome, ResponseOutcome};
+use crate::policy::decision::{EditableHead, LocalResponse};
 use crate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
 use crate::route::rewrite::PathRewrite;
 use crate::route::{Lookup, target};
 use crate::snapshot::{Route, Snapshot};
 use crate::upstream::endpoint::InFlight;
 use crate::wire::forwarded::Origin;
-use crate::wire::request_id;
+use crate::wire::{request, request_id};
 
 /// One request on its way.
 #[derive(Debug)]
@@ -53,15 +54,15 @@ pub struct RequestContext {
     finished: bool,
 }
 
-/// What an engine knows when a head is complete.
+/// What becomes of a request.
 #[derive(Debug)]
-pub struct Arrival<'a> {
-    /// Head as parsed.
-    pub parts: &'a http::request::Parts,
-    /// Address of the other end of the connection.
-    pub peer: IpAddr,
-    /// Whether it came over TLS.
-    pub tls: bool,
+pub enum Verdict {
+    /// An endpoint is chosen: ask it.
+    Forward,
+    /// A policy answers.
+    Respond(LocalResponse),
+    /// The gateway refuses.
+    Refuse(Cause),
 }
 
 /// How a try failed, as far as trying again is concerned.
@@ -117,14 +118,33 @@ impl RequestContext {
         }
     }
 
-    /// Learns who asks for what, and finds the route.
+    /// Decides what becomes of a request whose head is complete: all that is to be known before an upstream is asked.
     ///
-    /// # Errors
-    /// The request has to be refused here.
-    pub fn begin(&mut self, arrival: &Arrival<'_>) -> Result<(), Cause> {
-        let parts = arrival.parts;
-        let scheme = if arrival.tls { Scheme::Https } else { Scheme::Http };
-        let origin = Origin::read(&parts.headers, arrival.peer, scheme, &self.snapshot.trusted_proxies);
+    /// `peer` is the other end of the connection, `tls` whether it came over TLS.
+    pub fn decide(&mut self, head: &mut Parts, peer: IpAddr, tls: bool) -> Verdict {
+        request::strip_untrusted(&mut head.headers, self.snapshot.limits.underscore_headers);
+        if let Err(cause) = self.begin(head, peer, tls) {
+            return Verdict::Refuse(cause);
+        }
+        match self.run_request_policies(head) {
+            Ok(None) => {}
+            Ok(Some(local)) => return Verdict::Respond(local),
+            Err(cause) => return Verdict::Refuse(cause),
+        }
+        // The first endpoint is chosen here, where a refusal leaves the client's connection open.
+        match self.next_member(head) {
+            Ok(first) => {
+                self.chosen = Some(first);
+                Verdict::Forward
+            }
+            Err(cause) => Verdict::Refuse(cause),
+        }
+    }
+
+    /// Learns who asks for what, and finds the route.
+    fn begin(&mut self, parts: &Parts, peer: IpAddr, tls: bool) -> Result<(), Cause> {
+        let scheme = if tls { Scheme::Https } else { Scheme::Http };
+        let origin = Origin::read(&parts.headers, peer, scheme, &self.snapshot.trusted_proxies);
         self.facts.client_address = origin.client;
         self.facts.scheme = origin.scheme;
         self.facts.request_id = request_id::keep_or_make(&parts.headers);
@@ -142,7 +162,7 @@ impl RequestContext {
         Ok(())
     }
 
-    fn find_route(&self, parts: &http::request::Parts) -> Option<Arc<Route>> {
+    fn find_route(&self, parts: &Parts) -> Option<Arc<Route>> {
         let lookup = Lookup {
             host: host_of(&self.facts.authority),
             path: parts.uri.path(),
@@ -154,10 +174,7 @@ impl RequestContext {
     }
 
     /// Runs the route's policies over the request.
-    ///
-    /// # Errors
-    /// A policy failed, and traffic is to be refused then.
-    pub fn run_request_policies(&mut self, head: &mut dyn RequestHead) -> Result<Option<LocalResponse>, Cause> {
+    fn run_request_policies(&mut self, head: &mut Parts) -> Result<Option<LocalResponse>, Cause> {
         let Some(route) = &self.route else { return Ok(None) };
         match route.chain.run_request(head, &mut self.facts) {
             ChainOutcome::Forward => Ok(None),
@@ -179,8 +196,8 @@ impl RequestContext {
     /// A policy failed, and traffic is to be refused then.
     pub fn run_response_policies(
         &mut self,
-        request: &http::request::Parts,
-        head: &mut dyn ResponseHead,
+        request: &Parts,
+        head: &mut http::response::Parts,
     ) -> Result<Option<LocalResponse>, Cause> {
         let Some(route) = &self.route else { return Ok(None) };
         match route.chain.run_response(request, &self.facts, head) {
@@ -204,11 +221,7 @@ impl RequestContext {
     ///
     /// # Errors
     /// A policy failed, and traffic is to be refused then.
-    pub fn run_local_response(
-        &mut self,
-        request: &http::request::Parts,
-        local: LocalResponse,
-    ) -> Result<LocalResponse, Cause> {
+    pub fn run_local_response(&mut self, request: &Parts, local: LocalResponse) -> Result<LocalResponse, Cause> {
         let Some(route) = &self.route else { return Ok(local) };
         route.chain.run_local_response(request, &self.facts, local).map_err(|failed| {
             self.policy = Some(failed.policy);
@@ -220,7 +233,7 @@ impl RequestContext {
     ///
     /// # Errors
     /// There is none to ask.
-    pub fn next_member(&mut self, parts: &http::request::Parts) -> Result<usize, Cause> {
+    pub fn next_member(&mut self, parts: &Parts) -> Result<usize, Cause> {
         let route = self.route.as_ref().ok_or(Cause::Internal)?;
         let view = HttpRequestView { parts, facts: &self.facts };
         let nobody = self.tries.last_failure.map_or(Cause::NoEndpoint, Cause::Upstream);
@@ -275,7 +288,8 @@ impl RequestContext {
         if self.tries.asked.len() > route.upstream.retries as usize {
             return false;
         }
-        if !failed.nothing_sent && !(failed.idempotent && failed.replayable) {
+        let may_repeat = failed.idempotent && failed.replayable;
+        if !(failed.nothing_sent || may_repeat) {
             return false;
         }
         // A kept connection that ended between two requests says nothing about its endpoint; any other failure does.
@@ -364,7 +378,7 @@ fn nobody_yet(snapshot: &Snapshot) -> RequestFacts {
 }
 
 /// `:authority` of HTTP/2, else `Host`.
-fn authority(parts: &http::request::Parts) -> &str {
+fn authority(parts: &Parts) -> &str {
     match parts.uri.authority() {
         Some(authority) => authority.as_str(),
         None => parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),

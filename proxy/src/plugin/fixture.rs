@@ -202,7 +202,7 @@ pub(crate) fn spec(config: serde_json::Value) -> Policy {
 /// Alice is known, and her key is `secret`.
 pub(crate) fn services() -> PolicyServices {
     use sha2::{Digest, Sha256};
-    let alice = Consumer { name: "alice".into(), tags: vec!["gold".into()] };
+    let alice = Consumer::new("alice".into(), vec!["gold".into()]);
     PolicyServices {
         counters: Arc::new(Counters::default()),
         consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),

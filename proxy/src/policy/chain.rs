@@ -7,22 +7,46 @@ use std::sync::Arc;
 
 use http::{request, response};
 
-use super::decision::{EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
+use super::decision::{Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
 use super::facts::{HttpRequestView, HttpResponseView, RequestFacts};
 use super::local::LocalHead;
 use crate::config::model::FailureMode;
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 
-/// A request head that policies see and change; implemented once per engine, in `wire`.
+/// A request head that policies see and change; the `http` crate's parts are one.
 pub trait RequestHead: EditableHead {
     /// The head as it is now.
     fn parts(&self) -> &request::Parts;
 }
 
-/// A response head that policies see and change; implemented once per engine, in `wire`.
+/// A response head that policies see and change; the `http` crate's parts are one.
 pub trait ResponseHead: EditableHead {
     /// The head as it is now.
     fn parts(&self) -> &response::Parts;
+}
+
+impl EditableHead for request::Parts {
+    fn apply(&mut self, edit: &Edit) {
+        self.headers.apply(edit);
+    }
+}
+
+impl RequestHead for request::Parts {
+    fn parts(&self) -> &request::Parts {
+        self
+    }
+}
+
+impl EditableHead for response::Parts {
+    fn apply(&mut self, edit: &Edit) {
+        self.headers.apply(edit);
+    }
+}
+
+impl ResponseHead for response::Parts {
+    fn parts(&self) -> &response::Parts {
+        self
+    }
 }
 
 /// A policy in its place.

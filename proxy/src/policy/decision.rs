@@ -101,7 +101,7 @@ pub enum IllegalDecision {
     },
 }
 
-/// A message head that edits can be applied to; implemented once per engine, in `wire`.
+/// A message head that edits can be applied to; heads of the `http` crate are such.
 pub trait EditableHead {
     /// Applies one edit.
     fn apply(&mut self, edit: &Edit);

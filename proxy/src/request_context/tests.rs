@@ -48,7 +48,7 @@ fn snapshot() -> Arc<Snapshot> {
     Arc::new(Snapshot::build(&process, loaded, None, Refresh::Check).unwrap())
 }
 
-fn get(uri: &str, headers: &[(&str, &str)]) -> http::request::Parts {
+fn get(uri: &str, headers: &[(&str, &str)]) -> Parts {
     let mut request = Request::get(uri);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -56,13 +56,13 @@ fn get(uri: &str, headers: &[(&str, &str)]) -> http::request::Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-fn begun(parts: &http::request::Parts) -> (RequestContext, Result<(), Cause>) {
+fn begun(parts: &Parts) -> (RequestContext, Result<(), Cause>) {
     let mut context = RequestContext::new(snapshot());
-    let outcome = context.begin(&Arrival { parts, peer: "203.0.113.7".parse().unwrap(), tls: true });
+    let outcome = context.begin(parts, "203.0.113.7".parse().unwrap(), true);
     (context, outcome)
 }
 
-fn shop_request() -> (RequestContext, http::request::Parts) {
+fn shop_request() -> (RequestContext, Parts) {
     let parts = get("/api/products?page=2", &[("host", "shop.example:8080")]);
     let (context, outcome) = begun(&parts);
     assert_eq!(outcome, Ok(()));

@@ -289,10 +289,12 @@ fn is_same(a: &Terms, b: &Terms) -> bool {
 }
 
 fn consumers(config: &Config) -> Consumers {
-    Consumers::new(config.consumers.iter().map(|spec| {
-        let consumer = Consumer { name: spec.name.clone(), tags: spec.tags.clone() };
-        (consumer, spec.api_key_hashes.clone())
-    }))
+    Consumers::new(
+        config
+            .consumers
+            .iter()
+            .map(|spec| (Consumer::new(spec.name.clone(), spec.tags.clone()), spec.api_key_hashes.clone())),
+    )
 }
 
 /// A plugin's path as the continuation of a key path: `limits[0].per` becomes `.limits[0].per`.

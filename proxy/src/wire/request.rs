@@ -5,13 +5,14 @@
 //! framing stays (the one the Gate vetted), and what the gateway itself has to say is added.
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Version};
-use pingora_core::Result;
-use pingora_http::RequestHeader;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri, Version};
 
 use super::forwarded::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 use super::hop_by_hop;
 use super::request_id::X_REQUEST_ID;
+use crate::consumers::Consumer;
 
 /// What a stranger may not say about its way here: RFC 7239, and what others call the same.
 static HEARSAY: [HeaderName; 4] = [
@@ -21,9 +22,16 @@ static HEARSAY: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-prefix"),
 ];
 
+/// What all fields that tell an upstream who is calling begin with.
+const IDENTITY: &str = "x-consumer-";
+static X_CONSUMER_NAME: HeaderName = HeaderName::from_static("x-consumer-name");
+static X_CONSUMER_TAGS: HeaderName = HeaderName::from_static("x-consumer-tags");
+
 /// What the gateway says about a request, beside what the client said.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
+    /// As the client spoke.
+    pub client_version: Version,
     /// Who the client is.
     pub origin: &'a Origin,
     /// The request's id.
@@ -32,18 +40,25 @@ pub struct Outgoing<'a> {
     pub authority: &'a str,
     /// Address of the endpoint: the `Host` of last resort.
     pub endpoint: &'a str,
+    /// Who the client turned out to be.
+    pub consumer: Option<&'a Consumer>,
     /// Replaces the client's Host.
     pub host: Option<&'a HeaderValue>,
     /// Replaces path and query.
     pub target: Option<&'a str>,
 }
 
+/// A head that contradicts itself: HTTP/2 only, the Gate refuses such HTTP/1 heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("contradictory content-length")]
+pub struct Contradiction;
+
 /// How the body is framed, as the Gate (HTTP/1) or the framing layer (HTTP/2) established it.
 #[derive(Debug, PartialEq, Eq)]
 enum Framing {
     /// No field: no body, or an HTTP/2 body of unknown length, which Pingora will frame as chunked.
     Unstated,
-    Length(HeaderValue),
+    Length,
     Chunked,
 }
 
@@ -51,49 +66,50 @@ enum Framing {
 ///
 /// Fields its `Connection` nominates belong to its connection; taken later, a client could name what a policy added.
 /// Names with `_` are dropped unless `allow_underscores`: CGI and its heirs fold them onto `-`, so that `X_Consumer_Name`
-/// arrives as the field that only the gateway may set.
-pub fn strip_untrusted(head: &mut RequestHeader, allow_underscores: bool) {
+/// arrives as the field that only the gateway may set. Nobody says of itself which consumer it is.
+pub fn strip_untrusted(headers: &mut HeaderMap, allow_underscores: bool) {
     let mut names = hop_by_hop::Names::new();
-    if head.headers.contains_key(header::CONNECTION) {
-        names = hop_by_hop::nominated(&head.headers);
+    if headers.contains_key(header::CONNECTION) {
+        names = hop_by_hop::nominated(headers);
     }
-    if !allow_underscores {
-        names.extend(head.headers.keys().filter(|name| name.as_str().contains('_')).cloned());
-    }
+    let is_untrusted = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with(IDENTITY) || !allow_underscores && name.contains('_')
+    };
+    names.extend(headers.keys().filter(is_untrusted).cloned());
     for name in names {
-        head.remove_header(&name);
+        headers.remove(&name);
     }
 }
 
-/// Seals `head`, a fresh copy of the client's.
+/// Seals a fresh copy of the client's head.
 ///
 /// # Errors
-/// The framing contradicts itself (HTTP/2 only: the Gate refuses such HTTP/1 heads), or Pingora refuses a target.
-pub fn seal(head: &mut RequestHeader, client_version: Version, outgoing: &Outgoing<'_>) -> Result<()> {
-    let framing = framing(&head.headers)?;
-    let upgrade = is_websocket(head, client_version);
-    for name in hop_by_hop::standard(&head.headers) {
-        head.remove_header(&name);
+/// It contradicts itself.
+pub fn seal(parts: &mut Parts, outgoing: &Outgoing<'_>) -> Result<(), Contradiction> {
+    let framing = framing(&parts.headers)?;
+    let upgrade = is_websocket(parts, outgoing.client_version);
+    let headers = &mut parts.headers;
+    for name in hop_by_hop::standard(headers) {
+        headers.remove(&name);
     }
-    match framing {
-        Framing::Chunked => {
-            head.remove_header(&header::CONTENT_LENGTH);
-            head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
-        }
-        Framing::Length(length) if head.headers.get(header::CONTENT_LENGTH) != Some(&length) => {
-            head.insert_header(header::CONTENT_LENGTH, length)?;
-        }
-        Framing::Length(_) | Framing::Unstated => {}
+    if framing == Framing::Chunked {
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     if upgrade {
-        head.insert_header(header::CONNECTION, HeaderValue::from_static("Upgrade"))?;
-        head.insert_header(header::UPGRADE, HeaderValue::from_static("websocket"))?;
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
-    join_cookies(head)?;
-    introduce(head, outgoing)
+    join_cookies(headers);
+    introduce(headers, outgoing);
+    if let Some(target) = outgoing.target.and_then(|target| PathAndQuery::try_from(target).ok()) {
+        parts.uri = Uri::from(target);
+    }
+    Ok(())
 }
 
-fn framing(headers: &HeaderMap) -> Result<Framing> {
+fn framing(headers: &HeaderMap) -> Result<Framing, Contradiction> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Ok(Framing::Chunked);
     }
@@ -101,20 +117,20 @@ fn framing(headers: &HeaderMap) -> Result<Framing> {
     match (lengths.next(), lengths.next()) {
         (None, _) => Ok(Framing::Unstated),
         (Some(length), None) if !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit) => {
-            Ok(Framing::Length(length.clone()))
+            Ok(Framing::Length)
         }
-        _ => pingora_core::Error::e_explain(pingora_core::ErrorType::HTTPStatus(400), "contradictory content-length"),
+        _ => Err(Contradiction),
     }
 }
 
 /// Only WebSocket (RFC 6455 section 4.1) is let through an HTTP/1.1 upgrade; h2c upgrades would bypass every policy.
 #[must_use]
-pub fn is_websocket(head: &RequestHeader, client_version: Version) -> bool {
-    let Some(upgrade) = head.headers.get(header::UPGRADE) else { return false };
+pub fn is_websocket(parts: &Parts, client_version: Version) -> bool {
+    let Some(upgrade) = parts.headers.get(header::UPGRADE) else { return false };
     client_version == Version::HTTP_11
-        && head.method == http::Method::GET
+        && parts.method == http::Method::GET
         && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
-        && head
+        && parts
             .headers
             .get_all(header::CONNECTION)
             .iter()
@@ -124,46 +140,54 @@ pub fn is_websocket(head: &RequestHeader, client_version: Version) -> bool {
 }
 
 /// HTTP/2 clients send cookies in crumbs; HTTP/1.1 has one field (RFC 9113 section 8.2.3).
-fn join_cookies(head: &mut RequestHeader) -> Result<()> {
-    let mut crumbs = head.headers.get_all(header::COOKIE).iter();
-    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return Ok(()) };
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
     let mut joined = Vec::with_capacity(256);
     joined.extend_from_slice(first.as_bytes());
     for crumb in std::iter::once(second).chain(crumbs) {
         joined.extend_from_slice(b"; ");
         joined.extend_from_slice(crumb.as_bytes());
     }
-    head.insert_header(header::COOKIE, joined)
+    // Made of legal values and a legal separator.
+    if let Ok(joined) = HeaderValue::try_from(joined) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
-fn introduce(head: &mut RequestHeader, outgoing: &Outgoing<'_>) -> Result<()> {
+fn introduce(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     let origin = outgoing.origin;
-    if let Some(list) = origin.forwarded_for(&head.headers) {
-        head.insert_header(X_FORWARDED_FOR.clone(), list)?;
+    if let Some(list) = origin.forwarded_for(headers) {
+        headers.insert(X_FORWARDED_FOR.clone(), list);
     }
-    if let Some(host) = origin.forwarded_host(&head.headers, outgoing.authority) {
-        head.insert_header(X_FORWARDED_HOST.clone(), host)?;
+    if let Some(host) = origin.forwarded_host(headers, outgoing.authority) {
+        headers.insert(X_FORWARDED_HOST.clone(), host);
     }
-    head.insert_header(X_FORWARDED_PROTO.clone(), origin.forwarded_proto())?;
+    headers.insert(X_FORWARDED_PROTO.clone(), origin.forwarded_proto());
     if !origin.peer_is_trusted {
         for name in &HEARSAY {
-            head.remove_header(name);
+            headers.remove(name);
         }
     }
-    head.insert_header(X_REQUEST_ID.clone(), outgoing.request_id)?;
-    match outgoing.host {
-        Some(host) => head.insert_header(header::HOST, host.clone())?,
+    if let Some(consumer) = outgoing.consumer {
+        let fields = [(&X_CONSUMER_NAME, &consumer.name_field), (&X_CONSUMER_TAGS, &consumer.tags_field)];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(outgoing.request_id) {
+        headers.insert(X_REQUEST_ID.clone(), id);
+    }
+    let needs_host = || {
         // HTTP/1.0 needs none, but this leaves as HTTP/1.1.
-        None if !head.headers.contains_key(header::HOST) => {
-            let host = if outgoing.authority.is_empty() { outgoing.endpoint } else { outgoing.authority };
-            head.insert_header(header::HOST, host)?;
-        }
-        None => {}
+        let host = if outgoing.authority.is_empty() { outgoing.endpoint } else { outgoing.authority };
+        HeaderValue::from_str(host).ok().filter(|_| !headers.contains_key(header::HOST))
+    };
+    if let Some(host) = outgoing.host.cloned().or_else(needs_host) {
+        headers.insert(header::HOST, host);
     }
-    if let Some(target) = outgoing.target {
-        head.set_raw_path(target.as_bytes())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -173,30 +197,32 @@ mod tests {
     use super::*;
     use crate::policy::facts::Scheme;
 
-    fn head(fields: &[(&'static str, &'static str)]) -> RequestHeader {
-        let mut head = RequestHeader::build("GET", b"/x?y=1", None).unwrap();
+    fn head(fields: &[(&'static str, &'static str)]) -> Parts {
+        let mut head = http::Request::get("/x?y=1").body(()).unwrap().into_parts().0;
         for (name, value) in fields {
-            head.append_header(*name, *value).unwrap();
+            head.headers.append(*name, HeaderValue::from_static(value));
         }
         head
     }
 
-    fn sealed(mut head: RequestHeader, target: Option<&str>) -> RequestHeader {
+    fn sealed(mut head: Parts, target: Option<&str>) -> Parts {
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
         let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Https };
         let outgoing = Outgoing {
+            client_version: Version::HTTP_11,
             origin: &origin,
             request_id: "id-1",
             authority: "shop.example",
             endpoint: "192.0.2.1:80",
+            consumer: None,
             host: None,
             target,
         };
-        seal(&mut head, Version::HTTP_11, &outgoing).unwrap();
+        seal(&mut head, &outgoing).unwrap();
         head
     }
 
-    fn get<'h>(head: &'h RequestHeader, name: &str) -> Vec<&'h str> {
+    fn get<'h>(head: &'h Parts, name: &str) -> Vec<&'h str> {
         head.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
     }
 
@@ -216,16 +242,23 @@ mod tests {
             ("X-Hop", "1"),
             ("X_Consumer_Name", "admin"),
         ]);
-        strip_untrusted(&mut client, false);
+        strip_untrusted(&mut client.headers, false);
         assert!(get(&client, "x-hop").is_empty() && get(&client, "x_consumer_name").is_empty());
-        client.insert_header("x-consumer-name", "alice").unwrap();
+        client.headers.insert("x-consumer-name", HeaderValue::from_static("alice"));
         assert_eq!(get(&sealed(client, None), "x-consumer-name"), ["alice"]);
+    }
+
+    #[test]
+    fn nobody_says_of_itself_which_consumer_it_is() {
+        let mut client = head(&[("Host", "a"), ("X-Consumer-Name", "admin"), ("X-Consumer-Custom-Id", "1")]);
+        strip_untrusted(&mut client.headers, true);
+        assert_eq!(client.headers.len(), 1);
     }
 
     #[test]
     fn underscores_pass_where_the_operator_says_so() {
         let mut client = head(&[("Host", "a"), ("X_Legacy", "1")]);
-        strip_untrusted(&mut client, true);
+        strip_untrusted(&mut client.headers, true);
         assert_eq!(get(&client, "x_legacy"), ["1"]);
     }
 
@@ -246,9 +279,17 @@ mod tests {
         let mut head = head(&[("Host", "a"), ("Content-Length", "3"), ("Content-Length", "3")]);
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Http };
-        let outgoing =
-            Outgoing { origin: &origin, request_id: "id", authority: "a", endpoint: "", host: None, target: None };
-        assert!(seal(&mut head, Version::HTTP_2, &outgoing).is_err());
+        let outgoing = Outgoing {
+            client_version: Version::HTTP_2,
+            origin: &origin,
+            request_id: "id",
+            authority: "a",
+            endpoint: "",
+            consumer: None,
+            host: None,
+            target: None,
+        };
+        assert!(seal(&mut head, &outgoing).is_err());
     }
 
     #[test]
@@ -291,6 +332,6 @@ mod tests {
         assert_eq!(get(&head, "x-forwarded-proto"), ["https"]);
         assert_eq!(get(&head, "x-request-id"), ["id-1"]);
         assert!(get(&head, "forwarded").is_empty());
-        assert_eq!(head.raw_path(), b"/v1?y=1");
+        assert_eq!(head.uri, "/v1?y=1");
     }
 }

@@ -1,11 +1,11 @@
 //! The response head as it leaves for the client.
 
 use http::header::{self, HeaderValue};
+use http::response::Parts;
 use http::{HeaderMap, StatusCode};
-use pingora_core::{Error, ErrorType, Result};
-use pingora_http::ResponseHeader;
 
 use super::hop_by_hop;
+use super::request::Contradiction;
 use super::request_id::X_REQUEST_ID;
 
 /// Leaves one framing and nothing of the upstream's connection, and names the request.
@@ -15,35 +15,43 @@ use super::request_id::X_REQUEST_ID;
 ///
 /// # Errors
 /// The upstream contradicts itself about the length of the body.
-pub fn seal(head: &mut ResponseHeader, request_id: &str) -> Result<()> {
+pub fn seal(head: &mut Parts, request_id: &str) -> Result<(), Contradiction> {
+    // Room for what follows: Pingora adds two fields of its own.
+    head.headers.reserve(3);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
-        for name in hop_by_hop::nominated(&head.headers).into_iter().chain(hop_by_hop::standard(&head.headers)) {
-            if name != header::TRANSFER_ENCODING {
-                head.remove_header(&name);
-            }
-        }
+        strip(&mut head.headers);
         settle_framing(head)?;
     }
-    head.insert_header(X_REQUEST_ID.clone(), request_id)
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        head.headers.insert(X_REQUEST_ID.clone(), id);
+    }
+    Ok(())
 }
 
-fn settle_framing(head: &mut ResponseHeader) -> Result<()> {
-    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        head.remove_header(&header::TRANSFER_ENCODING);
+fn strip(headers: &mut HeaderMap) {
+    let mut names = hop_by_hop::standard(headers);
+    if names.contains(&header::CONNECTION) {
+        names.extend(hop_by_hop::nominated(headers));
     }
-    match one_length(&head.headers) {
-        Ok(None) => Ok(()),
-        Ok(Some(length)) => head.insert_header(header::CONTENT_LENGTH, length),
-        Err(()) => {
-            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "contradictory content-length");
-            error.as_up();
-            Err(error)
+    for name in names {
+        if name != header::TRANSFER_ENCODING {
+            headers.remove(&name);
         }
     }
+}
+
+fn settle_framing(head: &mut Parts) -> Result<(), Contradiction> {
+    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        head.headers.remove(header::TRANSFER_ENCODING);
+    }
+    if let Some(length) = one_length(&head.headers)? {
+        head.headers.insert(header::CONTENT_LENGTH, length);
+    }
+    Ok(())
 }
 
 /// The length to put in the place of several equal ones; `None` where there is at most one, and that a number.
-fn one_length(headers: &HeaderMap) -> std::result::Result<Option<HeaderValue>, ()> {
+fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>, Contradiction> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(None) };
     let is_number = |value: &[u8]| !value.is_empty() && value.iter().all(u8::is_ascii_digit);
@@ -55,21 +63,21 @@ fn one_length(headers: &HeaderMap) -> std::result::Result<Option<HeaderValue>, (
         .iter()
         .flat_map(|value| value.as_bytes().split(|octet| *octet == b','))
         .map(<[u8]>::trim_ascii);
-    let length = lengths.next().filter(|length| is_number(length)).ok_or(())?;
+    let length = lengths.next().filter(|length| is_number(length)).ok_or(Contradiction)?;
     if lengths.any(|other| other != length) {
-        return Err(());
+        return Err(Contradiction);
     }
-    HeaderValue::from_bytes(length).map(Some).map_err(|_| ())
+    HeaderValue::from_bytes(length).map(Some).map_err(|_| Contradiction)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sealed(status: u16, fields: &[(&'static str, &'static str)]) -> Result<ResponseHeader> {
-        let mut head = ResponseHeader::build(status, None).unwrap();
+    fn sealed(status: u16, fields: &[(&'static str, &'static str)]) -> Result<Parts, Contradiction> {
+        let mut head = http::Response::builder().status(status).body(()).unwrap().into_parts().0;
         for (name, value) in fields {
-            head.append_header(*name, *value).unwrap();
+            head.headers.append(*name, HeaderValue::from_static(value));
         }
         seal(&mut head, "id-1").map(|()| head)
     }
@@ -95,8 +103,7 @@ mod tests {
             let lengths: Vec<_> = head.headers.get_all("content-length").iter().collect();
             assert_eq!(lengths, ["5"]);
         }
-        let error = sealed(200, &[("Content-Length", "5"), ("Content-Length", "6")]).unwrap_err();
-        assert_eq!(*error.esource(), pingora_core::ErrorSource::Upstream);
+        assert!(sealed(200, &[("Content-Length", "5"), ("Content-Length", "6")]).is_err());
         assert!(sealed(200, &[("Content-Length", "-1")]).is_err());
     }
 

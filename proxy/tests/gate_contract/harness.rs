@@ -58,12 +58,12 @@ impl ProxyHttp for App {
 
     async fn request_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         is_end: bool,
         _: &mut (),
     ) -> Result<()> {
-        count_body(body.as_ref().map_or(0, Bytes::len), is_end)?;
+        count_body(session.body_bytes_read(), is_end)?;
         if is_end && body.as_ref().is_some_and(Bytes::is_empty) {
             *body = None;
         }
