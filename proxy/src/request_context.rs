@@ -33,7 +33,7 @@ pub struct RequestContext {
     pub snapshot: Arc<Snapshot>,
     /// When its head was complete.
     pub started: Instant,
-    /// Who asks; `None` until [`RequestContext::begin`].
+    /// Who asks; `None` until [`RequestContext::decide`].
     pub origin: Option<Origin>,
     /// What policies may know.
     pub facts: RequestFacts,

@@ -1,6 +1,6 @@
 //! Active checks: one task per endpoint, kept over reloads.
 //!
-//! A task asks its endpoint, counts ([`tally`]), and marks the endpoint when a threshold is reached. Verdicts live in
+//! A task asks its endpoint, counts (`tally`), and marks the endpoint when a threshold is reached. Verdicts live in
 //! the [`Endpoint`], counts in the task; both outlive a reload that leaves endpoint and check as they are.
 
 mod probe;
