@@ -30,12 +30,17 @@ fn check(file: &Path) -> Result<String, Report> {
     let runtime = super::run::control_runtime().map_err(|error| Report::message(error.to_string()))?;
     let process = Process::new(runtime.handle().clone(), &loaded.config);
     let snapshot = Snapshot::build(&process, loaded, None, Refresh::Check)?;
-    Ok(format!(
-        "ok: {} listeners, {} routes, {} upstreams, {} policies, {} plugins",
-        snapshot.loaded.config.listeners.len(),
-        snapshot.loaded.config.routes.len(),
-        snapshot.upstreams.len(),
-        snapshot.policies.len(),
-        snapshot.plugins.len(),
-    ))
+    let config = &snapshot.loaded.config;
+    let counts = [
+        counted(config.listeners.len(), "listener", "listeners"),
+        counted(config.routes.len(), "route", "routes"),
+        counted(snapshot.upstreams.len(), "upstream", "upstreams"),
+        counted(snapshot.policies.len(), "policy", "policies"),
+        counted(snapshot.plugins.len(), "plugin", "plugins"),
+    ];
+    Ok(format!("ok: {}", counts.join(", ")))
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
