@@ -9,7 +9,6 @@ use ipnet::IpNet;
 
 use crate::config::Loaded;
 use crate::config::model::Limits;
-use crate::consumers::Consumers;
 use crate::gate::Terms;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Metrics, RouteMetrics};
@@ -38,8 +37,6 @@ pub struct Snapshot {
     pub no_route: Arc<str>,
     /// Counts requests that no route matched.
     pub unrouted: RouteMetrics,
-    /// Who is known by name.
-    pub consumers: Arc<Consumers>,
     /// By name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// By name.

@@ -1,7 +1,7 @@
 //! `tidegate demo`: three sample instances and a gateway before them, from nothing but the binary.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -93,7 +93,6 @@ fn configuration(arguments: &DemoArguments, instances: &[SocketAddr]) -> String 
 }
 
 fn explain(arguments: &DemoArguments, file: &Path) {
-    let file: PathBuf = file.to_owned();
     let (port, admin) = (arguments.port, arguments.admin_port);
     print(&format!(
         "\

@@ -55,7 +55,6 @@ impl Snapshot {
             routes: RouteTable::new(routes),
             no_route: previous.map_or_else(|| "".into(), |previous| Arc::clone(&previous.no_route)),
             unrouted: process.metrics.route(UNROUTED),
-            consumers,
             upstreams,
             plugins,
             policies,

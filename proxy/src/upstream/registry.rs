@@ -32,8 +32,8 @@ impl EndpointRegistry {
 
     /// Every endpoint alive now, by upstream and address: one that no snapshot names any more appears until its last
     /// request ends.
-    #[must_use]
-    pub fn alive(&self) -> Vec<Arc<Endpoint>> {
+    #[cfg(test)]
+    fn alive(&self) -> Vec<Arc<Endpoint>> {
         let upstreams = self.upstreams.lock();
         let mut alive: Vec<_> = upstreams.values().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
         alive.sort_by(|a, b| (&a.upstream, a.address).cmp(&(&b.upstream, b.address)));
