@@ -7,17 +7,47 @@ use crate::contract::consumers as gateway;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::consumers as gateway;
 
-/// An identified client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consumer {
-    /// Its name.
-    pub name: String,
-    /// Tags the operator gave it.
-    pub tags: Vec<String>,
+/// A client the operator knows.
+///
+/// The number belongs to the consumer's name: it stays the same over reloads, restarts and gateways, so that it may be part
+/// of a counter's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConsumerId(u64);
+
+impl ConsumerId {
+    /// The consumer of a number that was kept somewhere; who it is, and whether it still exists, the gateway knows.
+    #[must_use]
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The consumer's name; `None` where the operator removed it.
+    #[must_use]
+    pub fn name(self) -> Option<String> {
+        gateway::name(self.0)
+    }
+
+    /// The tags the operator gave it.
+    #[must_use]
+    pub fn tags(self) -> Vec<String> {
+        gateway::tags(self.0)
+    }
 }
 
 /// The consumer that owns this API key. The comparison takes the same time for every key.
 #[must_use]
-pub fn find_by_key(key: &[u8]) -> Option<Consumer> {
-    gateway::find_by_key(key)
+pub fn find_by_key(key: &[u8]) -> Option<ConsumerId> {
+    gateway::find_by_key(key).map(ConsumerId)
+}
+
+/// The consumer of this name.
+#[must_use]
+pub fn find_by_name(name: &str) -> Option<ConsumerId> {
+    gateway::find_by_name(name).map(ConsumerId)
 }

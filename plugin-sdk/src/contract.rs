@@ -6,6 +6,6 @@
 mod bindings;
 mod call;
 
-pub use bindings::capabilities::tidegate::gateway::{consumers, counters, http, log};
+pub use bindings::capabilities::tidegate::gateway::{consumers, counters, http, log, types};
 pub use bindings::{balancer, configuration, request_policy, response_policy};
-pub use call::{Slot, configure, on_request, on_response, pick, update};
+pub use call::{Slot, address, ambiguity, configure, on_request, on_response, pick, update};

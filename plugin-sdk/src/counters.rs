@@ -9,6 +9,11 @@ use crate::contract::counters as gateway;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::counters as gateway;
 
+/// Adds to a number and returns the sum; it starts at 0, and starts over once `ttl` has passed since it was last added to.
+pub fn add(key: &[u8], amount: i64, ttl: Duration) -> i64 {
+    gateway::add(key, amount, u32::try_from(ttl.as_millis()).unwrap_or(u32::MAX).max(1))
+}
+
 /// A limit: this many units in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -41,14 +46,20 @@ impl Quota {
 
     /// Takes `cost` units from a bucket that refills evenly and holds at most `burst` units (generic cell rate algorithm).
     #[must_use]
-    pub fn take_gcra(self, key: &str, burst: u32, cost: u32) -> Admission {
+    pub fn take_gcra(self, key: &[u8], burst: u32, cost: u32) -> Admission {
         gateway::take_gcra(key, self, burst, cost)
     }
 
     /// Takes `cost` units from a window that starts over at multiples of its length.
     #[must_use]
-    pub fn take_window(self, key: &str, cost: u32) -> Admission {
+    pub fn take_window(self, key: &[u8], cost: u32) -> Admission {
         gateway::take_window(key, self, cost)
+    }
+
+    /// Takes `cost` units from a window that slides: what the last one used counts by the share of it still in view.
+    #[must_use]
+    pub fn take_sliding(self, key: &[u8], cost: u32) -> Admission {
+        gateway::take_sliding(key, self, cost)
     }
 }
 

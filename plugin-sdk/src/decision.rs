@@ -2,6 +2,7 @@
 //!
 //! The builders ([`Forward`], [`LocalResponse`]) hold the common case short; each turns into its decision by `.into()`.
 
+use crate::consumers::ConsumerId;
 use crate::{Edit, LocalResponse};
 
 /// The decision on a request.
@@ -20,8 +21,10 @@ pub struct Forward {
     pub request: Vec<Edit>,
     /// Edits to the response on its way back, whoever makes it.
     pub response: Vec<Edit>,
-    /// Name of the consumer this request belongs to. Needs the grant `consumers`.
-    pub consumer: Option<String>,
+    /// The consumer this request belongs to, by its number. Needs the grant `consumers`.
+    pub consumer: Option<u64>,
+    /// Path and query to ask the upstream for, in origin form.
+    pub target: Option<String>,
 }
 
 /// The decision on a response.
@@ -90,10 +93,17 @@ impl Forward {
         self.edit_response(Edit::remove(name))
     }
 
-    /// Tells the gateway, later policies and the access log who the client is, by the name `consumers` gave.
+    /// Tells the gateway, later policies, the upstream and the access log who the client is.
     #[must_use]
-    pub fn identify(mut self, consumer: impl Into<String>) -> Self {
-        self.consumer = Some(consumer.into());
+    pub fn identify(mut self, consumer: ConsumerId) -> Self {
+        self.consumer = Some(consumer.number());
+        self
+    }
+
+    /// Asks the upstream for this path and query instead; it starts with `/`. The route stays the one that matched.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
         self
     }
 

@@ -105,7 +105,7 @@ macro_rules! __role {
 
             fn pick(
                 request: &$crate::contract::http::Request,
-                candidates: ::std::vec::Vec<$crate::Candidate>,
+                candidates: $crate::Candidates,
             ) -> ::std::option::Option<u32> {
                 $crate::contract::pick(&POLICY, request, &candidates)
             }

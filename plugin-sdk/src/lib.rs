@@ -66,14 +66,14 @@ mod response;
 #[doc(hidden)]
 pub mod contract;
 
-pub use balance::{Candidate, Endpoint};
+pub use balance::{Candidate, Candidates, Endpoint};
 pub use decision::{Decision, Forward, ResponseDecision, ResponseForward};
 pub use edit::{Edit, Field};
 pub use field_name::FieldName;
 pub use local_response::LocalResponse;
 pub use policy::{Balancer, NoConfig, Policy, RequestPolicy, ResponsePolicy};
 pub use problem::Problem;
-pub use request::Request;
+pub use request::{Ambiguity, Request, TlsFacts};
 pub use response::Response;
 
 /// The README's examples compile.

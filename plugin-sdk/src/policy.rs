@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Candidate, Decision, Endpoint, Problem, Request, Response, ResponseDecision};
+use crate::{Candidates, Decision, Endpoint, Problem, Request, Response, ResponseDecision};
 
 /// A plugin that has taken over a policy's configuration.
 pub trait Policy: Sized {
@@ -45,7 +45,7 @@ pub trait Balancer: Policy {
     /// Index into `candidates` of the choice; `None` leaves it to the gateway (smooth weighted round robin).
     ///
     /// An index out of range counts as a failure of the plugin, and the gateway chooses.
-    fn pick(&mut self, request: &Request, candidates: &[Candidate]) -> Option<usize>;
+    fn pick(&mut self, request: &Request, candidates: &Candidates) -> Option<usize>;
 }
 
 /// The configuration of a plugin that has no keys.

@@ -1,11 +1,38 @@
 //! The request, as a policy reads it.
 
+use std::net::IpAddr;
+
+use crate::consumers::ConsumerId;
 use crate::{Field, query};
 
 #[cfg(target_arch = "wasm32")]
 use crate::contract::http::Request as View;
+#[cfg(target_arch = "wasm32")]
+use crate::contract::{address, ambiguity};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::RequestView as View;
+#[cfg(not(target_arch = "wasm32"))]
+use std::convert::{identity as address, identity as ambiguity};
+
+/// Why a field has no one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// The field is not there.
+    Missing,
+    /// The field is there with different values.
+    Repeated,
+}
+
+/// What TLS established (RFC 8446, RFC 5246).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: String,
+    /// The cipher suite by its IANA name.
+    pub cipher: String,
+    /// The name the client asked for; none where it asked for none.
+    pub server_name: Option<String>,
+}
 
 /// The request as the next hop would see it now: edits of earlier policies are applied.
 ///
@@ -67,7 +94,16 @@ impl<'a> Request<'a> {
         self.header(name).and_then(|value| String::from_utf8(value).ok())
     }
 
-    /// All values of a field, in order. More than one value of a field that carries a credential deserves suspicion.
+    /// The one value of a field, as a credential wants to be read: whoever acts on the first of two values, and whoever acts
+    /// on the last, would disagree on what was sent. The same value twice is one value.
+    ///
+    /// # Errors
+    /// There is none, or there are different ones.
+    pub fn sole_header(&self, name: &str) -> Result<Vec<u8>, Ambiguity> {
+        self.0.sole_header(name).map_err(ambiguity)
+    }
+
+    /// All values of a field, in order.
     #[must_use]
     pub fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
         self.0.header_values(name)
@@ -79,10 +115,16 @@ impl<'a> Request<'a> {
         self.0.headers()
     }
 
-    /// Address of the client, past the proxies the operator trusts (`192.0.2.7`, `2001:db8::1`), without a port.
+    /// Address of the client, past the proxies the operator trusts.
     #[must_use]
-    pub fn client_address(&self) -> String {
-        self.0.client_address()
+    pub fn client_address(&self) -> IpAddr {
+        address(self.0.client_address())
+    }
+
+    /// What TLS established between client and gateway; `None` where the connection is in the clear.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsFacts> {
+        self.0.tls()
     }
 
     /// The id of this request, as the upstream and the log see it.
@@ -97,9 +139,9 @@ impl<'a> Request<'a> {
         self.0.route()
     }
 
-    /// Name of the consumer an earlier policy identified.
+    /// The consumer an earlier policy identified.
     #[must_use]
-    pub fn consumer(&self) -> Option<String> {
-        self.0.consumer()
+    pub fn consumer(&self) -> Option<ConsumerId> {
+        self.0.consumer().map(ConsumerId::from_number)
     }
 }

@@ -45,4 +45,10 @@ impl<'a> Response<'a> {
     pub fn headers(&self) -> Vec<Field> {
         self.0.headers()
     }
+
+    /// The fields after the body (RFC 9110 section 6.5); empty until the body has ended.
+    #[must_use]
+    pub fn trailers(&self) -> Vec<Field> {
+        self.0.trailers()
+    }
 }

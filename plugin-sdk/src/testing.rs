@@ -13,7 +13,7 @@
 //! impl RequestPolicy for KeyOnly {
 //!     fn on_request(&self, request: &Request) -> Decision {
 //!         match request.header("apikey").and_then(|key| consumers::find_by_key(&key)) {
-//!             Some(consumer) => Decision::forward().identify(consumer.name).into(),
+//!             Some(consumer) => Decision::forward().identify(consumer).into(),
 //!             None => Decision::respond(401).into(),
 //!         }
 //!     }
@@ -22,7 +22,8 @@
 //! let _host = TestHost::new().consumer("alice", &["gold"], "alice-key");
 //! let policy: KeyOnly = testing::configure("{}")?;
 //! let request = TestRequest::get("/").header("apikey", "alice-key");
-//! assert_eq!(policy.on_request(&request.view()), Decision::forward().identify("alice").into());
+//! let alice = consumers::find_by_name("alice").ok_or_else(Vec::new)?;
+//! assert_eq!(policy.on_request(&request.view()), Decision::forward().identify(alice).into());
 //! # Ok::<(), Vec<Problem>>(())
 //! ```
 

@@ -11,7 +11,7 @@ use http::request::Parts;
 use tidegate::config;
 use tidegate::consumers::Consumer;
 use tidegate::policy::decision::RequestDecision;
-use tidegate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
+use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
 use tidegate::snapshot::{Refresh, Snapshot};
 
@@ -40,11 +40,11 @@ path = "../plugins/dist/rate_limit.wasm"
 grants = ["counters"]
 
 [[policy]]
-name = "api key"
+name = "api-key"
 plugin = "api-key"
 
 [[policy]]
-name = "rate limit"
+name = "rate-limit"
 plugin = "rate-limit"
 [policy.config]
 limit = 1000000000
@@ -58,7 +58,7 @@ keys = ["bench-key-alice"]
 [[route]]
 name = "all"
 upstream = "none"
-policies = ["api key", "rate limit"]
+policies = ["api-key", "rate-limit"]
 "#;
 
 /// As a browser sends it: the key is one field among a dozen.
@@ -83,7 +83,7 @@ fn head() -> Result<Parts, http::Error> {
 
 fn facts() -> RequestFacts {
     let client = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
-    let id = "01890a5d-ac96-774b-bcce-b302099a8057".to_owned();
+    let id = RequestId::new("01890a5d-ac96-774b-bcce-b302099a8057").unwrap_or_default();
     let mut facts = RequestFacts::new(client, id, "all".into(), Scheme::Http, "shop.example".to_owned());
     facts.consumer = Some(Arc::new(Consumer::new("alice".to_owned(), Vec::new())));
     facts

@@ -6,9 +6,28 @@ use std::sync::Arc;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
+/// A number that belongs to a consumer's name, in every gateway and for ever: plugins pass it around instead of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConsumerId(pub u64);
+
+impl ConsumerId {
+    fn of(name: &str) -> Self {
+        let hash: [u8; 32] = Sha256::digest(name).into();
+        let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Self(u64::from_be_bytes(*first))
+    }
+
+    /// Two names in 2^32 that share a number would still be two clients.
+    fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// An identified client.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Consumer {
+    /// What plugins know it by.
+    pub id: ConsumerId,
     /// Its name.
     pub name: String,
     /// Tags the operator gave it.
@@ -25,7 +44,7 @@ impl Consumer {
     pub fn new(name: String, tags: Vec<String>) -> Self {
         let name_field = HeaderValue::from_str(&name).ok();
         let tags_field = HeaderValue::from_str(&tags.join(", ")).ok().filter(|field| !field.is_empty());
-        Self { name, tags, name_field, tags_field }
+        Self { id: ConsumerId::of(&name), name, tags, name_field, tags_field }
     }
 }
 
@@ -33,6 +52,7 @@ impl Consumer {
 #[derive(Debug, Default)]
 pub struct Consumers {
     by_name: HashMap<String, Arc<Consumer>>,
+    by_id: HashMap<ConsumerId, Arc<Consumer>>,
     by_key_hash: HashMap<[u8; 32], Arc<Consumer>>,
 }
 
@@ -40,8 +60,12 @@ impl Consumers {
     /// Takes consumers with the SHA-256 of each of their keys.
     pub fn new(entries: impl IntoIterator<Item = (Consumer, Vec<[u8; 32]>)>) -> Self {
         let mut consumers = Self::default();
-        for (consumer, hashes) in entries {
+        for (mut consumer, hashes) in entries {
+            while consumers.by_id.contains_key(&consumer.id) {
+                consumer.id = consumer.id.next();
+            }
             let consumer = Arc::new(consumer);
+            consumers.by_id.insert(consumer.id, Arc::clone(&consumer));
             consumers.by_name.insert(consumer.name.clone(), Arc::clone(&consumer));
             for hash in hashes {
                 consumers.by_key_hash.insert(hash, Arc::clone(&consumer));
@@ -54,6 +78,12 @@ impl Consumers {
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Arc<Consumer>> {
         self.by_name.get(name)
+    }
+
+    /// The consumer of this number.
+    #[must_use]
+    pub fn by_id(&self, id: ConsumerId) -> Option<&Arc<Consumer>> {
+        self.by_id.get(&id)
     }
 
     /// The consumer that owns this API key.

@@ -237,11 +237,17 @@ fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
 }
 
 fn roles(roles: Roles) -> Vec<String> {
-    named([("request-policy", roles.request), ("response-policy", roles.response), ("balancer", roles.balancer)])
+    named([
+        ("request-policy", roles.request),
+        ("response-policy", roles.response),
+        ("body-policy", roles.body),
+        ("balancer", roles.balancer),
+        ("observer", roles.observer),
+    ])
 }
 
 fn grants(grants: model::Grants) -> Vec<String> {
-    named([("log", grants.log), ("counters", grants.counters), ("consumers", grants.consumers)])
+    grants.iter().map(|capability| capability.name().to_owned()).collect()
 }
 
 fn named<const N: usize>(flags: [(&str, bool); N]) -> Vec<String> {

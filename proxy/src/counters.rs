@@ -5,19 +5,20 @@
 
 pub mod clock;
 mod gcra;
+mod number;
 mod shard;
+mod sliding;
 mod window;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use clock::{Clock, SystemClock};
-use gcra::Gcra;
-use shard::{Cell, CellId, Shard};
-use window::Window;
+use shard::{Cell, CellId, Kind, Shard};
+use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 /// Cells kept in all where nothing else is said; about 64 MiB when all are in use.
 pub const DEFAULT_CAPACITY: usize = 1_000_000;
@@ -62,8 +63,8 @@ impl Admission {
 pub struct Counters {
     shards: Vec<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
-    /// Two keyed hashes make one 128-bit identity: no key text is kept, and nobody can aim at another's cell.
-    identity: (RandomState, RandomState),
+    /// Keys of the 128-bit hash that is a cell's identity: no key text is kept, and nobody can aim at another's cell.
+    identity: (u64, u64),
     dropped: AtomicU64,
 }
 
@@ -87,27 +88,48 @@ impl Counters {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(each))).collect(),
             clock,
-            identity: (RandomState::new(), RandomState::new()),
+            identity: (RandomState::new().hash_one(0), RandomState::new().hash_one(1)),
             dropped: AtomicU64::new(0),
         }
     }
 
     /// Takes `cost` units from a bucket that refills evenly and holds at most `burst` units.
-    pub fn take_gcra(&self, policy: &str, key: &str, quota: Quota, burst: u32, cost: u32) -> Admission {
-        let now_ns = self.clock.now_ns();
-        self.with_cell(("gcra", policy, key), now_ns, Cell::Gcra(Gcra::default()), |cell| match cell {
+    pub fn take_gcra(&self, policy: &str, key: &[u8], quota: Quota, burst: u32, cost: u32) -> Admission {
+        self.admit(Kind::Gcra, policy, key, |cell, now_ns| match cell {
             Cell::Gcra(bucket) => bucket.take(now_ns, quota, burst, cost),
-            Cell::Window(_) => Admission::NEVER,
+            _ => Admission::NEVER,
         })
     }
 
     /// Takes `cost` units from a window that starts over at multiples of its length.
-    pub fn take_window(&self, policy: &str, key: &str, quota: Quota, cost: u32) -> Admission {
-        let now_ns = self.clock.now_ns();
-        self.with_cell(("window", policy, key), now_ns, Cell::Window(Window::default()), |cell| match cell {
+    pub fn take_window(&self, policy: &str, key: &[u8], quota: Quota, cost: u32) -> Admission {
+        self.admit(Kind::Window, policy, key, |cell, now_ns| match cell {
             Cell::Window(window) => window.take(now_ns, quota, cost),
-            Cell::Gcra(_) => Admission::NEVER,
+            _ => Admission::NEVER,
         })
+    }
+
+    /// Takes `cost` units from a window that slides.
+    pub fn take_sliding(&self, policy: &str, key: &[u8], quota: Quota, cost: u32) -> Admission {
+        self.admit(Kind::Sliding, policy, key, |cell, now_ns| match cell {
+            Cell::Sliding(window) => window.take(now_ns, quota, cost),
+            _ => Admission::NEVER,
+        })
+    }
+
+    /// Adds to a number, which starts over `ttl_ms` after it was last added to; returns the sum.
+    pub fn add(&self, policy: &str, key: &[u8], amount: i64, ttl_ms: u32) -> i64 {
+        let add = |cell: &mut Cell, now_ns| match cell {
+            Cell::Number(number) => number.add(now_ns, amount, ttl_ms),
+            _ => 0,
+        };
+        self.with_cell(Kind::Number, policy, key, add).unwrap_or_default()
+    }
+
+    /// The clock they go by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// Cells kept now, those that count nothing any more included.
@@ -128,21 +150,29 @@ impl Counters {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn with_cell(
-        &self,
-        key: (&str, &str, &str),
-        now_ns: u64,
-        fresh: Cell,
-        take: impl FnOnce(&mut Cell) -> Admission,
-    ) -> Admission {
-        let id = CellId::new(self.identity.0.hash_one(key), self.identity.1.hash_one(key));
-        let Some(shard) = self.shards.get(id.shard(self.shards.len())) else { return Admission::NEVER };
-        let mut shard = shard.lock();
+    fn admit(&self, kind: Kind, policy: &str, key: &[u8], take: impl FnOnce(&mut Cell, u64) -> Admission) -> Admission {
+        self.with_cell(kind, policy, key, take).unwrap_or(Admission::NEVER)
+    }
+
+    fn with_cell<R>(&self, kind: Kind, policy: &str, key: &[u8], work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
+        let now_ns = self.clock.now_ns();
+        let id = self.identify(kind, policy, key);
+        let mut shard = self.shards.get(id.shard(self.shards.len()))?.lock();
         let dropped = shard.make_room_for(id, now_ns);
         if dropped > 0 {
             self.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
-        take(shard.cell(id, fresh))
+        Some(work(shard.cell(id, kind.fresh()), now_ns))
+    }
+
+    fn identify(&self, kind: Kind, policy: &str, key: &[u8]) -> CellId {
+        let mut hasher = SipHasher13::new_with_keys(self.identity.0, self.identity.1);
+        hasher.write(policy.as_bytes());
+        // Neither can be part of a policy's name, so that no two parts run together.
+        hasher.write(&[0, kind as u8]);
+        hasher.write(key);
+        let Hash128 { h1, h2 } = hasher.finish128();
+        CellId::new(h1, h2)
     }
 }
 

@@ -38,7 +38,7 @@ pub use admission::{Admission, Connections};
 pub use doorkeeper::{Doorkeeper, Refused, Terms};
 pub use h2::count_body;
 pub use refusal::{Refusal, violation_of};
-pub use tls::{HandshakeFailure, TlsError, TlsFacts, TlsTerminator, tls_facts};
+pub use tls::{HandshakeFailure, TlsError, TlsTerminator, tls_facts};
 
 use connection::{Heads, Next, client_of, closing, refuse, tell};
 use guard::Guard;

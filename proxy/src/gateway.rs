@@ -50,7 +50,7 @@ impl ProxyHttp for Gateway {
         let Some(peer) = answer::peer_address(session) else {
             return Error::e_explain(ErrorType::InternalError, "a connection without an address");
         };
-        let tls = answer::is_tls(session);
+        let tls = answer::tls(session);
         match parts::of_request(session.req_header_mut(), |head| ctx.decide(head, peer, tls)) {
             Verdict::Forward => Ok(false),
             Verdict::Respond(local) => answer::local(session, ctx, local).await.map(|()| true),
@@ -114,7 +114,7 @@ impl ProxyHttp for Gateway {
             endpoint: ctx.endpoint(),
             consumer: ctx.facts.consumer.as_deref(),
             host: route.upstream.host.as_ref(),
-            target: ctx.target.as_deref(),
+            target: ctx.target(),
         };
         parts::of_request(head, |head| request::seal(head, &outgoing))
             .or_else(|contradiction| Error::e_because(ErrorType::HTTPStatus(400), "seal", contradiction))

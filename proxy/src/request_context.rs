@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{Method, header};
 use smallvec::SmallVec;
 
@@ -18,7 +19,7 @@ use crate::observe::access::AccessRecord;
 use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
 use crate::policy::chain::{ChainOutcome, ResponseOutcome};
 use crate::policy::decision::{EditableHead, LocalResponse};
-use crate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
+use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme, TlsFacts};
 use crate::route::rewrite::PathRewrite;
 use crate::route::{Lookup, target};
 use crate::snapshot::{Route, Snapshot};
@@ -39,8 +40,8 @@ pub struct RequestContext {
     pub facts: RequestFacts,
     /// Where it goes.
     pub route: Option<Arc<Route>>,
-    /// Path and query for the upstream, where they are not the client's.
-    pub target: Option<String>,
+    /// Path and query as the route rewrites them, where it does.
+    target: Option<String>,
     /// Why it did not end with the upstream's answer.
     pub cause: Option<Cause>,
     /// The policy that answered or failed.
@@ -120,8 +121,8 @@ impl RequestContext {
 
     /// Decides what becomes of a request whose head is complete: all that is to be known before an upstream is asked.
     ///
-    /// `peer` is the other end of the connection, `tls` whether it came over TLS.
-    pub fn decide(&mut self, head: &mut Parts, peer: IpAddr, tls: bool) -> Verdict {
+    /// `peer` is the other end of the connection, `tls` what TLS established on it.
+    pub fn decide(&mut self, head: &mut Parts, peer: IpAddr, tls: Option<Arc<TlsFacts>>) -> Verdict {
         request::strip_untrusted(&mut head.headers, self.snapshot.limits.underscore_headers);
         if let Err(cause) = self.begin(head, peer, tls) {
             return Verdict::Refuse(cause);
@@ -142,8 +143,9 @@ impl RequestContext {
     }
 
     /// Learns who asks for what, and finds the route.
-    fn begin(&mut self, parts: &Parts, peer: IpAddr, tls: bool) -> Result<(), Cause> {
-        let scheme = if tls { Scheme::Https } else { Scheme::Http };
+    fn begin(&mut self, parts: &Parts, peer: IpAddr, tls: Option<Arc<TlsFacts>>) -> Result<(), Cause> {
+        let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
+        self.facts.tls = tls;
         let origin = Origin::read(&parts.headers, peer, scheme, &self.snapshot.trusted_proxies);
         self.facts.client_address = origin.client;
         self.facts.scheme = origin.scheme;
@@ -300,6 +302,12 @@ impl RequestContext {
         route.upstream.members.iter().any(|m| m.is_eligible() && !self.tries.asked.contains(&m.endpoint.address))
     }
 
+    /// Path and query for the upstream, where they are not the client's.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.facts.target.as_ref().map(PathAndQuery::as_str).or(self.target.as_deref())
+    }
+
     /// The endpoint asked last, as text.
     #[must_use]
     pub fn endpoint(&self) -> &str {
@@ -325,7 +333,7 @@ impl RequestContext {
         let endpoint = Some(self.endpoint()).filter(|endpoint| !endpoint.is_empty());
         self.snapshot.access_log.write(&AccessRecord {
             client: self.facts.client_address,
-            request_id: &self.facts.request_id,
+            request_id: self.facts.request_id.as_str(),
             method: ended.method,
             authority: &self.facts.authority,
             target: ended.target,
@@ -374,7 +382,7 @@ impl Drop for RequestContext {
 /// What is known of a request before its head was looked at.
 fn nobody_yet(snapshot: &Snapshot) -> RequestFacts {
     let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    RequestFacts::new(nobody, String::new(), Arc::clone(&snapshot.no_route), Scheme::Http, String::new())
+    RequestFacts::new(nobody, RequestId::default(), Arc::clone(&snapshot.no_route), Scheme::Http, String::new())
 }
 
 /// `:authority` of HTTP/2, else `Host`.

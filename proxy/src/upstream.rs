@@ -93,7 +93,13 @@ impl Upstream {
 fn member(registry: &EndpointRegistry, metrics: &Metrics, upstream: &str, placement: &Placement) -> Member {
     let endpoint = registry.endpoint(upstream, placement.address);
     let metrics = metrics.endpoint(upstream, &endpoint.label);
-    Member { endpoint, weight: placement.weight, draining: placement.draining, metrics }
+    Member {
+        endpoint,
+        weight: placement.weight,
+        zone: Arc::clone(&placement.zone),
+        draining: placement.draining,
+        metrics,
+    }
 }
 
 /// The list and the balancer to use: the previous ones as far as they are the same.

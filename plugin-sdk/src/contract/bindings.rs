@@ -10,10 +10,10 @@ pub(super) mod capabilities {
         generate_unused_types: false,
         with: {
             "tidegate:gateway/types@0.1.0/field": crate::Field,
+            "tidegate:gateway/http@0.1.0/tls-facts": crate::TlsFacts,
             "tidegate:gateway/log@0.1.0/level": crate::log::Level,
             "tidegate:gateway/counters@0.1.0/quota": crate::counters::Quota,
             "tidegate:gateway/counters@0.1.0/admission": crate::counters::Admission,
-            "tidegate:gateway/consumers@0.1.0/consumer": crate::consumers::Consumer,
         },
     });
 }
@@ -85,7 +85,7 @@ pub mod balancer {
             "tidegate:gateway/types@0.1.0": generate,
             "tidegate:gateway/balancer@0.1.0": generate,
             "tidegate:gateway/balancer@0.1.0/endpoint": crate::Endpoint,
-            "tidegate:gateway/balancer@0.1.0/candidate": crate::Candidate,
+            "tidegate:gateway/balancer@0.1.0/candidates": crate::Candidates,
         },
     });
 }

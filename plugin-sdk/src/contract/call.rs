@@ -1,10 +1,12 @@
 //! The gateway's calls, handed on to the one configured policy of this instance.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::thread::LocalKey;
 
 use super::http;
-use crate::{Balancer, Candidate, Decision, Endpoint, Policy, Problem};
+use super::types::IpAddress;
+use crate::{Ambiguity, Balancer, Candidates, Decision, Endpoint, Policy, Problem};
 use crate::{Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy};
 
 /// Where an instance keeps its policy. A component has one thread, and the gateway makes one call at a time.
@@ -18,6 +20,24 @@ pub fn configure<P: Policy>(slot: &'static Slot<P>, text: &str) -> Result<(), Ve
     let config = crate::problem::parse(text).map_err(|problem| vec![problem])?;
     slot.set(Some(P::configure(config)?));
     Ok(())
+}
+
+/// An address as the standard library has it.
+#[must_use]
+pub fn address(address: IpAddress) -> IpAddr {
+    match address {
+        IpAddress::Ipv4((a, b, c, d)) => IpAddr::from([a, b, c, d]),
+        IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => IpAddr::from([a, b, c, d, e, f, g, h]),
+    }
+}
+
+/// Why a field has no one value, as the SDK has it.
+#[must_use]
+pub fn ambiguity(ambiguity: http::Ambiguity) -> Ambiguity {
+    match ambiguity {
+        http::Ambiguity::Missing => Ambiguity::Missing,
+        http::Ambiguity::Repeated => Ambiguity::Repeated,
+    }
 }
 
 /// Asks the policy for its decision on a request.
@@ -40,7 +60,7 @@ pub fn update<P: Balancer>(slot: &'static Slot<P>, endpoints: Vec<Endpoint>) {
 }
 
 /// Asks the policy for an endpoint.
-pub fn pick<P: Balancer>(slot: &'static Slot<P>, request: &http::Request, candidates: &[Candidate]) -> Option<u32> {
+pub fn pick<P: Balancer>(slot: &'static Slot<P>, request: &http::Request, candidates: &Candidates) -> Option<u32> {
     with(slot, |policy| policy.pick(&Request::new(request), candidates))
         .map(|index| u32::try_from(index).unwrap_or(u32::MAX))
 }

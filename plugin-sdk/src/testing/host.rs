@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::quota::Cell;
-use crate::consumers::Consumer;
 use crate::log::Level;
 
 thread_local! {
@@ -23,9 +22,24 @@ pub struct TestHost(());
 #[derive(Debug, Default)]
 struct State {
     now: Duration,
-    consumers: Vec<(Vec<u8>, Consumer)>,
-    cells: HashMap<String, Cell>,
+    consumers: Vec<Consumer>,
+    cells: HashMap<(Kind, Vec<u8>), Cell>,
+    numbers: HashMap<Vec<u8>, (i64, Duration)>,
     lines: Vec<LogLine>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    name: String,
+    tags: Vec<String>,
+    keys: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Gcra,
+    Window,
+    Sliding,
 }
 
 /// A line that a policy logged.
@@ -47,9 +61,14 @@ impl TestHost {
 
     /// Declares a consumer and its API key; call again with the same name for another key.
     pub fn consumer(self, name: &str, tags: &[&str], key: &str) -> Self {
-        let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
-        let consumer = Consumer { name: name.to_owned(), tags };
-        with(|state| state.consumers.push((key.into(), consumer)));
+        with(|state| match state.consumers.iter_mut().find(|consumer| consumer.name == name) {
+            Some(known) => known.keys.push(key.into()),
+            None => state.consumers.push(Consumer {
+                name: name.to_owned(),
+                tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+                keys: vec![key.into()],
+            }),
+        });
         self
     }
 
@@ -86,31 +105,67 @@ fn with<R>(call: impl FnOnce(&mut State) -> R) -> R {
 }
 
 pub(crate) mod consumers {
-    use super::with;
-    use crate::consumers::Consumer;
+    use super::{Consumer, State, with};
 
-    pub(crate) fn find_by_key(key: &[u8]) -> Option<Consumer> {
-        with(|state| state.consumers.iter().find(|(known, _)| known == key).map(|(_, consumer)| consumer.clone()))
+    pub(crate) fn find_by_key(key: &[u8]) -> Option<u64> {
+        position(|consumer| consumer.keys.iter().any(|known| known == key))
+    }
+
+    pub(crate) fn find_by_name(name: &str) -> Option<u64> {
+        position(|consumer| consumer.name == name)
+    }
+
+    pub(crate) fn name(id: u64) -> Option<String> {
+        with(|state| at(state, id).map(|consumer| consumer.name.clone()))
+    }
+
+    pub(crate) fn tags(id: u64) -> Vec<String> {
+        with(|state| at(state, id).map(|consumer| consumer.tags.clone()).unwrap_or_default())
+    }
+
+    /// A test's consumers are numbered from 1.
+    fn position(found: impl FnMut(&Consumer) -> bool) -> Option<u64> {
+        with(|state| state.consumers.iter().position(found)).and_then(|index| u64::try_from(index + 1).ok())
+    }
+
+    fn at(state: &State, id: u64) -> Option<&Consumer> {
+        state.consumers.get(usize::try_from(id.checked_sub(1)?).ok()?)
     }
 }
 
 pub(crate) mod counters {
-    use super::{State, with};
+    use std::time::Duration;
+
+    use super::{Kind, State, with};
     use crate::counters::{Admission, Quota};
     use crate::testing::quota::Cell;
 
-    pub(crate) fn take_gcra(key: &str, quota: Quota, burst: u32, cost: u32) -> Admission {
-        take(key, |cell, now| cell.take_gcra(now, quota, burst, cost))
+    pub(crate) fn take_gcra(key: &[u8], quota: Quota, burst: u32, cost: u32) -> Admission {
+        take(Kind::Gcra, key, |cell, now| cell.take_gcra(now, quota, burst, cost))
     }
 
-    pub(crate) fn take_window(key: &str, quota: Quota, cost: u32) -> Admission {
-        take(key, |cell, now| cell.take_window(now, quota, cost))
+    pub(crate) fn take_window(key: &[u8], quota: Quota, cost: u32) -> Admission {
+        take(Kind::Window, key, |cell, now| cell.take_window(now, quota, cost))
     }
 
-    fn take(key: &str, take: impl FnOnce(&mut Cell, u64) -> Admission) -> Admission {
+    pub(crate) fn take_sliding(key: &[u8], quota: Quota, cost: u32) -> Admission {
+        take(Kind::Sliding, key, |cell, now| cell.take_sliding(now, quota, cost))
+    }
+
+    pub(crate) fn add(key: &[u8], amount: i64, ttl_ms: u32) -> i64 {
+        with(|State { now, numbers, .. }| {
+            let (sum, until) = numbers.entry(key.to_owned()).or_default();
+            let before = if *until > *now { *sum } else { 0 };
+            *sum = before.saturating_add(amount);
+            *until = *now + Duration::from_millis(u64::from(ttl_ms.max(1)));
+            *sum
+        })
+    }
+
+    fn take(kind: Kind, key: &[u8], take: impl FnOnce(&mut Cell, u64) -> Admission) -> Admission {
         with(|State { now, cells, .. }| {
             let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-            take(cells.entry(key.to_owned()).or_default(), now)
+            take(cells.entry((kind, key.to_owned())).or_default(), now)
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Messages a test makes up.
 
-use crate::{Field, Request, Response};
+use std::net::IpAddr;
+
+use crate::{Ambiguity, Field, Request, Response, TlsFacts};
 
 /// A request made by a test. What is not set has a plain default: `GET http://localhost/` from `192.0.2.1`.
 #[derive(Clone, Debug)]
@@ -20,10 +22,11 @@ pub struct RequestView {
     path: String,
     query: Option<String>,
     headers: Vec<Field>,
-    client_address: String,
+    client_address: IpAddr,
     request_id: String,
     route: String,
-    consumer: Option<String>,
+    consumer: Option<u64>,
+    tls: Option<TlsFacts>,
 }
 
 /// What a native [`Response`] reads.
@@ -32,6 +35,7 @@ pub struct RequestView {
 pub struct ResponseView {
     status: u16,
     headers: Vec<Field>,
+    trailers: Vec<Field>,
 }
 
 impl TestRequest {
@@ -49,10 +53,11 @@ impl TestRequest {
             path: path.to_owned(),
             query,
             headers: Vec::new(),
-            client_address: "192.0.2.1".to_owned(),
+            client_address: IpAddr::from([192, 0, 2, 1]),
             request_id: "request-1".to_owned(),
             route: "route".to_owned(),
             consumer: None,
+            tls: None,
         })
     }
 
@@ -84,10 +89,21 @@ impl TestRequest {
     }
 
     /// Sets the client's address.
+    ///
+    /// # Panics
+    /// It is no IP address.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "this is test code")]
     pub fn client_address(mut self, address: &str) -> Self {
-        address.clone_into(&mut self.0.client_address);
+        self.0.client_address = address.parse::<IpAddr>().expect("an IP address").to_canonical();
         self
+    }
+
+    /// Sets what TLS established; the scheme becomes `https`.
+    #[must_use]
+    pub fn tls(mut self, facts: TlsFacts) -> Self {
+        self.0.tls = Some(facts);
+        self.scheme("https")
     }
 
     /// Sets the request id.
@@ -104,10 +120,15 @@ impl TestRequest {
         self
     }
 
-    /// Sets the consumer an earlier policy identified.
+    /// Sets the consumer an earlier policy identified, by a name that the [`TestHost`](super::TestHost) knows.
+    ///
+    /// # Panics
+    /// The host does not know it.
     #[must_use]
-    pub fn consumer(mut self, consumer: &str) -> Self {
-        self.0.consumer = Some(consumer.to_owned());
+    #[expect(clippy::expect_used, reason = "this is test code")]
+    pub fn consumer(mut self, name: &str) -> Self {
+        let known = super::consumers::find_by_name(name);
+        self.0.consumer = Some(known.expect("a consumer the test host knows"));
         self
     }
 
@@ -122,13 +143,20 @@ impl TestResponse {
     /// A response of this status.
     #[must_use]
     pub fn new(status: u16) -> Self {
-        Self(ResponseView { status, headers: Vec::new() })
+        Self(ResponseView { status, headers: Vec::new(), trailers: Vec::new() })
     }
 
     /// Adds a field; the same name again adds a value.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.0.headers.push(Field::new(name.to_ascii_lowercase(), value));
+        self
+    }
+
+    /// Adds a field after the body.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.0.trailers.push(Field::new(name.to_ascii_lowercase(), value));
         self
     }
 
@@ -172,8 +200,12 @@ impl RequestView {
         self.headers.clone()
     }
 
-    pub(crate) fn client_address(&self) -> String {
-        self.client_address.clone()
+    pub(crate) fn client_address(&self) -> IpAddr {
+        self.client_address
+    }
+
+    pub(crate) fn tls(&self) -> Option<TlsFacts> {
+        self.tls.clone()
     }
 
     pub(crate) fn request_id(&self) -> String {
@@ -184,8 +216,14 @@ impl RequestView {
         self.route.clone()
     }
 
-    pub(crate) fn consumer(&self) -> Option<String> {
-        self.consumer.clone()
+    pub(crate) fn consumer(&self) -> Option<u64> {
+        self.consumer
+    }
+
+    pub(crate) fn sole_header(&self, name: &str) -> Result<Vec<u8>, Ambiguity> {
+        let mut values = values(&self.headers, name);
+        let first = values.next().ok_or(Ambiguity::Missing)?;
+        if values.all(|other| other == first) { Ok(first) } else { Err(Ambiguity::Repeated) }
     }
 }
 
@@ -204,6 +242,10 @@ impl ResponseView {
 
     pub(crate) fn headers(&self) -> Vec<Field> {
         self.headers.clone()
+    }
+
+    pub(crate) fn trailers(&self) -> Vec<Field> {
+        self.trailers.clone()
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) struct Cell {
     full_at_us: u64,
     /// The window counted last, by its number, and the units taken in it (`take_window`).
     window: (u64, u32),
+    /// What was taken in the window before that one (`take_sliding`).
+    before: u32,
 }
 
 impl Cell {
@@ -43,6 +45,30 @@ impl Cell {
             remaining: quota.limit.saturating_sub(taken),
             reset_ms: if taken == 0 { 0 } else { rest },
             retry_after_ms: if allowed { 0 } else { rest },
+        }
+    }
+
+    /// Waits are told no more exactly than "once the window has ended".
+    pub(super) fn take_sliding(&mut self, now_us: u64, quota: Quota, cost: u32) -> Admission {
+        let length = u64::from(quota.window_ms.max(1)) * 1000;
+        let number = now_us / length;
+        match number.checked_sub(self.window.0) {
+            Some(0) | None => {}
+            Some(1) => (self.before, self.window) = (self.window.1, (number, 0)),
+            Some(_) => (self.before, self.window) = (0, (number, 0)),
+        }
+        let rest = length - now_us % length;
+        let in_view = (u64::from(self.before) * rest).div_ceil(length) + u64::from(self.window.1);
+        let allowed = in_view + u64::from(cost) <= u64::from(quota.limit);
+        if allowed {
+            self.window.1 = self.window.1.saturating_add(cost);
+        }
+        let taken = if allowed { in_view + u64::from(cost) } else { in_view };
+        Admission {
+            allowed,
+            remaining: clamp(u64::from(quota.limit).saturating_sub(taken)),
+            reset_ms: if taken == 0 { 0 } else { milliseconds(rest + length) },
+            retry_after_ms: if allowed { 0 } else { milliseconds(rest) },
         }
     }
 }

@@ -4,8 +4,8 @@
 
 pub mod config;
 
-use tidegate_plugin_sdk::consumers::{self, Consumer};
-use tidegate_plugin_sdk::{Decision, FieldName, Forward, Policy, Problem, Request, RequestPolicy, export};
+use tidegate_plugin_sdk::consumers::{self, ConsumerId};
+use tidegate_plugin_sdk::{Ambiguity, Decision, FieldName, Forward, Policy, Problem, Request, RequestPolicy, export};
 
 use config::Config;
 
@@ -24,6 +24,16 @@ enum Credential {
     One(Vec<u8>),
     /// Two different ones: whoever checks the first and whoever acts on the last would disagree on who is calling.
     Several,
+}
+
+impl Credential {
+    fn and(self, further: Vec<u8>) -> Self {
+        match self {
+            Self::Missing => Self::One(further),
+            Self::One(first) if first == further => Self::One(first),
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
 }
 
 impl Policy for ApiKey {
@@ -55,21 +65,18 @@ impl RequestPolicy for ApiKey {
 
 impl ApiKey {
     fn credential(&self, request: &Request) -> Credential {
-        let mut keys = request.header_values(self.header.as_str());
-        if let Some(parameter) = &self.query {
-            keys.extend(request.query_values(parameter));
-        }
-        keys.dedup();
-        match keys.pop() {
-            None => Credential::Missing,
-            Some(key) if keys.is_empty() => Credential::One(key),
-            Some(_) => Credential::Several,
-        }
+        let in_header = match request.sole_header(self.header.as_str()) {
+            Ok(key) => Credential::One(key),
+            Err(Ambiguity::Missing) => Credential::Missing,
+            Err(Ambiguity::Repeated) => Credential::Several,
+        };
+        let in_query = self.query.as_ref().map(|parameter| request.query_values(parameter)).unwrap_or_default();
+        in_query.into_iter().fold(in_header, Credential::and)
     }
 
-    fn admit(&self, consumer: Consumer) -> Forward {
+    fn admit(&self, consumer: ConsumerId) -> Forward {
         // The gateway tells the upstream who it is, and has removed what the client claimed to be.
-        let forward = Decision::forward().identify(consumer.name);
+        let forward = Decision::forward().identify(consumer);
         if self.hide { forward.remove_request_header(&self.header) } else { forward }
     }
 }

@@ -3,7 +3,7 @@
 //! The cost of an endpoint is the time the requests before this one are likely to take there: `(in-flight + 1)` times its
 //! average latency, divided by its weight. The smallest cost wins.
 
-use tidegate_plugin_sdk::{Balancer, Candidate, Endpoint, NoConfig, Policy, Problem, Request, export};
+use tidegate_plugin_sdk::{Balancer, Candidate, Candidates, Endpoint, NoConfig, Policy, Problem, Request, export};
 
 /// Picks between two tries of an endpoint that has not answered yet. One that refuses connections never has a latency,
 /// and would draw every request if it were always tried first.
@@ -37,7 +37,7 @@ impl Balancer for LeastLatency {
         self.members = endpoints.into_iter().map(member).collect();
     }
 
-    fn pick(&mut self, _: &Request, candidates: &[Candidate]) -> Option<usize> {
+    fn pick(&mut self, _: &Request, candidates: &Candidates) -> Option<usize> {
         self.picks += 1;
         self.unknown(candidates).or_else(|| self.cheapest(candidates))
     }
@@ -45,10 +45,10 @@ impl Balancer for LeastLatency {
 
 impl LeastLatency {
     /// An endpoint to get to know: idle, without a latency, and not tried of late.
-    fn unknown(&mut self, candidates: &[Candidate]) -> Option<usize> {
-        let due = |candidate: &Candidate| {
+    fn unknown(&mut self, candidates: &Candidates) -> Option<usize> {
+        let due = |candidate: Candidate| {
             let idle = candidate.latency_us == 0 && candidate.in_flight == 0;
-            idle && self.member(candidate).is_some_and(|member| member.next_try <= self.picks)
+            idle && self.member(&candidate).is_some_and(|member| member.next_try <= self.picks)
         };
         let index = candidates.iter().position(due)?;
         let next_try = self.picks + PICKS_BETWEEN_TRIES;
@@ -60,11 +60,11 @@ impl LeastLatency {
     /// The smallest cost; among equals the first from a place that moves on with every pick.
     ///
     /// An endpoint that has not answered takes part only where none has: it had its try.
-    fn cheapest(&self, candidates: &[Candidate]) -> Option<usize> {
-        let none_known = candidates.iter().all(|candidate| candidate.latency_us == 0);
+    fn cheapest(&self, candidates: &Candidates) -> Option<usize> {
+        let none_known = candidates.latency_us.iter().all(|latency| *latency == 0);
         let start = usize::try_from(self.picks % u64::try_from(candidates.len()).ok()?.max(1)).ok()?;
-        let (before, after) = candidates.split_at_checked(start)?;
-        let rotated = after.iter().zip(start..).chain(before.iter().zip(0..));
+        let each = candidates.iter().zip(0..);
+        let rotated = each.clone().skip(start).chain(each.take(start));
         let known = rotated.filter(|(candidate, _)| none_known || candidate.latency_us > 0);
         let cheapest = known.min_by(|(left, _), (right, _)| {
             let ((left, left_weight), (right, right_weight)) = (self.cost(left), self.cost(right));

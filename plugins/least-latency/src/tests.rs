@@ -5,7 +5,7 @@ use super::LeastLatency;
 
 fn balancer(weights: &[u32]) -> LeastLatency {
     let mut policy: LeastLatency = testing::configure("{}").unwrap();
-    let endpoint = |(index, &weight)| Endpoint { address: format!("192.0.2.{index}:80"), weight };
+    let endpoint = |(index, &weight)| Endpoint { address: format!("192.0.2.{index}:80"), weight, zone: String::new() };
     policy.update(weights.iter().enumerate().map(endpoint).collect());
     policy
 }
@@ -15,7 +15,7 @@ fn candidate(endpoint: u32, in_flight: u32, latency_us: u32) -> Candidate {
 }
 
 fn pick(policy: &mut LeastLatency, candidates: &[Candidate]) -> Option<usize> {
-    policy.pick(&TestRequest::get("/").view(), candidates)
+    policy.pick(&TestRequest::get("/").view(), &candidates.iter().copied().collect())
 }
 
 #[test]

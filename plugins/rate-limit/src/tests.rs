@@ -50,7 +50,7 @@ fn a_window_starts_over_as_a_whole() {
 
 #[test]
 fn consumers_do_not_share_a_count() {
-    let _host = TestHost::new();
+    let _host = TestHost::new().consumer("alice", &[], "a").consumer("bob", &[], "b");
     let policy = policy(r#"{"limit":1,"window":"1h"}"#);
     let (alice, bob) = (TestRequest::get("/").consumer("alice"), TestRequest::get("/").consumer("bob"));
     assert!(passes(&policy, &alice) && !passes(&policy, &alice));

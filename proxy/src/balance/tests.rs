@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use super::{Balancer, PickedBy};
 use crate::balance::round_robin::RoundRobin;
+use crate::consumers::Consumer;
 use crate::plugin::policy::PluginFailure;
+use crate::policy::facts::TlsFacts;
 use crate::policy::view::RequestView;
 use crate::upstream::member::Member;
 use crate::upstream::tests::members;
@@ -41,7 +43,10 @@ impl RequestView for Blank {
     fn route(&self) -> &str {
         ""
     }
-    fn consumer(&self) -> Option<&str> {
+    fn consumer(&self) -> Option<&Consumer> {
+        None
+    }
+    fn tls(&self) -> Option<&TlsFacts> {
         None
     }
 }

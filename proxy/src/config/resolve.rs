@@ -26,7 +26,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let admin = admin::resolve(process.admin, problems);
     let listeners = each(written.listeners, |listener| listeners::resolve(listener, problems));
     let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
-    let plugins = each(written.plugins, plugin);
+    let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
     let consumers = consumers::resolve(written.consumers, problems);
     let routes = routes::resolve(written.routes, &known, problems);
@@ -79,12 +79,15 @@ fn each<W, M>(written: Vec<W>, mut resolve: impl FnMut(W) -> Option<M>) -> Optio
     resolved.into_iter().collect()
 }
 
-fn plugin(written: written::Plugin) -> Option<model::Plugin> {
+fn plugin(written: written::Plugin, upstreams: &Names, problems: &mut Problems<'_>) -> Option<model::Plugin> {
+    written.upstreams.iter().for_each(|upstream| upstreams.check(upstream, problems));
     Some(model::Plugin {
         name: written.name?.value,
         path: written.path?.value,
         sha256: written.sha256,
         grants: written.grants,
+        upstreams: written.upstreams.into_iter().map(|upstream| upstream.value).collect(),
+        instances: written.instances,
         limits: written.limits,
     })
 }

@@ -7,9 +7,9 @@ use humantime::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    AccessLog, AccessLogFormat, Admin, Balancer, Config, Consumer, FailureMode, Grants, HealthCheck, HostPattern,
-    Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Rewrite, Route, RouteMatch, Server,
-    Upstream, UpstreamTimeouts, ValuePattern,
+    AccessLog, AccessLogFormat, Admin, Balancer, Capability, Config, Consumer, FailureMode, Grants, HealthCheck,
+    HostPattern, InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Rewrite, Route,
+    RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
@@ -115,7 +115,7 @@ fn upstream(upstream: &Upstream) -> Value {
         "name": upstream.name,
         "balancer": balancer,
         "endpoint": each(&upstream.endpoints, |endpoint| {
-            json!({ "address": endpoint.address.to_string(), "weight": endpoint.weight })
+            json!({ "address": endpoint.address.to_string(), "weight": endpoint.weight, "zone": *endpoint.zone })
         }),
         "retries": upstream.retries,
         "host": upstream.host,
@@ -153,14 +153,17 @@ fn plugin(plugin: &Plugin) -> Value {
         "path": plugin.path,
         "sha256": plugin.sha256,
         "grants": grants(plugin.grants),
+        "upstreams": plugin.upstreams,
+        "instances": match plugin.instances {
+            InstanceMode::Reused => "reused",
+            InstanceMode::PerRequest => "per-request",
+        },
         "limits": plugin_limits(&plugin.limits),
     })
 }
 
 fn grants(grants: Grants) -> Vec<&'static str> {
-    let Grants { log, counters, consumers } = grants;
-    let given = [("log", log), ("counters", counters), ("consumers", consumers)];
-    given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+    grants.iter().map(Capability::name).collect()
 }
 
 fn plugin_limits(limits: &PluginLimits) -> Value {
@@ -170,6 +173,14 @@ fn plugin_limits(limits: &PluginLimits) -> Value {
         "output": bytes(limits.output),
         "instances": limits.instances,
         "calls_per_instance": limits.calls_per_instance,
+        "table_elements": limits.table_elements,
+        "handles": limits.handles,
+        "body": bytes(limits.body),
+        "log_lines": limits.log_lines,
+        "shared_data": bytes(limits.shared_data),
+        "http_calls": limits.http_calls,
+        "http_timeout": time(limits.http_timeout),
+        "http_body": bytes(limits.http_body),
     })
 }
 

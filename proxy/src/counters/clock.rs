@@ -6,6 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub trait Clock: Send + Sync {
     /// Nanoseconds since the Unix epoch, as counted on from some moment.
     fn now_ns(&self) -> u64;
+
+    /// Milliseconds since the Unix epoch, as the system says now: it follows the operator's clock, forward and back.
+    fn wall_ms(&self) -> u64;
 }
 
 /// The system's time when the program started, and what a monotonic clock counted since.
@@ -35,5 +38,10 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now_ns(&self) -> u64 {
         u64::try_from((self.offset + self.origin.elapsed()).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn wall_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }

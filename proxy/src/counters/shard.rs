@@ -3,6 +3,8 @@
 use hashbrown::HashTable;
 
 use super::gcra::Gcra;
+use super::number::Number;
+use super::sliding::Sliding;
 use super::window::Window;
 
 /// Part of a full shard that is freed at once where its cells are all alive: the walk is paid by as many insertions.
@@ -26,11 +28,33 @@ impl CellId {
     }
 }
 
+/// How is counted; one key counts in each way apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Gcra,
+    Window,
+    Sliding,
+    Number,
+}
+
+impl Kind {
+    pub(super) fn fresh(self) -> Cell {
+        match self {
+            Self::Gcra => Cell::Gcra(Gcra::default()),
+            Self::Window => Cell::Window(Window::default()),
+            Self::Sliding => Cell::Sliding(Sliding::default()),
+            Self::Number => Cell::Number(Number::default()),
+        }
+    }
+}
+
 /// What is counted under one key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cell {
     Gcra(Gcra),
     Window(Window),
+    Sliding(Sliding),
+    Number(Number),
 }
 
 impl Cell {
@@ -38,6 +62,8 @@ impl Cell {
         match self {
             Self::Gcra(bucket) => bucket.expires_ns(),
             Self::Window(window) => window.expires_ns(),
+            Self::Sliding(window) => window.expires_ns(),
+            Self::Number(number) => number.expires_ns(),
         }
     }
 }

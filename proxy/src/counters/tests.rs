@@ -22,6 +22,10 @@ impl Clock for TestClock {
     fn now_ns(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn wall_ms(&self) -> u64 {
+        self.now_ns() / 1_000_000
+    }
 }
 
 fn counters(capacity: usize) -> (Counters, Arc<TestClock>) {
@@ -46,44 +50,44 @@ fn admitted_by_threads(take: impl Fn() -> Admission + Sync) -> u32 {
 fn threads_on_one_bucket_get_exactly_its_burst() {
     let (counters, _clock) = counters(100);
     let quota = Quota { limit: 7, window_ms: 1000 };
-    assert_eq!(admitted_by_threads(|| counters.take_gcra("p", "k", quota, 1000, 1)), 1000);
+    assert_eq!(admitted_by_threads(|| counters.take_gcra("p", b"k", quota, 1000, 1)), 1000);
 }
 
 #[test]
 fn threads_on_one_window_get_exactly_its_limit() {
     let (counters, _clock) = counters(100);
     let quota = Quota { limit: 1234, window_ms: 1000 };
-    assert_eq!(admitted_by_threads(|| counters.take_window("p", "k", quota, 1)), 1234);
+    assert_eq!(admitted_by_threads(|| counters.take_window("p", b"k", quota, 1)), 1234);
 }
 
 #[test]
 fn a_bucket_lets_a_burst_through_and_then_the_steady_rate() {
     let (counters, clock) = counters(100);
-    assert_eq!(admitted(50, || counters.take_gcra("p", "k", SECOND, 5, 1)), 5);
+    assert_eq!(admitted(50, || counters.take_gcra("p", b"k", SECOND, 5, 1)), 5);
     for _ in 0..100 {
         clock.advance_ms(100);
-        assert_eq!(admitted(3, || counters.take_gcra("p", "k", SECOND, 5, 1)), 1);
+        assert_eq!(admitted(3, || counters.take_gcra("p", b"k", SECOND, 5, 1)), 1);
     }
     clock.advance_ms(10_000);
-    assert_eq!(admitted(50, || counters.take_gcra("p", "k", SECOND, 5, 1)), 5);
+    assert_eq!(admitted(50, || counters.take_gcra("p", b"k", SECOND, 5, 1)), 5);
 }
 
 #[test]
 fn a_refused_bucket_tells_when_to_come_back() {
     let (counters, clock) = counters(100);
-    let first = counters.take_gcra("p", "k", SECOND, 2, 2);
+    let first = counters.take_gcra("p", b"k", SECOND, 2, 2);
     assert_eq!(first, Admission { allowed: true, remaining: 0, reset_ms: 200, retry_after_ms: 0 });
     clock.advance_ms(50);
-    let refused = counters.take_gcra("p", "k", SECOND, 2, 1);
+    let refused = counters.take_gcra("p", b"k", SECOND, 2, 1);
     assert_eq!(refused, Admission { allowed: false, remaining: 0, reset_ms: 150, retry_after_ms: 50 });
     clock.advance_ms(50);
-    assert!(counters.take_gcra("p", "k", SECOND, 2, 1).allowed);
+    assert!(counters.take_gcra("p", b"k", SECOND, 2, 1).allowed);
 }
 
 #[test]
 fn a_cost_above_the_burst_is_never_admitted() {
     let (counters, _clock) = counters(100);
-    let refused = counters.take_gcra("p", "k", SECOND, 5, 6);
+    let refused = counters.take_gcra("p", b"k", SECOND, 5, 6);
     assert_eq!(refused, Admission { allowed: false, remaining: 5, reset_ms: 0, retry_after_ms: u32::MAX });
 }
 
@@ -91,56 +95,56 @@ fn a_cost_above_the_burst_is_never_admitted() {
 fn a_window_starts_over_at_a_multiple_of_its_length() {
     let (counters, clock) = counters(100);
     clock.advance_ms(900);
-    assert_eq!(admitted(50, || counters.take_window("p", "k", SECOND, 1)), 10);
+    assert_eq!(admitted(50, || counters.take_window("p", b"k", SECOND, 1)), 10);
     assert_eq!(
-        counters.take_window("p", "k", SECOND, 1),
+        counters.take_window("p", b"k", SECOND, 1),
         Admission { allowed: false, remaining: 0, reset_ms: 100, retry_after_ms: 100 }
     );
     clock.advance_ms(99);
-    assert!(!counters.take_window("p", "k", SECOND, 1).allowed);
+    assert!(!counters.take_window("p", b"k", SECOND, 1).allowed);
     clock.advance_ms(1);
-    assert_eq!(admitted(50, || counters.take_window("p", "k", SECOND, 1)), 10);
+    assert_eq!(admitted(50, || counters.take_window("p", b"k", SECOND, 1)), 10);
 }
 
 #[test]
 fn a_faster_quota_frees_a_bucket_that_a_slower_one_emptied() {
     let (counters, clock) = counters(100);
     let per_hour = Quota { limit: 1, window_ms: 3_600_000 };
-    assert_eq!(admitted(50, || counters.take_gcra("p", "k", per_hour, 20, 1)), 20);
-    assert!(!counters.take_gcra("p", "k", SECOND, 5, 1).allowed);
+    assert_eq!(admitted(50, || counters.take_gcra("p", b"k", per_hour, 20, 1)), 20);
+    assert!(!counters.take_gcra("p", b"k", SECOND, 5, 1).allowed);
     clock.advance_ms(100);
-    assert!(counters.take_gcra("p", "k", SECOND, 5, 1).allowed);
+    assert!(counters.take_gcra("p", b"k", SECOND, 5, 1).allowed);
 }
 
 #[test]
 fn a_smaller_limit_holds_within_the_same_window() {
     let (counters, _clock) = counters(100);
-    assert_eq!(admitted(8, || counters.take_window("p", "k", SECOND, 1)), 8);
+    assert_eq!(admitted(8, || counters.take_window("p", b"k", SECOND, 1)), 8);
     let smaller = Quota { limit: 4, ..SECOND };
-    let refused = counters.take_window("p", "k", smaller, 1);
+    let refused = counters.take_window("p", b"k", smaller, 1);
     assert_eq!((refused.allowed, refused.remaining), (false, 0));
 }
 
 #[test]
 fn a_longer_window_keeps_what_was_taken_in_the_shorter_one() {
     let (counters, _clock) = counters(100);
-    assert_eq!(admitted(8, || counters.take_window("p", "k", SECOND, 1)), 8);
+    assert_eq!(admitted(8, || counters.take_window("p", b"k", SECOND, 1)), 8);
     let longer = Quota { window_ms: 60_000, ..SECOND };
-    assert_eq!(admitted(8, || counters.take_window("p", "k", longer, 1)), 2);
+    assert_eq!(admitted(8, || counters.take_window("p", b"k", longer, 1)), 2);
 }
 
 #[test]
 fn two_policies_never_meet_in_one_counter() {
     let (counters, _clock) = counters(100);
-    assert_eq!(admitted(50, || counters.take_gcra("a", "k", SECOND, 5, 1)), 5);
-    assert_eq!(admitted(50, || counters.take_gcra("b", "k", SECOND, 5, 1)), 5);
-    assert_eq!(admitted(50, || counters.take_window("a", "k", SECOND, 1)), 10);
+    assert_eq!(admitted(50, || counters.take_gcra("a", b"k", SECOND, 5, 1)), 5);
+    assert_eq!(admitted(50, || counters.take_gcra("b", b"k", SECOND, 5, 1)), 5);
+    assert_eq!(admitted(50, || counters.take_window("a", b"k", SECOND, 1)), 10);
 }
 
 #[test]
 fn asking_for_nothing_is_a_look_that_counts_nothing() {
     let (counters, _clock) = counters(100);
-    let look = counters.take_gcra("p", "k", SECOND, 5, 0);
+    let look = counters.take_gcra("p", b"k", SECOND, 5, 0);
     assert_eq!(look, Admission { allowed: true, remaining: 5, reset_ms: 0, retry_after_ms: 0 });
 }
 
@@ -148,7 +152,7 @@ fn asking_for_nothing_is_a_look_that_counts_nothing() {
 fn expired_cells_go_before_any_that_still_counts() {
     let (counters, clock) = counters(64);
     for key in 0..2000 {
-        counters.take_window("p", &key.to_string(), SECOND, 1);
+        counters.take_window("p", key.to_string().as_bytes(), SECOND, 1);
         clock.advance_ms(1001);
     }
     assert_eq!(counters.dropped(), 0);
@@ -159,7 +163,7 @@ fn expired_cells_go_before_any_that_still_counts() {
 fn the_store_stays_within_its_bound_and_tells_what_it_dropped() {
     let (counters, _clock) = counters(640);
     for key in 0..5000 {
-        counters.take_gcra("p", &key.to_string(), SECOND, 5, 1);
+        counters.take_gcra("p", key.to_string().as_bytes(), SECOND, 5, 1);
     }
     assert!(counters.len() <= 640);
     assert_eq!(counters.dropped(), 5000 - u64::try_from(counters.len()).unwrap());
@@ -169,11 +173,11 @@ fn the_store_stays_within_its_bound_and_tells_what_it_dropped() {
 fn a_flood_of_keys_does_not_forget_the_one_in_deepest_debt() {
     let (counters, _clock) = counters(640);
     let per_hour = Quota { limit: 1, window_ms: 3_600_000 };
-    assert!(counters.take_gcra("p", "victim", per_hour, 1, 1).allowed);
+    assert!(counters.take_gcra("p", b"victim", per_hour, 1, 1).allowed);
     for key in 0..5000 {
-        counters.take_gcra("p", &key.to_string(), SECOND, 5, 1);
+        counters.take_gcra("p", key.to_string().as_bytes(), SECOND, 5, 1);
     }
-    assert!(!counters.take_gcra("p", "victim", per_hour, 1, 1).allowed);
+    assert!(!counters.take_gcra("p", b"victim", per_hour, 1, 1).allowed);
 }
 
 proptest! {
@@ -185,8 +189,8 @@ proptest! {
         for ([limit, window_ms, burst, cost], pause, bucket) in takes {
             let quota = Quota { limit, window_ms };
             let take = |cost| match bucket {
-                true => counters.take_gcra("p", "k", quota, burst, cost),
-                false => counters.take_window("p", "k", quota, cost),
+                true => counters.take_gcra("p", b"k", quota, burst, cost),
+                false => counters.take_window("p", b"k", quota, cost),
             };
             let before = take(0);
             let admission = take(cost);

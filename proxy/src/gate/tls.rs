@@ -9,12 +9,15 @@ use std::sync::Arc;
 use http::StatusCode;
 use pingora_core::listeners::tls::Acceptor;
 use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::tls::TlsRef;
 use pingora_core::protocols::{Digest, Ssl, Stream, l4};
 use pingora_http::ResponseHeader;
 
 pub use failure::HandshakeFailure;
 use load::Fingerprint;
 pub use load::TlsError;
+
+use crate::policy::facts::TlsFacts;
 
 /// Certificate, key and settings that turn a connection into a TLS session.
 ///
@@ -55,32 +58,32 @@ impl TlsTerminator {
         let stream = stream.into_any().downcast::<l4::stream::Stream>().map_err(|_| HandshakeFailure::Other)?;
         let session =
             self.acceptor.tls_handshake(*stream).await.map_err(|error| HandshakeFailure::of(&error.to_string()))?;
-        let server_name = session.get_ssl().and_then(|session| session.server_name()).map(Into::into);
-        let facts = TlsFacts { server_name }.into_digest().ok_or(HandshakeFailure::Other)?;
+        let facts = session.get_ssl().map(facts).and_then(as_digest).ok_or(HandshakeFailure::Other)?;
         Ok((Box::new(session), facts))
     }
 }
 
-/// What the handshake of a connection said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFacts {
-    /// The server name the client asked for, in lower case; none where it sent none.
-    pub server_name: Option<Box<str>>,
+fn facts(session: &TlsRef) -> TlsFacts {
+    let version = match session.version() {
+        Some(version) if version.ends_with('2') => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    // rustls writes which protocol a suite belongs to into its name, IANA does not.
+    let cipher = session.current_cipher_name().unwrap_or_default().replacen("TLS13_", "TLS_", 1).into();
+    TlsFacts { version, cipher, server_name: session.server_name().map(Into::into) }
 }
 
-impl TlsFacts {
-    /// Downstream, Pingora leaves the proxy digest to the application; it gives it to the hooks of HTTP/1 requests and
-    /// HTTP/2 streams alike, which its TLS digest, closed to others, does not.
-    fn into_digest(self) -> Option<Arc<ProxyDigest>> {
-        let response = ResponseHeader::build_no_case(StatusCode::OK, Some(0)).ok()?;
-        Some(Arc::new(ProxyDigest::new(Box::new(response), Some(Box::new(self)))))
-    }
+/// Downstream, Pingora leaves the proxy digest to the application; it gives it to the hooks of HTTP/1 requests and HTTP/2
+/// streams alike, which its TLS digest, closed to others, does not.
+fn as_digest(facts: TlsFacts) -> Option<Arc<ProxyDigest>> {
+    let response = ResponseHeader::build_no_case(StatusCode::OK, Some(0)).ok()?;
+    Some(Arc::new(ProxyDigest::new(Box::new(response), Some(Box::new(Arc::new(facts))))))
 }
 
 /// What the TLS handshake of a request's connection said; `None` where it came in plain text.
 ///
 /// Hooks call it with `session.digest()`.
 #[must_use]
-pub fn tls_facts(digest: Option<&Digest>) -> Option<&TlsFacts> {
+pub fn tls_facts(digest: Option<&Digest>) -> Option<&Arc<TlsFacts>> {
     digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
 }

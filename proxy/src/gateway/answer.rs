@@ -1,6 +1,7 @@
 //! Answers made here instead of by the upstream.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
@@ -12,6 +13,7 @@ use pingora_proxy::{FailToProxy, Session};
 use crate::cause::Cause;
 use crate::gate;
 use crate::policy::decision::{EditableHead, LocalResponse};
+use crate::policy::facts::TlsFacts;
 use crate::request_context::RequestContext;
 use crate::wire::{problem, response};
 
@@ -31,9 +33,9 @@ pub(super) fn peer_address(session: &Session) -> Option<IpAddr> {
     session.client_addr()?.as_inet().map(std::net::SocketAddr::ip)
 }
 
-/// Whether the request came over TLS.
-pub(super) fn is_tls(session: &Session) -> bool {
-    gate::tls_facts(session.digest()).is_some()
+/// What TLS established; `None` where the request came in the clear.
+pub(super) fn tls(session: &Session) -> Option<Arc<TlsFacts>> {
+    gate::tls_facts(session.digest()).cloned()
 }
 
 /// Refuses a request with a problem document; the policies it passed see it.
@@ -77,7 +79,7 @@ pub(super) async fn give_up(
     cause: Cause,
     error: &Error,
 ) -> FailToProxy {
-    tracing::debug!(request_id = %ctx.facts.request_id, cause = cause.label(), %error, "request failed");
+    tracing::debug!(request_id = ctx.facts.request_id.as_str(), cause = cause.label(), %error, "request failed");
     // A tunnel counts as answered: what is written into it now is no HTTP.
     let already_answered = session
         .response_written()
@@ -92,7 +94,7 @@ pub(super) async fn give_up(
         _ => refuse(session, ctx, cause).await,
     };
     if let Err(error) = answered {
-        tracing::debug!(request_id = %ctx.facts.request_id, %error, "the client did not take its answer");
+        tracing::debug!(request_id = ctx.facts.request_id.as_str(), %error, "the client did not take its answer");
     }
     FailToProxy { error_code: cause.status().as_u16(), can_reuse_downstream: false }
 }
@@ -102,7 +104,7 @@ fn refusal(ctx: &RequestContext, cause: Cause) -> LocalResponse {
     if cause == Cause::Method {
         headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
     }
-    let body = problem::document(cause.status(), cause.detail(), &ctx.facts.request_id);
+    let body = problem::document(cause.status(), cause.detail(), ctx.facts.request_id.as_str());
     LocalResponse { status: cause.status(), headers, body }
 }
 
@@ -114,7 +116,7 @@ fn with_body(ctx: &RequestContext, answer: LocalResponse) -> LocalResponse {
     let mut headers = answer.headers;
     headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
     headers.push((header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE)));
-    let body = problem::document(answer.status, "refused by a policy of this route", &ctx.facts.request_id);
+    let body = problem::document(answer.status, "refused by a policy of this route", ctx.facts.request_id.as_str());
     LocalResponse { headers, body, ..answer }
 }
 

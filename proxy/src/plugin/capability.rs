@@ -1,5 +1,7 @@
 //! What the gateway lends to a policy, each by its own grant.
 
+mod clock;
 mod consumers;
 mod counters;
 mod log;
+mod random;

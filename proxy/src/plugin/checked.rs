@@ -1,14 +1,16 @@
 //! From what a guest returned to what the gateway may act on, or to why it may not.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::bindings::request_policy::Decision as GuestRequestDecision;
 use super::bindings::response_policy::Decision as GuestResponseDecision;
 use super::bindings::types;
-use crate::consumers::Consumers;
+use crate::consumers::{Consumer, ConsumerId, Consumers};
 use crate::policy::decision::{
-    Edit, Forward, IllegalDecision, LocalResponse, RequestDecision, ResponseDecision, excerpt, field, field_name,
-    final_status,
+    Edit, Forward, IllegalDecision, LocalResponse, RequestDecision, ResponseDecision, field, field_name, final_status,
+    target,
 };
 
 /// What a field costs beside its bytes, so that a million empty ones are not free (as in RFC 7541 section 4.1).
@@ -27,11 +29,13 @@ impl Rules<'_> {
     pub(super) fn request_decision(self, decision: GuestRequestDecision) -> Result<RequestDecision, IllegalDecision> {
         match decision {
             GuestRequestDecision::Forward(forward) => {
-                self.fits(forward.request.iter().chain(&forward.response).map(edit_size).sum())?;
+                let asked = forward.target.as_ref().map_or(0, String::len);
+                self.fits(forward.request.iter().chain(&forward.response).map(edit_size).sum::<usize>() + asked)?;
                 Ok(RequestDecision::Forward(Forward {
                     request: edits(forward.request)?,
                     response: edits(forward.response)?,
-                    consumer: forward.consumer.map(|name| self.consumer(&name)).transpose()?,
+                    consumer: forward.consumer.map(|id| self.consumer(ConsumerId(id))).transpose()?,
+                    target: forward.target.map(target).transpose()?,
                 }))
             }
             GuestRequestDecision::Respond(response) => self.local_response(response).map(RequestDecision::Respond),
@@ -60,9 +64,9 @@ impl Rules<'_> {
         })
     }
 
-    fn consumer(self, name: &str) -> Result<std::sync::Arc<crate::consumers::Consumer>, IllegalDecision> {
-        let known = self.consumers.and_then(|consumers| consumers.by_name(name));
-        known.cloned().ok_or_else(|| IllegalDecision::Consumer(excerpt(name)))
+    fn consumer(self, id: ConsumerId) -> Result<Arc<Consumer>, IllegalDecision> {
+        let known = self.consumers.and_then(|consumers| consumers.by_id(id));
+        known.cloned().ok_or(IllegalDecision::Consumer(id.0))
     }
 
     fn fits(self, bytes: usize) -> Result<(), IllegalDecision> {

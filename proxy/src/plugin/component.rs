@@ -8,13 +8,13 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use super::bindings::{
-    balancer, configuration, consumers, counters, http, log, request_policy, response_policy, types,
+    balancer, clock, configuration, consumers, counters, http, log, random, request_policy, response_policy, types,
 };
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
 use super::instance::HostState;
 use super::policy::Roles;
-use crate::config::model::{Grants, Plugin, PluginLimits};
+use crate::config::model::{Capability, Grants, Plugin, PluginLimits};
 use contract::Survey;
 
 /// Why a plugin was not loaded: every reason at once.
@@ -163,16 +163,21 @@ fn link(engine: &PluginEngine, artefact: &Artefact, grants: Grants) -> wasmtime:
     let mut linker = Linker::new(engine.wasmtime());
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    if grants.log {
-        log::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    }
-    if grants.counters {
-        counters::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    }
-    if grants.consumers {
-        consumers::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    for capability in grants.iter() {
+        lend(&mut linker, capability)?;
     }
     linker.instantiate_pre(&artefact.component)
+}
+
+fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Result<()> {
+    match capability {
+        Capability::Log => log::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Counters => counters::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Consumers => consumers::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Clock => clock::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Random => random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::SharedData | Capability::Keysets | Capability::HttpClient | Capability::Metrics => Ok(()),
+    }
 }
 
 fn find_exports(

@@ -13,7 +13,7 @@ use wit_parser::Resolve;
 use super::component::{LoadError, LoadedPlugin};
 use super::engine::{EngineCapacity, PluginEngine};
 use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
-use crate::config::model::{FailureMode, Grants, Plugin, PluginLimits, Policy};
+use crate::config::model::{FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers};
 use crate::counters::Counters;
 use crate::observe::metrics::Metrics;
@@ -127,7 +127,7 @@ impl Fixture {
             .export(
                 "balancer",
                 "pick",
-                &format!("(param i32 i32 i32) (result i32) (call $drop-request (local.get 0)) {body}"),
+                &format!("(param i32 i32 i32 i32 i32 i32 i32) (result i32) (call $drop-request (local.get 0)) {body}"),
             )
     }
 
@@ -177,7 +177,9 @@ pub(crate) fn engine() -> PluginEngine {
     ENGINE.get_or_init(|| PluginEngine::new(capacity).unwrap()).clone()
 }
 
-pub(crate) const ALL_GRANTS: Grants = Grants { log: true, counters: true, consumers: true };
+pub(crate) fn all_grants() -> Grants {
+    Grants::all()
+}
 
 pub(crate) const LIMITS: PluginLimits = PluginLimits {
     cpu: Duration::from_millis(5),
@@ -185,18 +187,43 @@ pub(crate) const LIMITS: PluginLimits = PluginLimits {
     output: 64 << 10,
     instances: 4,
     calls_per_instance: 1000,
+    table_elements: 10_000,
+    handles: 1000,
+    body: 1 << 20,
+    log_lines: 100,
+    shared_data: 1 << 20,
+    http_calls: 4,
+    http_timeout: Duration::from_secs(2),
+    http_body: 64 << 10,
 };
 
 /// A file with these bytes, loaded as a plugin named `guest`.
 pub(crate) fn load(bytes: &[u8], grants: Grants, limits: PluginLimits) -> Result<Arc<LoadedPlugin>, LoadError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    let spec = Plugin { name: "guest".into(), path: file.path().to_owned(), sha256: None, grants, limits };
-    LoadedPlugin::load(&engine(), &spec)
+    LoadedPlugin::load(&engine(), &plugin(file.path(), grants, limits))
+}
+
+/// `[[plugin]]` with this file.
+pub(crate) fn plugin(path: &std::path::Path, grants: Grants, limits: PluginLimits) -> Plugin {
+    Plugin {
+        name: "guest".into(),
+        path: path.to_owned(),
+        sha256: None,
+        grants,
+        upstreams: Vec::new(),
+        instances: InstanceMode::Reused,
+        limits,
+    }
 }
 
 pub(crate) fn spec(config: serde_json::Value) -> Policy {
     Policy { name: "policy".into(), plugin: "guest".into(), config, on_failure: FailureMode::Deny }
+}
+
+/// The number of the consumer that [`services`] knows.
+pub(crate) fn alice() -> u64 {
+    Consumer::new("alice".into(), Vec::new()).id.0
 }
 
 /// Alice is known, and her key is `secret`.
@@ -211,7 +238,7 @@ pub(crate) fn services() -> PolicyServices {
 }
 
 pub(crate) fn try_bind(fixture: &Fixture, limits: PluginLimits) -> Result<Arc<PolicyRuntime>, Vec<ConfigureProblem>> {
-    let plugin = load(&fixture.build(), ALL_GRANTS, limits).unwrap();
+    let plugin = load(&fixture.build(), all_grants(), limits).unwrap();
     PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services())
 }
 

@@ -38,6 +38,15 @@ pub(super) struct HostState {
     setup: Arc<Setup>,
     memory: MemoryBudget,
     cpu: CpuBudget,
+    /// Read once per call, and only where it is asked for.
+    time: Option<CallTime>,
+}
+
+/// What time it is during one call.
+#[derive(Clone, Copy)]
+pub(super) struct CallTime {
+    pub(super) wall_ms: u64,
+    pub(super) monotonic_ms: u64,
 }
 
 impl HostState {
@@ -47,6 +56,12 @@ impl HostState {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.setup.counters
+    }
+
+    pub(super) fn time(&mut self) -> CallTime {
+        let clock = self.setup.counters.clock();
+        let read = || CallTime { wall_ms: clock.wall_ms(), monotonic_ms: clock.now_ns() / 1_000_000 };
+        *self.time.get_or_insert_with(read)
     }
 }
 
@@ -65,7 +80,7 @@ pub(super) struct Instance {
     calls_left: u32,
     /// The endpoints it was last told of; weak, so that an idle instance keeps none of them alive.
     told: Option<Weak<[Member]>>,
-    candidates: Vec<balancer::Candidate>,
+    candidates: balancer::Candidates,
 }
 
 struct Exports {
@@ -80,8 +95,13 @@ impl Instance {
     pub(super) fn create(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Self, Refusal> {
         let mut store = new_store(plugin, setup);
         let exports = Exports::load(plugin, &mut store).map_err(|error| failed(&error, &store))?;
-        let mut instance =
-            Self { store, exports, calls_left: plugin.limits.calls_per_instance, told: None, candidates: Vec::new() };
+        let mut instance = Self {
+            store,
+            exports,
+            calls_left: plugin.limits.calls_per_instance,
+            told: None,
+            candidates: no_candidates(),
+        };
         instance.configure(&setup.config)?;
         Ok(instance)
     }
@@ -99,6 +119,7 @@ impl Instance {
     pub(super) fn begin(&mut self, budget: Duration) {
         let state = self.store.data_mut();
         state.memory.forgive();
+        state.time = None;
         let epochs = state.cpu.begin(budget);
         self.store.set_epoch_deadline(epochs);
         self.calls_left = self.calls_left.saturating_sub(1);
@@ -135,12 +156,10 @@ impl Instance {
             guest.call_update(&mut self.store, &endpoints(members))?;
             self.told = Some(current);
         }
-        self.candidates.clear();
-        self.candidates.extend(candidates.iter().map(|candidate| balancer::Candidate {
-            endpoint: candidate.member,
-            in_flight: candidate.in_flight,
-            latency_us: candidate.latency_us,
-        }));
+        let balancer::Candidates { endpoints, in_flight, latency_us } = &mut self.candidates;
+        refill(endpoints, candidates, |candidate| candidate.member);
+        refill(in_flight, candidates, |candidate| candidate.in_flight);
+        refill(latency_us, candidates, |candidate| candidate.latency_us);
         guest.call_pick(&mut self.store, the_request(), &self.candidates)
     }
 }
@@ -168,7 +187,8 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     let memory = MemoryBudget::new(plugin.limits.memory);
     let mut cpu = CpuBudget::new(plugin.engine.ticks());
     let epochs = cpu.begin(START_BUDGET);
-    let mut store = Store::new(plugin.engine.wasmtime(), HostState { setup: Arc::clone(setup), memory, cpu });
+    let mut store =
+        Store::new(plugin.engine.wasmtime(), HostState { setup: Arc::clone(setup), memory, cpu, time: None });
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.limits.output.saturating_mul(2).saturating_add(HOSTCALL_SLACK));
     store.set_epoch_deadline(epochs);
@@ -185,10 +205,20 @@ fn the_request() -> Resource<RequestHandle> {
     Resource::new_borrow(THE_REQUEST)
 }
 
+fn no_candidates() -> balancer::Candidates {
+    balancer::Candidates { endpoints: Vec::new(), in_flight: Vec::new(), latency_us: Vec::new() }
+}
+
+fn refill(list: &mut Vec<u32>, candidates: &[Candidate], figure: impl Fn(&Candidate) -> u32) {
+    list.clear();
+    list.extend(candidates.iter().map(figure));
+}
+
 fn endpoints(members: &[Member]) -> Vec<balancer::Endpoint> {
     let endpoint = |member: &Member| balancer::Endpoint {
         address: member.endpoint.label.as_ref().to_owned(),
         weight: member.weight.max(1),
+        zone: member.zone.as_ref().to_owned(),
     };
     members.iter().map(endpoint).collect()
 }

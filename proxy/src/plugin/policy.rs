@@ -9,7 +9,7 @@ use super::instance::{Instance, Refusal, Setup};
 use super::pool::Pool;
 use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
-use crate::config::model::Policy;
+use crate::config::model::{Capability, Policy};
 use crate::consumers::Consumers;
 use crate::counters::Counters;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics};
@@ -65,8 +65,12 @@ pub struct Roles {
     pub request: bool,
     /// `response-policy`
     pub response: bool,
+    /// `body-policy`
+    pub body: bool,
     /// `balancer`
     pub balancer: bool,
+    /// `observer`
+    pub observer: bool,
 }
 
 /// What is true of an endpoint that may be picked now.
@@ -227,7 +231,10 @@ impl PolicyRuntime {
 
     fn rules(&self) -> Rules<'_> {
         let plugin = &self.configured.plugin;
-        Rules { output: plugin.limits().output, consumers: plugin.facts().grants.consumers.then_some(&*self.consumers) }
+        Rules {
+            output: plugin.limits().output,
+            consumers: plugin.facts().grants.has(Capability::Consumers).then_some(&*self.consumers),
+        }
     }
 
     /// Runs one call on one instance. Where anything goes wrong, the lease drops it, and its store with it.

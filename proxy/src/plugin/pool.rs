@@ -92,11 +92,11 @@ mod tests {
 
     use super::*;
     use crate::counters::Counters;
-    use crate::plugin::fixture::{ALL_GRANTS, Fixture, LIMITS, load};
+    use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load};
     use crate::plugin::instance::{Refusal, Setup};
 
     fn create() -> Result<Instance, Refusal> {
-        let plugin = load(&Fixture::request("(unreachable)").build(), ALL_GRANTS, LIMITS).unwrap();
+        let plugin = load(&Fixture::request("(unreachable)").build(), all_grants(), LIMITS).unwrap();
         let counters = Arc::new(Counters::default());
         Instance::create(&plugin, &Arc::new(Setup { policy: "policy".into(), config: "{}".into(), counters }))
     }

@@ -6,13 +6,14 @@ mod sandbox;
 
 use std::net::IpAddr;
 
-use crate::policy::facts::{HttpRequestView, RequestFacts, Scheme};
+use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 
 /// Runs `test` with a view of `GET /path?q=1` with a header `x-in: <value>`.
 pub(super) fn with_request<R>(value: &str, test: impl FnOnce(&HttpRequestView<'_>) -> R) -> R {
     let request = http::Request::get("http://example.com/path?q=1").header("x-in", value).body(()).unwrap();
     let (parts, ()) = request.into_parts();
     let client = IpAddr::from([192, 0, 2, 7]);
-    let facts = RequestFacts::new(client, "id-1".into(), "route".into(), Scheme::Https, "example.com".into());
+    let facts =
+        RequestFacts::new(client, RequestId::new("id-1").unwrap(), "route".into(), Scheme::Https, "example.com".into());
     test(&HttpRequestView { parts: &parts, facts: &facts })
 }

@@ -2,11 +2,13 @@
 //!
 //! Each read copies what was asked for and nothing else.
 
+use std::net::IpAddr;
+
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-use super::bindings::http::{Field, Host, HostRequest, HostResponse};
-use super::bindings::types;
+use super::bindings::http::{Ambiguity, Field, Host, HostRequest, HostResponse, TlsFacts};
+use super::bindings::types::{self, IpAddress};
 use super::instance::HostState;
 use super::scope;
 use crate::policy::view::{RequestView, ResponseView};
@@ -50,6 +52,20 @@ impl HostRequest for HostState {
         request(|request| request.header(&name).map(<[u8]>::to_vec))
     }
 
+    fn sole_header(&mut self, _: Request, name: String) -> Result<std::result::Result<Vec<u8>, Ambiguity>> {
+        request(|request| {
+            let mut sole = Err(Ambiguity::Missing);
+            request.header_values(&name, &mut |value| {
+                sole = match &sole {
+                    Err(Ambiguity::Missing) => Ok(value.to_vec()),
+                    Ok(first) if first == value => return,
+                    _ => Err(Ambiguity::Repeated),
+                };
+            });
+            sole
+        })
+    }
+
     fn header_values(&mut self, _: Request, name: String) -> Result<Vec<Vec<u8>>> {
         request(|request| collect_values(|see| request.header_values(&name, see)))
     }
@@ -58,8 +74,19 @@ impl HostRequest for HostState {
         request(|request| collect_fields(|see| request.each_header(see)))
     }
 
-    fn client_address(&mut self, _: Request) -> Result<String> {
-        request(|request| request.client_address().to_string())
+    fn client_address(&mut self, _: Request) -> Result<IpAddress> {
+        request(|request| request.client_address().to_canonical().into())
+    }
+
+    fn tls(&mut self, _: Request) -> Result<Option<TlsFacts>> {
+        request(|request| {
+            let facts = request.tls()?;
+            Some(TlsFacts {
+                version: facts.version.to_owned(),
+                cipher: facts.cipher.as_ref().to_owned(),
+                server_name: facts.server_name.as_deref().map(str::to_owned),
+            })
+        })
     }
 
     fn request_id(&mut self, _: Request) -> Result<String> {
@@ -70,8 +97,8 @@ impl HostRequest for HostState {
         request(|request| request.route().to_owned())
     }
 
-    fn consumer(&mut self, _: Request) -> Result<Option<String>> {
-        request(|request| request.consumer().map(str::to_owned))
+    fn consumer(&mut self, _: Request) -> Result<Option<u64>> {
+        request(|request| request.consumer().map(|consumer| consumer.id.0))
     }
 
     fn drop(&mut self, _: Request) -> Result<()> {
@@ -96,8 +123,21 @@ impl HostResponse for HostState {
         response(|response| collect_fields(|see| response.each_header(see)))
     }
 
+    fn trailers(&mut self, _: Response) -> Result<Vec<Field>> {
+        response(|response| collect_fields(|see| response.each_trailer(see)))
+    }
+
     fn drop(&mut self, _: Response) -> Result<()> {
         Ok(())
+    }
+}
+
+impl From<IpAddr> for IpAddress {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::Ipv4(address.octets().into()),
+            IpAddr::V6(address) => Self::Ipv6(address.segments().into()),
+        }
     }
 }
 

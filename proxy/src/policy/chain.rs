@@ -206,7 +206,7 @@ impl ChainLink {
         if !self.policy.roles().response {
             return Ok(None);
         }
-        let decision = self.policy.on_response(&request, &HttpResponseView { parts: head.parts() });
+        let decision = self.policy.on_response(&request, &HttpResponseView { parts: head.parts(), trailers: None });
         Ok(match self.settle(decision)? {
             Some(ResponseDecision::Forward(edits)) => {
                 edits.iter().for_each(|edit| head.apply(edit));
@@ -231,6 +231,9 @@ fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts)
     facts.response_edits.extend(forward.response);
     if forward.consumer.is_some() {
         facts.consumer = forward.consumer;
+    }
+    if forward.target.is_some() {
+        facts.target = forward.target;
     }
 }
 

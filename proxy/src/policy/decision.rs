@@ -8,8 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
 
 use crate::consumers::Consumer;
+use crate::route::target::suspicious;
 
 /// Enough of a refused name to find it in the plugin's source.
 const EXCERPT_CHARS: usize = 64;
@@ -32,6 +34,8 @@ pub struct Forward {
     pub response: Vec<Edit>,
     /// Who the client turned out to be.
     pub consumer: Option<Arc<Consumer>>,
+    /// Path and query to ask the upstream for.
+    pub target: Option<PathAndQuery>,
 }
 
 /// The decision on a response.
@@ -89,8 +93,11 @@ pub enum IllegalDecision {
         limit: usize,
     },
     /// A consumer that does not exist, or no grant to name one.
-    #[error("unknown consumer {0:?}")]
-    Consumer(String),
+    #[error("unknown consumer {0:#x}")]
+    Consumer(u64),
+    /// No path and query in origin form, or a path that servers read differently.
+    #[error("illegal target {0:?}")]
+    Target(String),
     /// An index past the candidates.
     #[error("pick {index} of {candidates} candidates")]
     Pick {
@@ -170,6 +177,19 @@ pub fn final_status(status: u16) -> Result<StatusCode, IllegalDecision> {
         .ok()
         .filter(|code| (200..600).contains(&code.as_u16()))
         .ok_or(IllegalDecision::Status(status))
+}
+
+/// Path and query that a policy may ask an upstream for.
+///
+/// # Errors
+/// It is not in origin form (RFC 9112 section 3.2.1), or its path is one that servers read differently.
+pub fn target(text: String) -> Result<PathAndQuery, IllegalDecision> {
+    let refuse = |text: &str| IllegalDecision::Target(excerpt(text));
+    if !text.starts_with('/') || text.contains('#') {
+        return Err(refuse(&text));
+    }
+    let target = PathAndQuery::try_from(text.as_str()).map_err(|_| refuse(&text))?;
+    if suspicious(target.path()).is_some() { Err(refuse(&text)) } else { Ok(target) }
 }
 
 /// The start of a text that a plugin made, short enough for a log line.

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, request, response};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, request, response};
 
 use super::decision::Edit;
 use super::view::{RequestView, ResponseView};
@@ -29,17 +30,70 @@ impl Scheme {
     }
 }
 
+/// What TLS established with the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLSv1.3`, `TLSv1.2`
+    pub version: &'static str,
+    /// The cipher suite by its IANA name.
+    pub cipher: Box<str>,
+    /// The server name the client asked for, in lower case; none where it sent none.
+    pub server_name: Option<Box<str>>,
+}
+
+/// The id of a request: text, and the field value that carries it to upstream and client without another copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The id that is in this text; `None` where it cannot stand in a header field.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        HeaderValue::from_str(text).ok().map(Self)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// As the value of a field.
+    #[must_use]
+    pub fn as_field(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl Default for RequestId {
+    /// The empty one, of a request that has none yet.
+    fn default() -> Self {
+        Self(HeaderValue::from_static(""))
+    }
+}
+
+impl From<HeaderValue> for RequestId {
+    /// A value that holds more than visible ASCII reads as empty text.
+    fn from(value: HeaderValue) -> Self {
+        Self(value)
+    }
+}
+
 /// What is known of a request that its head does not say; the chain adds to it.
 #[derive(Debug)]
 pub struct RequestFacts {
     /// The client, past trusted proxies.
     pub client_address: IpAddr,
     /// The request's id.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// Name of the route that matched.
     pub route: Arc<str>,
     /// How the client reached the gateway.
     pub scheme: Scheme,
+    /// What TLS established; none where the connection is in the clear.
+    pub tls: Option<Arc<TlsFacts>>,
+    /// Path and query that a policy wants asked for, instead of the client's and the route's.
+    pub target: Option<PathAndQuery>,
     /// Host and port the client asked for; empty where it gave none.
     pub authority: String,
     /// Who the client turned out to be.
@@ -53,12 +107,20 @@ pub struct RequestFacts {
 impl RequestFacts {
     /// What is known before the first policy.
     #[must_use]
-    pub fn new(client_address: IpAddr, request_id: String, route: Arc<str>, scheme: Scheme, authority: String) -> Self {
+    pub fn new(
+        client_address: IpAddr,
+        request_id: RequestId,
+        route: Arc<str>,
+        scheme: Scheme,
+        authority: String,
+    ) -> Self {
         Self {
             client_address,
             request_id,
             route,
             scheme,
+            tls: None,
+            target: None,
             authority,
             consumer: None,
             response_edits: Vec::new(),
@@ -90,11 +152,11 @@ impl RequestView for HttpRequestView<'_> {
     }
 
     fn path(&self) -> &str {
-        self.parts.uri.path()
+        self.facts.target.as_ref().map_or_else(|| self.parts.uri.path(), PathAndQuery::path)
     }
 
     fn query(&self) -> Option<&str> {
-        self.parts.uri.query()
+        self.facts.target.as_ref().map_or_else(|| self.parts.uri.query(), PathAndQuery::query)
     }
 
     fn header(&self, name: &str) -> Option<&[u8]> {
@@ -114,15 +176,19 @@ impl RequestView for HttpRequestView<'_> {
     }
 
     fn request_id(&self) -> &str {
-        &self.facts.request_id
+        self.facts.request_id.as_str()
     }
 
     fn route(&self) -> &str {
         &self.facts.route
     }
 
-    fn consumer(&self) -> Option<&str> {
-        self.facts.consumer.as_deref().map(|consumer| consumer.name.as_str())
+    fn consumer(&self) -> Option<&Consumer> {
+        self.facts.consumer.as_deref()
+    }
+
+    fn tls(&self) -> Option<&TlsFacts> {
+        self.facts.tls.as_deref()
     }
 }
 
@@ -131,6 +197,8 @@ impl RequestView for HttpRequestView<'_> {
 pub struct HttpResponseView<'a> {
     /// The head as the client would see it now.
     pub parts: &'a response::Parts,
+    /// The fields after the body, once it has ended.
+    pub trailers: Option<&'a HeaderMap>,
 }
 
 impl ResponseView for HttpResponseView<'_> {
@@ -149,10 +217,14 @@ impl ResponseView for HttpResponseView<'_> {
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8])) {
         each_field(&self.parts.headers, see);
     }
+
+    fn each_trailer(&self, see: &mut dyn FnMut(&str, &[u8])) {
+        self.trailers.into_iter().for_each(|trailers| each_field(trailers, &mut *see));
+    }
 }
 
 fn first_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    headers.get(name).map(http::HeaderValue::as_bytes)
+    headers.get(name).map(HeaderValue::as_bytes)
 }
 
 fn all_values(headers: &HeaderMap, name: &str, see: &mut dyn FnMut(&[u8])) {

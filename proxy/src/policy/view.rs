@@ -4,6 +4,9 @@
 
 use std::net::IpAddr;
 
+use super::facts::TlsFacts;
+use crate::consumers::Consumer;
+
 /// A request, as the next hop would see it now.
 pub trait RequestView {
     /// The method, in the case it was sent.
@@ -28,8 +31,10 @@ pub trait RequestView {
     fn request_id(&self) -> &str;
     /// Name of the route that matched.
     fn route(&self) -> &str;
-    /// Name of the consumer an earlier policy identified.
-    fn consumer(&self) -> Option<&str>;
+    /// The consumer an earlier policy identified.
+    fn consumer(&self) -> Option<&Consumer>;
+    /// What TLS established; `None` where the connection is in the clear.
+    fn tls(&self) -> Option<&TlsFacts>;
 }
 
 /// A response, as the client would see it now.
@@ -42,4 +47,6 @@ pub trait ResponseView {
     fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8]));
     /// Calls `see` with each field, name in lower case.
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
+    /// Calls `see` with each field after the body, name in lower case; with none until the body has ended.
+    fn each_trailer(&self, see: &mut dyn FnMut(&str, &[u8]));
 }

@@ -12,6 +12,8 @@ pub struct Member {
     pub endpoint: Arc<Endpoint>,
     /// Its share; 0 takes no new requests.
     pub weight: u32,
+    /// Where it is, as the operator wrote it; empty where nothing was written.
+    pub zone: Arc<str>,
     /// No new requests, those under way end in peace.
     pub draining: bool,
     /// Counts its tries.
@@ -26,6 +28,9 @@ impl Member {
     }
 
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.weight == other.weight && self.draining == other.draining
+        Arc::ptr_eq(&self.endpoint, &other.endpoint)
+            && self.weight == other.weight
+            && self.zone == other.zone
+            && self.draining == other.draining
     }
 }

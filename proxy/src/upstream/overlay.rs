@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::config::model;
 
@@ -14,19 +15,21 @@ use crate::config::model;
 pub const MAX_WEIGHT: u32 = 1000;
 
 /// An endpoint's place in an upstream, file and overlay taken together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Where it listens.
     pub address: SocketAddr,
     /// Its share, 0 to [`MAX_WEIGHT`].
     pub weight: u32,
+    /// Where it is; empty where nothing was written.
+    pub zone: Arc<str>,
     /// Gets no new requests.
     pub draining: bool,
 }
 
 impl From<&model::Endpoint> for Placement {
     fn from(endpoint: &model::Endpoint) -> Self {
-        Self { address: endpoint.address, weight: endpoint.weight, draining: false }
+        Self { address: endpoint.address, weight: endpoint.weight, zone: Arc::clone(&endpoint.zone), draining: false }
     }
 }
 
@@ -82,7 +85,7 @@ impl Overlay {
         if self.find(address).is_ok() {
             return Err(OverlayError::AlreadyThere(address));
         }
-        self.placements.push(Placement { address, weight, draining: false });
+        self.placements.push(Placement { address, weight, zone: Arc::default(), draining: false });
         Ok(())
     }
 
@@ -177,7 +180,7 @@ mod tests {
     }
 
     fn file(ports: &[u16]) -> Vec<model::Endpoint> {
-        ports.iter().map(|port| model::Endpoint { address: address(*port), weight: 100 }).collect()
+        ports.iter().map(|port| model::Endpoint { address: address(*port), weight: 100, zone: "".into() }).collect()
     }
 
     fn seen(overlay: &Overlay, file: &[model::Endpoint]) -> Vec<(u16, u32, bool)> {

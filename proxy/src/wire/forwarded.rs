@@ -58,8 +58,7 @@ impl Origin {
                 list.extend_from_slice(b", ");
             }
         }
-        // Writing to a Vec cannot fail.
-        let _ = std::io::Write::write_fmt(&mut list, format_args!("{}", self.peer));
+        write_address(&mut list, self.peer);
         HeaderValue::from_maybe_shared(bytes::Bytes::from(list)).ok()
     }
 
@@ -80,6 +79,22 @@ impl Origin {
             Some(host) => Some(host.clone()),
             None => HeaderValue::from_str(authority).ok(),
         }
+    }
+}
+
+/// As `Display` writes it; it happens on every request, and an IPv4 address needs none of its padding and precision.
+fn write_address(list: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            let mut number = itoa::Buffer::new();
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    list.push(b'.');
+                }
+                list.extend_from_slice(number.format(octet).as_bytes());
+            }
+        }
+        IpAddr::V6(address) => list.extend_from_slice(address.to_string().as_bytes()),
     }
 }
 

@@ -13,6 +13,7 @@ use super::forwarded::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PR
 use super::hop_by_hop;
 use super::request_id::X_REQUEST_ID;
 use crate::consumers::Consumer;
+use crate::policy::facts::RequestId;
 
 /// What a stranger may not say about its way here: RFC 7239, and what others call the same.
 static HEARSAY: [HeaderName; 4] = [
@@ -35,7 +36,7 @@ pub struct Outgoing<'a> {
     /// Who the client is.
     pub origin: &'a Origin,
     /// The request's id.
-    pub request_id: &'a str,
+    pub request_id: &'a RequestId,
     /// Host the client asked for.
     pub authority: &'a str,
     /// Address of the endpoint: the `Host` of last resort.
@@ -177,9 +178,7 @@ fn introduce(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
             }
         }
     }
-    if let Ok(id) = HeaderValue::from_str(outgoing.request_id) {
-        headers.insert(X_REQUEST_ID.clone(), id);
-    }
+    headers.insert(X_REQUEST_ID.clone(), outgoing.request_id.as_field().clone());
     let needs_host = || {
         // HTTP/1.0 needs none, but this leaves as HTTP/1.1.
         let host = if outgoing.authority.is_empty() { outgoing.endpoint } else { outgoing.authority };
@@ -211,7 +210,7 @@ mod tests {
         let outgoing = Outgoing {
             client_version: Version::HTTP_11,
             origin: &origin,
-            request_id: "id-1",
+            request_id: &RequestId::new("id-1").unwrap(),
             authority: "shop.example",
             endpoint: "192.0.2.1:80",
             consumer: None,
@@ -282,7 +281,7 @@ mod tests {
         let outgoing = Outgoing {
             client_version: Version::HTTP_2,
             origin: &origin,
-            request_id: "id",
+            request_id: &RequestId::default(),
             authority: "a",
             endpoint: "",
             consumer: None,

@@ -2,6 +2,9 @@
 
 use http::HeaderMap;
 use http::header::HeaderName;
+use uuid::fmt::Hyphenated;
+
+use crate::policy::facts::RequestId;
 
 /// The field that carries it.
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -11,11 +14,12 @@ const MAX_LENGTH: usize = 128;
 
 /// The client's id where it is alone and harmless in a log line, else a new random one (UUID version 4).
 #[must_use]
-pub fn keep_or_make(headers: &HeaderMap) -> String {
+pub fn keep_or_make(headers: &HeaderMap) -> RequestId {
     let mut sent = headers.get_all(&X_REQUEST_ID).iter();
-    match (sent.next().map(http::HeaderValue::as_bytes), sent.next()) {
-        (Some(id), None) if is_usable(id) => String::from_utf8_lossy(id).into_owned(),
-        _ => uuid::Uuid::new_v4().to_string(),
+    match (sent.next(), sent.next()) {
+        (Some(id), None) if is_usable(id.as_bytes()) => RequestId::from(id.clone()),
+        _ => RequestId::new(uuid::Uuid::new_v4().hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]))
+            .unwrap_or_default(),
     }
 }
 
@@ -35,14 +39,14 @@ mod tests {
 
     #[test]
     fn a_usable_id_is_kept() {
-        assert_eq!(keep_or_make(&with(&["01JAB-trace_7"])), "01JAB-trace_7");
+        assert_eq!(keep_or_make(&with(&["01JAB-trace_7"])).as_str(), "01JAB-trace_7");
     }
 
     #[test]
     fn a_missing_doubled_or_unprintable_id_is_replaced() {
         for ids in [&[][..], &["a", "b"], &[""], &["a b"], &["a\"b"], &["<script>"]] {
             let id = keep_or_make(&with(ids));
-            assert_eq!(id.len(), 36, "{ids:?} gave {id}");
+            assert_eq!(id.as_str().len(), 36, "{ids:?} gave {id:?}");
         }
     }
 
@@ -50,6 +54,6 @@ mod tests {
     fn an_overlong_id_is_replaced() {
         let mut headers = HeaderMap::new();
         headers.insert(X_REQUEST_ID.clone(), HeaderValue::from_bytes(&[b'a'; 129]).unwrap());
-        assert_eq!(keep_or_make(&headers).len(), 36);
+        assert_eq!(keep_or_make(&headers).as_str().len(), 36);
     }
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use super::hop_by_hop;
 use super::request::Contradiction;
 use super::request_id::X_REQUEST_ID;
+use crate::policy::facts::RequestId;
 
 /// Leaves one framing and nothing of the upstream's connection, and names the request.
 ///
@@ -15,16 +16,14 @@ use super::request_id::X_REQUEST_ID;
 ///
 /// # Errors
 /// The upstream contradicts itself about the length of the body.
-pub fn seal(head: &mut Parts, request_id: &str) -> Result<(), Contradiction> {
+pub fn seal(head: &mut Parts, request_id: &RequestId) -> Result<(), Contradiction> {
     // Room for what follows: Pingora adds two fields of its own.
     head.headers.reserve(3);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         strip(&mut head.headers);
         settle_framing(head)?;
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        head.headers.insert(X_REQUEST_ID.clone(), id);
-    }
+    head.headers.insert(X_REQUEST_ID.clone(), request_id.as_field().clone());
     Ok(())
 }
 
@@ -79,7 +78,7 @@ mod tests {
         for (name, value) in fields {
             head.headers.append(*name, HeaderValue::from_static(value));
         }
-        seal(&mut head, "id-1").map(|()| head)
+        seal(&mut head, &RequestId::new("id-1").unwrap()).map(|()| head)
     }
 
     #[test]

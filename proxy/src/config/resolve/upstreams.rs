@@ -15,7 +15,8 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
     }
     check_addresses(&written.endpoints, problems);
     let endpoints = each(written.endpoints, |endpoint| {
-        Some(model::Endpoint { address: endpoint.address?.value, weight: endpoint.weight })
+        let zone = endpoint.zone.unwrap_or_default().into();
+        Some(model::Endpoint { address: endpoint.address?.value, weight: endpoint.weight, zone })
     });
     Some(model::Upstream {
         name: written.name?.value,

@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use super::{At, name, values};
 use crate::config::fields::Fields;
-use crate::config::model::{FailureMode, Grants, PluginLimits};
+use crate::config::model::{Capability, FailureMode, Grants, InstanceMode, PluginLimits};
 use crate::config::value::quantity::{count, duration, size};
 use crate::config::value::{self, secret, word};
+
+const INSTANCE_MODES: [(&str, InstanceMode); 2] =
+    [("reused", InstanceMode::Reused), ("per-request", InstanceMode::PerRequest)];
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -21,6 +24,8 @@ pub(in crate::config) struct Plugin {
     pub(in crate::config) path: Option<At<PathBuf>>,
     pub(in crate::config) sha256: Option<String>,
     pub(in crate::config) grants: Grants,
+    pub(in crate::config) upstreams: Vec<At<String>>,
+    pub(in crate::config) instances: InstanceMode,
     pub(in crate::config) limits: PluginLimits,
 }
 
@@ -33,14 +38,6 @@ pub(in crate::config) struct Policy {
     pub(in crate::config) on_failure: FailureMode,
 }
 
-/// The capabilities there are; what a grant means is decided here and nowhere else.
-#[derive(Clone, Copy)]
-enum Grant {
-    Log,
-    Counters,
-    Consumers,
-}
-
 impl Plugin {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
@@ -48,22 +45,16 @@ impl Plugin {
             path: fields.required_file("path", "\"policy.wasm\""),
             sha256: fields.optional("sha256", secret::sha256).map(|hash| hash.value),
             grants: grants(fields),
+            upstreams: fields.list("upstreams", value::name).unwrap_or_default(),
+            instances: fields.or("instances", word(&INSTANCE_MODES), InstanceMode::Reused),
             limits: fields.section("limits", limits).unwrap_or_else(default_limits),
         }
     }
 }
 
 fn grants(fields: &mut Fields<'_, '_>) -> Grants {
-    let words = [("log", Grant::Log), ("counters", Grant::Counters), ("consumers", Grant::Consumers)];
-    let mut grants = Grants::default();
-    for grant in values(fields.list("grants", word(&words))) {
-        match grant {
-            Grant::Log => grants.log = true,
-            Grant::Counters => grants.counters = true,
-            Grant::Consumers => grants.consumers = true,
-        }
-    }
-    grants
+    let words = Capability::ALL.map(|capability| (capability.name(), capability));
+    values(fields.list("grants", word(&words))).into_iter().collect()
 }
 
 fn default_limits() -> PluginLimits {
@@ -73,12 +64,21 @@ fn default_limits() -> PluginLimits {
         output: 64 * KIB,
         instances: 32,
         calls_per_instance: 100_000,
+        table_elements: 10_000,
+        handles: 1000,
+        body: MIB,
+        log_lines: 100,
+        shared_data: MIB,
+        http_calls: 4,
+        http_timeout: Duration::from_secs(2),
+        http_body: 64 * KIB,
     }
 }
 
 fn limits(fields: &mut Fields<'_, '_>) -> PluginLimits {
     let default = default_limits();
     let cpu = Duration::from_millis(1)..=Duration::from_secs(10);
+    let wait = Duration::from_millis(1)..=Duration::from_secs(60);
     PluginLimits {
         cpu: fields.or("cpu", duration(cpu), default.cpu),
         // One page of linear memory; 4 GiB is what 32-bit guests can address.
@@ -86,6 +86,14 @@ fn limits(fields: &mut Fields<'_, '_>) -> PluginLimits {
         output: fields.or("output", size(256..=64 * MIB), default.output),
         instances: fields.or("instances", count(1..=10_000), default.instances),
         calls_per_instance: fields.or("calls_per_instance", count(1..=u32::MAX), default.calls_per_instance),
+        table_elements: fields.or("table_elements", count(1..=100_000), default.table_elements),
+        handles: fields.or("handles", count(16..=100_000), default.handles),
+        body: fields.or("body", size(KIB..=1024 * MIB), default.body),
+        log_lines: fields.or("log_lines", count(0..=1_000_000), default.log_lines),
+        shared_data: fields.or("shared_data", size(KIB..=1024 * MIB), default.shared_data),
+        http_calls: fields.or("http_calls", count(1..=100), default.http_calls),
+        http_timeout: fields.or("http_timeout", duration(wait), default.http_timeout),
+        http_body: fields.or("http_body", size(KIB..=64 * MIB), default.http_body),
     }
 }
 

@@ -29,6 +29,7 @@ pub(in crate::config) struct Upstream {
 pub(in crate::config) struct Endpoint {
     pub(in crate::config) address: Option<At<SocketAddr>>,
     pub(in crate::config) weight: u32,
+    pub(in crate::config) zone: Option<String>,
 }
 
 impl Upstream {
@@ -50,6 +51,7 @@ impl Endpoint {
         Self {
             address: fields.required("address", net::endpoint_address, "\"127.0.0.1:9001\""),
             weight: fields.or("weight", count(0..=1000), 100),
+            zone: fields.optional("zone", value::name).map(|zone| zone.value),
         }
     }
 }

@@ -1,14 +1,32 @@
 //! `consumers`: the clients the operator knows by name.
 
-use crate::plugin::bindings::consumers::{Consumer, Host};
+use crate::consumers::{Consumer, ConsumerId, Consumers};
+use crate::plugin::bindings::consumers::Host;
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 
 impl Host for HostState {
-    fn find_by_key(&mut self, key: Vec<u8>) -> wasmtime::Result<Option<Consumer>> {
-        scope::see("`consumers`", |call| {
-            let consumer = call.consumers.by_api_key(&key)?;
-            Some(Consumer { name: consumer.name.clone(), tags: consumer.tags.clone() })
-        })
+    fn find_by_key(&mut self, key: Vec<u8>) -> wasmtime::Result<Option<u64>> {
+        known(|consumers| consumers.by_api_key(&key).map(|consumer| consumer.id.0))
     }
+
+    fn find_by_name(&mut self, name: String) -> wasmtime::Result<Option<u64>> {
+        known(|consumers| consumers.by_name(&name).map(|consumer| consumer.id.0))
+    }
+
+    fn name(&mut self, id: u64) -> wasmtime::Result<Option<String>> {
+        known(|consumers| with(consumers, id).map(|consumer| consumer.name.clone()))
+    }
+
+    fn tags(&mut self, id: u64) -> wasmtime::Result<Vec<String>> {
+        known(|consumers| with(consumers, id).map(|consumer| consumer.tags.clone()).unwrap_or_default())
+    }
+}
+
+fn known<R>(look: impl FnOnce(&Consumers) -> R) -> wasmtime::Result<R> {
+    scope::see("`consumers`", |call| look(call.consumers))
+}
+
+fn with(consumers: &Consumers, id: u64) -> Option<&Consumer> {
+    consumers.by_id(ConsumerId(id)).map(|consumer| &**consumer)
 }

@@ -6,12 +6,20 @@ use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 
 impl Host for HostState {
-    fn take_gcra(&mut self, key: String, quota: Quota, burst: u32, cost: u32) -> wasmtime::Result<Admission> {
+    fn take_gcra(&mut self, key: Vec<u8>, quota: Quota, burst: u32, cost: u32) -> wasmtime::Result<Admission> {
         scope::see("`counters`", |_| self.counters().take_gcra(self.policy(), &key, quota.into(), burst, cost).into())
     }
 
-    fn take_window(&mut self, key: String, quota: Quota, cost: u32) -> wasmtime::Result<Admission> {
+    fn take_window(&mut self, key: Vec<u8>, quota: Quota, cost: u32) -> wasmtime::Result<Admission> {
         scope::see("`counters`", |_| self.counters().take_window(self.policy(), &key, quota.into(), cost).into())
+    }
+
+    fn take_sliding(&mut self, key: Vec<u8>, quota: Quota, cost: u32) -> wasmtime::Result<Admission> {
+        scope::see("`counters`", |_| self.counters().take_sliding(self.policy(), &key, quota.into(), cost).into())
+    }
+
+    fn add(&mut self, key: Vec<u8>, amount: i64, ttl_ms: u32) -> wasmtime::Result<i64> {
+        scope::see("`counters`", |_| self.counters().add(self.policy(), &key, amount, ttl_ms))
     }
 }
 

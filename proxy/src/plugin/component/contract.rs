@@ -5,7 +5,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::LoadProblem;
-use crate::config::model::Grants;
+use crate::config::model::{Capability, Grants};
 use crate::plugin::policy::Roles;
 
 /// The newest version of the contract that this gateway knows.
@@ -33,37 +33,9 @@ impl<'a> Interface<'a> {
     }
 }
 
-/// A capability that wants a grant.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Capability {
-    Log,
-    Counters,
-    Consumers,
-}
-
-impl Capability {
-    const ALL: [Self; 3] = [Self::Log, Self::Counters, Self::Consumers];
-
-    /// Its interface in the contract, and its word in `grants`.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Log => "log",
-            Self::Counters => "counters",
-            Self::Consumers => "consumers",
-        }
-    }
-
-    fn of(interface: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|capability| capability.name() == interface)
-    }
-
-    fn is_in(self, grants: Grants) -> bool {
-        match self {
-            Self::Log => grants.log,
-            Self::Counters => grants.counters,
-            Self::Consumers => grants.consumers,
-        }
-    }
+/// The capability that an interface of the contract is, where it is one.
+fn capability(interface: &str) -> Option<Capability> {
+    Capability::ALL.into_iter().find(|capability| capability.name() == interface)
 }
 
 /// What a component says about itself.
@@ -85,7 +57,9 @@ impl Survey {
             roles: Roles {
                 request: exported("request-policy"),
                 response: exported("response-policy"),
+                body: exported("body-policy"),
                 balancer: exported("balancer"),
+                observer: exported("observer"),
             },
             configuration: exported("configuration"),
             contract: newest_version(imports.iter().chain(&exports)),
@@ -102,7 +76,7 @@ impl Survey {
         problems.extend(self.missing_grants(grants));
         if self.roles == Roles::default() {
             problems.push(LoadProblem::new(
-                "exports none of `request-policy`, `response-policy` and `balancer`",
+                "exports none of `request-policy`, `response-policy`, `body-policy`, `balancer` and `observer`",
                 format!("export at least one of them, as tidegate:gateway/request-policy@{VERSION}"),
             ));
         }
@@ -124,10 +98,10 @@ impl Survey {
         let wanted = |capability: &Capability| {
             self.imports.iter().filter_map(|name| Interface::parse(name)).any(|i| i.name == capability.name())
         };
-        let missing: Vec<Capability> = Capability::ALL.into_iter().filter(|c| wanted(c) && !c.is_in(grants)).collect();
+        let missing: Vec<Capability> = Capability::ALL.into_iter().filter(|c| wanted(c) && !grants.has(*c)).collect();
         let line: Vec<String> = Capability::ALL
             .into_iter()
-            .filter(|capability| capability.is_in(grants) || missing.contains(capability))
+            .filter(|capability| grants.has(*capability) || missing.contains(capability))
             .map(|capability| format!("{:?}", capability.name()))
             .collect();
         let problem = |capability: Capability| {
@@ -150,8 +124,11 @@ fn unknown_to_contract(full: &str) -> Option<LoadProblem> {
             "build it against the `wit` folder of this gateway",
         ));
     }
-    let is_role = matches!(interface.name, "configuration" | "request-policy" | "response-policy" | "balancer");
-    let is_known = is_role || matches!(interface.name, "http" | "types") || Capability::of(interface.name).is_some();
+    let is_role = matches!(
+        interface.name,
+        "configuration" | "request-policy" | "response-policy" | "body-policy" | "balancer" | "observer"
+    );
+    let is_known = is_role || matches!(interface.name, "http" | "types") || capability(interface.name).is_some();
     (!is_known).then(|| {
         LoadProblem::new(
             format!("uses {full}, which contract {VERSION} does not have"),

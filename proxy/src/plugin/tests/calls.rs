@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::with_request;
 use crate::config::model::PluginLimits;
 use crate::plugin::fixture::image::{Edit, Image};
-use crate::plugin::fixture::{ALL_GRANTS, Fixture, LIMITS, bind, load, services, spec, try_bind};
+use crate::plugin::fixture::{Fixture, LIMITS, alice, all_grants, bind, load, services, spec, try_bind};
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
 use crate::policy::decision::{self, IllegalDecision, RequestDecision};
 use crate::upstream::member::Member;
@@ -11,8 +11,8 @@ use crate::upstream::member::Member;
 /// Answers 201 to its first call, 202 to its second, and so on.
 fn counting() -> Fixture {
     let mut image = Image::default();
-    let decision = image.local_response(200, &[], b"");
-    let status = decision + 4;
+    let decision = image.respond(200, &[], b"");
+    let status = decision + 8;
     let body = format!(
         "(i32.store16 (i32.const {status}) (i32.add (i32.load16_u (i32.const {status})) (i32.const 1)))
          (i32.const {decision})"
@@ -47,9 +47,9 @@ fn a_shared_policy_goes_on_with_the_same_instances() {
     let bytes = counting().build();
     let services = services();
     let spec_a = spec(serde_json::json!({}));
-    let policy = PolicyRuntime::bind(load(&bytes, ALL_GRANTS, LIMITS).unwrap(), &spec_a, services.clone()).unwrap();
+    let policy = PolicyRuntime::bind(load(&bytes, all_grants(), LIMITS).unwrap(), &spec_a, services.clone()).unwrap();
     assert_eq!(status(&policy), 201);
-    let reloaded = load(&bytes, ALL_GRANTS, LIMITS).unwrap();
+    let reloaded = load(&bytes, all_grants(), LIMITS).unwrap();
     let next = policy.share(&reloaded, &spec_a, &services).unwrap();
     assert_eq!(status(&next), 202);
     assert!(policy.share(&reloaded, &spec(serde_json::json!({"a": 1})), &services).is_none());
@@ -59,7 +59,7 @@ fn a_shared_policy_goes_on_with_the_same_instances() {
 fn a_guest_reads_a_header_and_returns_edits() {
     let mut image = Image::default();
     let [name, length] = image.bytes(b"X-In");
-    let decision = image.forward(&[Edit::Set("x-out", b""), Edit::Remove("x-in")], &[], Some("alice"));
+    let decision = image.forward(&[Edit::Set("x-out", b""), Edit::Remove("x-in")], &[], Some(alice()));
     // The first edit's value is what was read: address and length are 12 and 16 bytes into it.
     let body = format!(
         "(local $edit i32)
@@ -69,7 +69,7 @@ fn a_guest_reads_a_header_and_returns_edits() {
          (i32.store offset=12 (local.get $edit) (i32.load (i32.const 516)))
          (i32.store offset=16 (local.get $edit) (i32.load (i32.const 520)))
          (i32.const {decision})",
-        decision + 4
+        decision + 8
     );
     let fixture = Fixture::new("request-role")
         .accepting()
@@ -92,15 +92,13 @@ fn a_guest_reads_a_header_and_returns_edits() {
 fn a_guest_finds_a_consumer_by_its_key() {
     let mut image = Image::default();
     let [key, length] = image.bytes(b"secret");
-    let decision = image.forward(&[], &[], Some("nobody"));
-    // The consumer's name is what was found: option at 512, address and length of the name behind it.
+    let decision = image.forward(&[], &[], Some(0));
+    // The consumer is what was found: an option at 512, its number eight bytes behind.
     let body = format!(
         "(call $find (i32.const {key}) (i32.const {length}) (i32.const 512))
-         (i32.store (i32.const {}) (i32.load (i32.const 516)))
-         (i32.store (i32.const {}) (i32.load (i32.const 520)))
+         (i64.store (i32.const {}) (i64.load (i32.const 520)))
          (i32.const {decision})",
-        decision + 24,
-        decision + 28
+        decision + 32
     );
     let fixture =
         Fixture::request(&body).import("consumers", "find-by-key", "(func $find (param i32 i32 i32))").data(image);
@@ -111,16 +109,33 @@ fn a_guest_finds_a_consumer_by_its_key() {
 }
 
 #[test]
+fn a_guest_changes_what_the_upstream_is_asked_for() {
+    let asked = |target: &str| {
+        let mut image = Image::default();
+        let decision = image.forward_to(&[], &[], None, Some(target));
+        match with_request("", |request| bind(&Fixture::deciding(image, decision)).on_request(request)) {
+            Ok(RequestDecision::Forward(forward)) => Ok(forward.target.unwrap().to_string()),
+            Err(PluginFailure::Illegal(illegal)) => Err(illegal),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(asked("/elsewhere?a=1"), Ok("/elsewhere?a=1".to_owned()));
+    for illegal in ["", "elsewhere", "http://a/b", "*", "/a b", "/../a", "/a/%2e%2e/b", "/a\r\nb", "/a#b"] {
+        assert_eq!(asked(illegal), Err(IllegalDecision::Target(illegal.into())), "{illegal}");
+    }
+}
+
+#[test]
 fn instances_share_the_counters_of_their_policy() {
     let mut image = Image::default();
     let [key, length] = image.bytes(b"k");
-    let decision = image.local_response(200, &[], b"");
+    let decision = image.respond(200, &[], b"");
     // Status 200 + what remains of 5 in a minute.
     let body = format!(
         "(call $take (i32.const {key}) (i32.const {length}) (i32.const 5) (i32.const 60000) (i32.const 1) (i32.const 512))
          (i32.store16 (i32.const {}) (i32.add (i32.const 200) (i32.load (i32.const 516))))
          (i32.const {decision})",
-        decision + 4
+        decision + 8
     );
     let fixture = Fixture::request(&body)
         .import("counters", "take-window", "(func $take (param i32 i32 i32 i32 i32 i32))")
@@ -143,7 +158,7 @@ fn configure_problems_are_the_operators_to_read() {
 
 #[test]
 fn a_plugin_without_configuration_takes_only_an_empty_one() {
-    let plugin = load(&Fixture::new("bare").on_request("(unreachable)").build(), ALL_GRANTS, LIMITS).unwrap();
+    let plugin = load(&Fixture::new("bare").on_request("(unreachable)").build(), all_grants(), LIMITS).unwrap();
     let bind = |config| PolicyRuntime::bind(plugin.clone(), &spec(config), services());
     assert!(bind(serde_json::json!({})).is_ok());
     let problems = bind(serde_json::json!({"a": 1})).unwrap_err();

@@ -1,9 +1,11 @@
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
-use crate::config::model::{Grants, Plugin};
+use crate::config::model::{Capability, Grants, Plugin};
 use crate::plugin::component::{LoadError, LoadProblem, LoadedPlugin};
 use crate::plugin::fixture::image::Image;
-use crate::plugin::fixture::{ALL_GRANTS, Fixture, LIMITS, engine, load};
+use crate::plugin::fixture::{Fixture, LIMITS, all_grants, engine, load, plugin};
 use crate::plugin::policy::Roles;
 
 fn passing() -> Fixture {
@@ -37,9 +39,9 @@ fn only(result: Result<std::sync::Arc<LoadedPlugin>, LoadError>) -> (String, Str
 #[test]
 fn a_loaded_plugin_tells_what_it_is() {
     let bytes = greedy().build();
-    let plugin = load(&bytes, ALL_GRANTS, LIMITS).unwrap();
+    let plugin = load(&bytes, all_grants(), LIMITS).unwrap();
     let facts = plugin.facts();
-    assert_eq!(facts.roles, Roles { request: true, response: false, balancer: false });
+    assert_eq!(facts.roles, Roles { request: true, ..Roles::default() });
     assert_eq!((facts.contract.as_str(), facts.bytes), ("0.1.0", bytes.len()));
     assert!(facts.imports.contains(&"tidegate:gateway/counters@0.1.0".to_owned()), "{:?}", facts.imports);
     assert_eq!(facts.sha256.len(), 64);
@@ -47,7 +49,7 @@ fn a_loaded_plugin_tells_what_it_is() {
 
 #[test]
 fn every_missing_grant_is_named_with_the_line_to_write() {
-    let grants = Grants { log: true, ..Grants::default() };
+    let grants = Grants::from_iter([Capability::Log]);
     let problems = problems(load(&greedy().build(), grants, LIMITS));
     let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
@@ -68,7 +70,7 @@ fn an_import_the_gateway_does_not_have_is_refused_by_name() {
         .accepting()
         .raw_import("(import \"wasi:cli/environment@0.2.6\" \"initial-cwd\" (func $cwd (param i32)))")
         .on_request("(call $drop-request (local.get 0)) (call $cwd (i32.const 512)) (i32.const 0)");
-    let (message, hint) = only(load(&fixture.build(), ALL_GRANTS, LIMITS));
+    let (message, hint) = only(load(&fixture.build(), all_grants(), LIMITS));
     assert_eq!(message, "imports what no policy is given: wasi:cli/environment@0.2.6");
     assert!(hint.contains("wasm32-unknown-unknown"), "{hint}");
 }
@@ -76,8 +78,11 @@ fn an_import_the_gateway_does_not_have_is_refused_by_name() {
 #[test]
 fn a_component_without_a_role_is_refused() {
     let fixture = Fixture::new("none").raw_export("(func (export \"test:worlds/elsewhere#run\"))");
-    let (message, _) = only(load(&fixture.build(), ALL_GRANTS, LIMITS));
-    assert_eq!(message, "exports none of `request-policy`, `response-policy` and `balancer`");
+    let (message, _) = only(load(&fixture.build(), all_grants(), LIMITS));
+    assert_eq!(
+        message,
+        "exports none of `request-policy`, `response-policy`, `body-policy`, `balancer` and `observer`"
+    );
 }
 
 #[test]
@@ -86,7 +91,7 @@ fn another_version_of_the_contract_is_refused_with_both_versions() {
         .version("0.2.0")
         .accepting()
         .on_request("(call $drop-request (local.get 0)) (i32.const 0)");
-    let problems = problems(load(&fixture.build(), ALL_GRANTS, LIMITS));
+    let problems = problems(load(&fixture.build(), all_grants(), LIMITS));
     assert!(
         problems.iter().any(|p| p.message
             == "is built against tidegate:gateway/request-policy@0.2.0, and this gateway knows contract 0.1.0"),
@@ -96,7 +101,7 @@ fn another_version_of_the_contract_is_refused_with_both_versions() {
 
 #[test]
 fn a_core_module_is_told_from_a_component() {
-    let (message, hint) = only(load(b"\0asm\x01\0\0\0", ALL_GRANTS, LIMITS));
+    let (message, hint) = only(load(b"\0asm\x01\0\0\0", all_grants(), LIMITS));
     assert_eq!(message, "is a core WebAssembly module, not a component");
     assert!(hint.contains("wasm-tools component new"), "{hint}");
 }
@@ -104,9 +109,9 @@ fn a_core_module_is_told_from_a_component() {
 #[test]
 fn what_is_not_webassembly_is_refused() {
     for bytes in [&b""[..], b"(component)", b"\x7fELF"] {
-        assert_eq!(only(load(bytes, ALL_GRANTS, LIMITS)).0, "is not WebAssembly");
+        assert_eq!(only(load(bytes, all_grants(), LIMITS)).0, "is not WebAssembly");
     }
-    assert!(only(load(b"\0asm\x0d\0\x01\0\xff", ALL_GRANTS, LIMITS)).0.starts_with("cannot be compiled: "));
+    assert!(only(load(b"\0asm\x0d\0\x01\0\xff", all_grants(), LIMITS)).0.starts_with("cannot be compiled: "));
 }
 
 #[test]
@@ -114,13 +119,7 @@ fn a_file_that_is_not_the_pinned_one_is_not_looked_into() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), b"anything").unwrap();
     let found: String = Sha256::digest(b"anything").iter().map(|byte| format!("{byte:02x}")).collect();
-    let spec = Plugin {
-        name: "guest".into(),
-        path: file.path().to_owned(),
-        sha256: Some("00".repeat(32)),
-        grants: ALL_GRANTS,
-        limits: LIMITS,
-    };
+    let spec = Plugin { sha256: Some("00".repeat(32)), ..plugin(file.path(), all_grants(), LIMITS) };
     let (message, hint) = only(LoadedPlugin::load(&engine(), &spec));
     assert!(message.starts_with("the file's SHA-256 is not the pinned one"), "{message}");
     assert!(hint.contains(&found), "{hint}");
@@ -128,21 +127,15 @@ fn a_file_that_is_not_the_pinned_one_is_not_looked_into() {
 
 #[test]
 fn a_missing_file_is_told_with_its_path() {
-    let spec = Plugin {
-        name: "guest".into(),
-        path: "/nowhere/guest.wasm".into(),
-        sha256: None,
-        grants: ALL_GRANTS,
-        limits: LIMITS,
-    };
+    let spec = plugin(Path::new("/nowhere/guest.wasm"), all_grants(), LIMITS);
     assert!(only(LoadedPlugin::load(&engine(), &spec)).0.starts_with("cannot read /nowhere/guest.wasm: "));
 }
 
 #[test]
 fn the_same_bytes_are_compiled_once() {
     let bytes = passing().build();
-    let one = load(&bytes, ALL_GRANTS, LIMITS).unwrap();
-    let two = load(&bytes, ALL_GRANTS, LIMITS).unwrap();
+    let one = load(&bytes, all_grants(), LIMITS).unwrap();
+    let two = load(&bytes, all_grants(), LIMITS).unwrap();
     assert!(one.is_same(&two));
     let ungranted = load(&bytes, Grants::default(), LIMITS).unwrap();
     assert!(!one.is_same(&ungranted));

@@ -1,7 +1,7 @@
 use super::with_request;
 use crate::config::model::PluginLimits;
 use crate::plugin::fixture::image::{Edit, Image};
-use crate::plugin::fixture::{Fixture, LIMITS, bind, load, services, spec, try_bind};
+use crate::plugin::fixture::{Fixture, LIMITS, alice, bind, load, services, spec, try_bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 use crate::plugin::statistics::FailureCounts;
 use crate::policy::decision::{IllegalDecision, RequestDecision};
@@ -92,10 +92,7 @@ fn a_value_with_a_line_break_is_an_illegal_decision() {
     let edit = Edit::Set("x-a", b"1\r\nx-b: 2");
     assert_eq!(illegal(|image| image.forward(&[edit], &[], None)), IllegalDecision::Value("x-a".into()));
     assert_eq!(illegal(|image| image.forward(&[], &[edit], None)), IllegalDecision::Value("x-a".into()));
-    assert_eq!(
-        illegal(|image| image.local_response(200, &[("x-a", b"1\n")], b"")),
-        IllegalDecision::Value("x-a".into())
-    );
+    assert_eq!(illegal(|image| image.respond(200, &[("x-a", b"1\n")], b"")), IllegalDecision::Value("x-a".into()));
 }
 
 #[test]
@@ -106,7 +103,7 @@ fn a_name_that_frames_or_routes_is_an_illegal_decision() {
         assert_eq!(told, IllegalDecision::Reserved(name.to_ascii_lowercase()));
         let told = illegal(|image| image.forward(&[Edit::Remove(name)], &[], None));
         assert_eq!(told, IllegalDecision::Reserved(name.to_ascii_lowercase()));
-        let told = illegal(|image| image.local_response(200, &[(name, b"1")], b""));
+        let told = illegal(|image| image.respond(200, &[(name, b"1")], b""));
         assert_eq!(told, IllegalDecision::Reserved(name.to_ascii_lowercase()));
     }
 }
@@ -114,19 +111,19 @@ fn a_name_that_frames_or_routes_is_an_illegal_decision() {
 #[test]
 fn a_status_that_is_not_final_is_an_illegal_decision() {
     for status in [0, 99, 101, 1000] {
-        assert_eq!(illegal(|image| image.local_response(status, &[], b"")), IllegalDecision::Status(status));
+        assert_eq!(illegal(|image| image.respond(status, &[], b"")), IllegalDecision::Status(status));
     }
 }
 
 #[test]
 fn a_consumer_nobody_knows_is_an_illegal_decision() {
-    assert_eq!(illegal(|image| image.forward(&[], &[], Some("mallory"))), IllegalDecision::Consumer("mallory".into()));
+    assert_eq!(illegal(|image| image.forward(&[], &[], Some(7))), IllegalDecision::Consumer(7));
 }
 
 #[test]
 fn a_consumer_named_without_the_grant_is_an_illegal_decision() {
     let mut image = Image::default();
-    let decision = image.forward(&[], &[], Some("alice"));
+    let decision = image.forward(&[], &[], Some(alice()));
     let bytes = Fixture::deciding(image, decision).build();
     let plugin = load(&bytes, crate::config::model::Grants::default(), LIMITS).unwrap();
     let policy = PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services()).unwrap();
@@ -139,7 +136,7 @@ fn more_output_than_the_limit_is_an_illegal_decision() {
     let limits = PluginLimits { output: 100, ..LIMITS };
     for (length, fits) in [(100, true), (101, false)] {
         let mut image = Image::default();
-        let decision = image.local_response(200, &[], &vec![b'a'; length]);
+        let decision = image.respond(200, &[], &vec![b'a'; length]);
         let policy = try_bind(&Fixture::deciding(image, decision), limits).unwrap();
         match with_request("", |request| policy.on_request(request)) {
             Ok(RequestDecision::Respond(response)) => assert!(fits && response.body.len() == length),

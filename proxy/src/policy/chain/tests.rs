@@ -5,9 +5,9 @@ use http::{HeaderMap, HeaderValue, request, response};
 use super::{Chain, ChainLink, ChainOutcome, RequestHead, ResponseHead, ResponseOutcome};
 use crate::config::model::FailureMode;
 use crate::plugin::fixture::image::{Edit as E, Image};
-use crate::plugin::fixture::{Fixture, bind};
+use crate::plugin::fixture::{Fixture, alice, bind};
 use crate::policy::decision::{Edit, EditableHead};
-use crate::policy::facts::{RequestFacts, Scheme};
+use crate::policy::facts::{RequestFacts, RequestId, Scheme};
 
 struct Request(request::Parts);
 struct Response(response::Parts);
@@ -46,7 +46,7 @@ fn upstream_response() -> Response {
 
 fn facts() -> RequestFacts {
     let client = IpAddr::from([192, 0, 2, 7]);
-    RequestFacts::new(client, "id-1".into(), "route".into(), Scheme::Http, "example.com".into())
+    RequestFacts::new(client, RequestId::new("id-1").unwrap(), "route".into(), Scheme::Http, "example.com".into())
 }
 
 fn link(fixture: &Fixture) -> ChainLink {
@@ -76,7 +76,7 @@ fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
 #[test]
 fn edits_of_each_policy_are_applied_in_order() {
     let chain = Chain::new(vec![
-        on_request(|i| i.forward(&[E::Set("x-a", b"1")], &[E::Append("x-r", b"1")], Some("alice"))),
+        on_request(|i| i.forward(&[E::Set("x-a", b"1")], &[E::Append("x-r", b"1")], Some(alice()))),
         on_request(|i| i.forward(&[E::Append("x-a", b"2")], &[E::Append("x-r", b"2")], None)),
     ]);
     let (mut head, mut facts) = (request(), facts());
@@ -90,7 +90,7 @@ fn edits_of_each_policy_are_applied_in_order() {
 fn a_local_response_ends_the_chain() {
     let chain = Chain::new(vec![
         on_request(|i| i.forward(&[], &[], None)),
-        on_request(|i| i.local_response(401, &[("x-why", b"key")], b"no")),
+        on_request(|i| i.respond(401, &[("x-why", b"key")], b"no")),
         trapping(),
     ]);
     let mut facts = facts();
@@ -106,7 +106,7 @@ fn a_local_response_ends_the_chain() {
 #[test]
 fn a_failing_policy_leaves_the_request_as_it_was() {
     let chain = Chain::new(vec![on_request(|i| {
-        i.forward(&[E::Set("x-a", b"1"), E::Set("host", b"evil")], &[E::Set("x-r", b"1")], Some("alice"))
+        i.forward(&[E::Set("x-a", b"1"), E::Set("host", b"evil")], &[E::Set("x-r", b"1")], Some(alice()))
     })]);
     let (mut head, mut facts) = (request(), facts());
     assert!(matches!(chain.run_request(&mut head, &mut facts), ChainOutcome::Failed(_)));
@@ -138,7 +138,7 @@ fn a_response_passes_the_policies_in_reverse() {
 fn a_replaced_response_passes_the_outer_policies() {
     let chain = Chain::new(vec![
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"outer")])),
-        on_response(|i| i.local_response(502, &[], b"gone")),
+        on_response(|i| i.replace(502, &[], b"gone")),
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"inner")])),
     ]);
     let (mut sent, mut facts, mut head) = (request(), facts(), upstream_response());
@@ -155,7 +155,7 @@ fn a_replaced_response_passes_the_outer_policies() {
 fn a_local_response_passes_only_the_policies_outside_of_its_maker() {
     let chain = Chain::new(vec![
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"outer")])),
-        on_request(|i| i.local_response(403, &[], b"")),
+        on_request(|i| i.respond(403, &[], b"")),
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"inner")])),
     ]);
     let (mut sent, mut facts) = (request(), facts());

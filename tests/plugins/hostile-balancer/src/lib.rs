@@ -8,7 +8,7 @@
 //! | `trap` | panics | a failure; the gateway picks |
 //! | `loop` | never returns | a failure; the gateway picks |
 
-use tidegate_plugin_sdk::{Balancer, Candidate, Endpoint, NoConfig, Policy, Problem, Request, export};
+use tidegate_plugin_sdk::{Balancer, Candidates, Endpoint, NoConfig, Policy, Problem, Request, export};
 
 /// The policy.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Balancer for HostileBalancer {
     fn update(&mut self, _: Vec<Endpoint>) {}
 
     #[expect(clippy::panic, reason = "to panic is its task")]
-    fn pick(&mut self, request: &Request, candidates: &[Candidate]) -> Option<usize> {
+    fn pick(&mut self, request: &Request, candidates: &Candidates) -> Option<usize> {
         match request.header_text("x-mode").as_deref() {
             Some("range") => Some(candidates.len()),
             Some("far") => Some(usize::MAX),

@@ -18,6 +18,7 @@
 //!
 //! Where it lets a request pass it says so: `x-hostile: tame` on the response.
 
+use tidegate_plugin_sdk::consumers::ConsumerId;
 use tidegate_plugin_sdk::{Decision, NoConfig, Policy, Problem, Request, RequestPolicy, export};
 
 /// The policy.
@@ -96,7 +97,7 @@ fn lie(mode: &str) -> Option<Decision> {
         "many-headers" => {
             (0..20_000).fold(forward, |forward, n| forward.append_request_header(format!("x-{n}"), "a")).into()
         }
-        "consumer" => forward.identify("nobody").into(),
+        "consumer" => forward.identify(ConsumerId::from_number(7)).into(),
         _ => return None,
     };
     Some(decision)

@@ -28,7 +28,7 @@ impl RequestPolicy for WantsEverything {
             panic!("told to");
         }
         let known = request.header("apikey").is_some_and(|key| consumers::find_by_key(&key).is_some());
-        let left = Quota::per(10, Duration::from_secs(3600)).take_window("all", 1).remaining;
+        let left = Quota::per(10, Duration::from_secs(3600)).take_window(b"all", 1).remaining;
         log::info!("wants everything: path {}, consumer known {known}, {left} left", request.path());
         Decision::forward()
             .set_response_header("x-consumer-known", known.to_string())

@@ -1,0 +1,24 @@
+//! `random`: random numbers fit for secrets.
+
+use rand::Rng;
+
+use crate::plugin::bindings::random::Host;
+use crate::plugin::instance::HostState;
+
+/// What one call may ask for, as the contract says.
+const MAX_BYTES: u32 = 4096;
+
+impl Host for HostState {
+    fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
+        if count > MAX_BYTES {
+            wasmtime::bail!("{count} random bytes in one call are more than {MAX_BYTES}");
+        }
+        let mut bytes = vec![0; usize::try_from(count)?];
+        rand::rng().fill_bytes(&mut bytes);
+        Ok(bytes)
+    }
+
+    fn number(&mut self) -> wasmtime::Result<u64> {
+        Ok(rand::rng().next_u64())
+    }
+}
