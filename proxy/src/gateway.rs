@@ -51,7 +51,10 @@ impl ProxyHttp for Gateway {
             return Error::e_explain(ErrorType::InternalError, "a connection without an address");
         };
         let tls = answer::tls(session);
-        match parts::of_request(session.req_header_mut(), |head| ctx.decide(head, peer, tls)) {
+        let mut head = parts::open_request(session.req_header_mut());
+        let verdict = ctx.decide(&mut head, peer, tls).await;
+        parts::close_request(session.req_header_mut(), head);
+        match verdict {
             Verdict::Forward => Ok(false),
             Verdict::Respond(local) => answer::local(session, ctx, local).await.map(|()| true),
             Verdict::Refuse(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
@@ -147,11 +150,13 @@ impl ProxyHttp for Gateway {
             session.as_downstream_mut().set_keepalive(None);
         }
         let request = session.req_header().as_ref();
-        let verdict = parts::of_response(head, |head| match ctx.run_response_policies(request, head) {
-            Ok(None) => Ok(response::seal(head, &ctx.facts.request_id).map(|()| None)),
+        let mut opened = parts::open_response(head);
+        let verdict = match ctx.run_response_policies(request, &mut opened.parts).await {
+            Ok(None) => Ok(response::seal(&mut opened.parts, &ctx.facts.request_id).map(|()| None)),
             Ok(Some(local)) => Ok(Ok(Some(local))),
             Err(cause) => Err(cause),
-        });
+        };
+        parts::close_response(head, opened);
         match verdict {
             Ok(Ok(None)) => Ok(()),
             Ok(Ok(Some(local))) => answer::instead(ctx, local),

@@ -14,6 +14,7 @@ pub mod error;
 pub mod gate;
 pub mod gateway;
 pub mod observe;
+pub mod outbound;
 pub mod plugin;
 pub mod policy;
 pub mod process;

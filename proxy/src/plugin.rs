@@ -13,6 +13,7 @@ pub mod engine;
 mod failure;
 mod instance;
 mod memory;
+pub mod outbound;
 pub mod policy;
 mod pool;
 mod scope;

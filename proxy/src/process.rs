@@ -11,6 +11,7 @@ use crate::config::model::Config;
 use crate::counters::Counters;
 use crate::gate::Connections;
 use crate::observe::metrics::Metrics;
+use crate::outbound::OutboundPool;
 use crate::plugin::engine::{EngineCapacity, EngineError, PluginEngine};
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::health::{Finding, HealthObserver, HealthSupervisor};
@@ -28,6 +29,8 @@ pub struct Process {
     pub endpoints: EndpointRegistry,
     /// What was changed about endpoints at run time.
     pub overlays: Mutex<Overlays>,
+    /// Connections for the requests that policies send.
+    pub outbound: OutboundPool,
     /// Rate counters of policies.
     pub counters: Arc<Counters>,
     /// Active checks.
@@ -48,6 +51,7 @@ impl Process {
             engine: OnceCell::new(),
             endpoints: EndpointRegistry::default(),
             overlays: Mutex::default(),
+            outbound: OutboundPool::default(),
             counters: Arc::default(),
             health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),
             connections: Arc::default(),

@@ -122,12 +122,12 @@ impl RequestContext {
     /// Decides what becomes of a request whose head is complete: all that is to be known before an upstream is asked.
     ///
     /// `peer` is the other end of the connection, `tls` what TLS established on it.
-    pub fn decide(&mut self, head: &mut Parts, peer: IpAddr, tls: Option<Arc<TlsFacts>>) -> Verdict {
+    pub async fn decide(&mut self, head: &mut Parts, peer: IpAddr, tls: Option<Arc<TlsFacts>>) -> Verdict {
         request::strip_untrusted(&mut head.headers, self.snapshot.limits.underscore_headers);
         if let Err(cause) = self.begin(head, peer, tls) {
             return Verdict::Refuse(cause);
         }
-        match self.run_request_policies(head) {
+        match self.run_request_policies(head).await {
             Ok(None) => {}
             Ok(Some(local)) => return Verdict::Respond(local),
             Err(cause) => return Verdict::Refuse(cause),
@@ -176,9 +176,9 @@ impl RequestContext {
     }
 
     /// Runs the route's policies over the request.
-    fn run_request_policies(&mut self, head: &mut Parts) -> Result<Option<LocalResponse>, Cause> {
+    async fn run_request_policies(&mut self, head: &mut Parts) -> Result<Option<LocalResponse>, Cause> {
         let Some(route) = &self.route else { return Ok(None) };
-        match route.chain.run_request(head, &mut self.facts) {
+        match route.chain.run_request(head, &mut self.facts).await {
             ChainOutcome::Forward => Ok(None),
             ChainOutcome::Respond { policy, response } => {
                 self.policy = Some(policy);
@@ -196,13 +196,13 @@ impl RequestContext {
     ///
     /// # Errors
     /// A policy failed, and traffic is to be refused then.
-    pub fn run_response_policies(
+    pub async fn run_response_policies(
         &mut self,
         request: &Parts,
         head: &mut http::response::Parts,
     ) -> Result<Option<LocalResponse>, Cause> {
         let Some(route) = &self.route else { return Ok(None) };
-        match route.chain.run_response(request, &self.facts, head) {
+        match route.chain.run_response(request, &self.facts, head).await {
             ResponseOutcome::Forward => {
                 self.facts.response_edits.iter().for_each(|edit| head.apply(edit));
                 Ok(None)
@@ -223,9 +223,9 @@ impl RequestContext {
     ///
     /// # Errors
     /// A policy failed, and traffic is to be refused then.
-    pub fn run_local_response(&mut self, request: &Parts, local: LocalResponse) -> Result<LocalResponse, Cause> {
+    pub async fn run_local_response(&mut self, request: &Parts, local: LocalResponse) -> Result<LocalResponse, Cause> {
         let Some(route) = &self.route else { return Ok(local) };
-        route.chain.run_local_response(request, &self.facts, local).map_err(|failed| {
+        route.chain.run_local_response(request, &self.facts, local).await.map_err(|failed| {
             self.policy = Some(failed.policy);
             Cause::PolicyFailed
         })

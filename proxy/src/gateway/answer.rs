@@ -46,7 +46,7 @@ pub(super) async fn refuse(session: &mut Session, ctx: &mut RequestContext, caus
 
 /// Sends an answer that a policy or the gateway made, once the policies the request passed have seen it.
 pub(super) async fn local(session: &mut Session, ctx: &mut RequestContext, made: LocalResponse) -> Result<()> {
-    let answer = match ctx.run_local_response(session.req_header().as_ref(), made) {
+    let answer = match ctx.run_local_response(session.req_header().as_ref(), made).await {
         Ok(answer) => answer,
         Err(cause) => {
             ctx.cause = Some(cause);

@@ -5,7 +5,7 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "plugin",
-    imports: { default: trappable },
+    imports: { "tidegate:gateway/http-client.send": async | trappable, default: trappable },
     with: {
         "tidegate:gateway/http.request": super::view::RequestHandle,
         "tidegate:gateway/http.response": super::view::ResponseHandle,
@@ -13,4 +13,4 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use self::exports::tidegate::gateway::{balancer, configuration, request_policy, response_policy};
-pub(super) use self::tidegate::gateway::{clock, consumers, counters, http, log, random, types};
+pub(super) use self::tidegate::gateway::{clock, consumers, counters, http, http_client, log, random, types};

@@ -34,6 +34,8 @@ pub(super) struct CpuBudget {
     ticks: Ticks,
     limit: Duration,
     mark: Option<Mark>,
+    /// Instead of the mark, where the call may wait and its thread works for others meanwhile.
+    meter: Option<Meter>,
 }
 
 /// The CPU time of a thread at a tick. Reading it is a system call, so a mark serves all calls on its thread until the next
@@ -47,7 +49,7 @@ struct Mark {
 
 impl CpuBudget {
     pub(super) fn new(ticks: Ticks) -> Self {
-        Self { ticks, limit: Duration::ZERO, mark: None }
+        Self { ticks, limit: Duration::ZERO, mark: None, meter: None }
     }
 
     /// A call begins on this thread; returns the epochs after which it is looked at.
@@ -61,18 +63,67 @@ impl CpuBudget {
         u64::try_from(limit.as_nanos().div_ceil(EPOCH.as_nanos().max(1))).unwrap_or(u64::MAX >> 1).saturating_add(1)
     }
 
+    /// Counts the call under way by a meter that its caller starts and stops.
+    pub(super) fn meter(&mut self) -> Meter {
+        let meter = Meter::default();
+        self.meter = Some(meter.clone());
+        meter
+    }
+
     /// The epochs of the call are over.
     ///
     /// # Errors
     /// The budget is used up.
     pub(super) fn verdict(&self) -> wasmtime::Result<UpdateDeadline> {
-        let used = self.mark.as_ref().map_or(Duration::MAX, |mark| thread_cpu().saturating_sub(mark.cpu));
+        let used = match (&self.meter, &self.mark) {
+            (Some(meter), _) => meter.used(),
+            (None, Some(mark)) => thread_cpu().saturating_sub(mark.cpu),
+            (None, None) => Duration::MAX,
+        };
         if used > self.limit.saturating_add(EPOCH) {
             Err(Trap::Interrupt.into())
         } else {
             Ok(UpdateDeadline::Continue(1))
         }
     }
+}
+
+/// What a call that may wait has used, over all the turns it got. It may move between threads from turn to turn.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meter(Arc<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    used_ns: AtomicU64,
+    /// The thread's CPU time when the turn under way began.
+    began_ns: AtomicU64,
+}
+
+/// A turn under way; over when dropped.
+pub(super) struct Turn<'m>(&'m Meter);
+
+impl Meter {
+    /// Begins a turn on this thread.
+    pub(super) fn run(&self) -> Turn<'_> {
+        self.0.began_ns.store(nanoseconds(thread_cpu()), Ordering::Relaxed);
+        Turn(self)
+    }
+
+    fn used(&self) -> Duration {
+        let turn = nanoseconds(thread_cpu()).saturating_sub(self.0.began_ns.load(Ordering::Relaxed));
+        Duration::from_nanos(self.0.used_ns.load(Ordering::Relaxed).saturating_add(turn))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Meter(reading) = self.0;
+        reading.used_ns.store(nanoseconds(self.0.used()), Ordering::Relaxed);
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// CPU time this thread has used.

@@ -3,5 +3,6 @@
 mod clock;
 mod consumers;
 mod counters;
+mod http_client;
 mod log;
 mod random;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use super::bindings::{
-    balancer, clock, configuration, consumers, counters, http, log, random, request_policy, response_policy, types,
+    balancer, clock, configuration, consumers, counters, http, http_client, log, random, request_policy,
+    response_policy, types,
 };
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
@@ -16,6 +17,7 @@ use super::instance::HostState;
 use super::policy::Roles;
 use crate::config::model::{Capability, Grants, Plugin, PluginLimits};
 use contract::Survey;
+pub(super) use contract::VERSION as CONTRACT;
 
 /// Why a plugin was not loaded: every reason at once.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,8 @@ pub struct PluginFacts {
     pub imports: Vec<String>,
     /// What the operator granted, used or not.
     pub grants: Grants,
+    /// Upstreams it may ask.
+    pub upstreams: Vec<String>,
 }
 
 /// A component that may run: cheap to instantiate, shared by all policies that use it.
@@ -80,6 +84,7 @@ pub struct LoadedPlugin {
     pub(super) engine: PluginEngine,
     pub(super) component: InstancePre<HostState>,
     pub(super) exports: ExportIndices,
+    waits: bool,
     /// Keeps the compiled code findable by its hash.
     artefact: Arc<Artefact>,
 }
@@ -114,7 +119,8 @@ impl LoadedPlugin {
         if !problems.is_empty() {
             return Err(refuse(problems));
         }
-        let component = link(engine, &artefact, spec.grants).map_err(|error| refuse(vec![not_linked(&error)]))?;
+        let grants = spec.grants.iter().filter(|capability| survey.imports_capability(*capability)).collect();
+        let component = link(engine, &artefact, grants).map_err(|error| refuse(vec![not_linked(&error)]))?;
         let exports = find_exports(&component, survey.roles, survey.configuration)
             .map_err(|error| refuse(vec![not_linked(&error)]))?;
         Ok(Arc::new(Self {
@@ -127,11 +133,13 @@ impl LoadedPlugin {
                 roles: survey.roles,
                 imports: survey.imports,
                 grants: spec.grants,
+                upstreams: spec.upstreams.clone(),
             },
             limits: spec.limits,
             engine: engine.clone(),
             component,
             exports,
+            waits: survey.waits,
             artefact,
         }))
     }
@@ -148,6 +156,12 @@ impl LoadedPlugin {
         self.limits
     }
 
+    /// Whether its calls may wait for an answer from outside.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// Whether a policy made for one of them could as well be one of the other.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -155,6 +169,7 @@ impl LoadedPlugin {
             && self.limits == other.limits
             && self.facts.name == other.facts.name
             && self.facts.grants == other.facts.grants
+            && self.facts.upstreams == other.facts.upstreams
     }
 }
 
@@ -175,8 +190,9 @@ fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Res
         Capability::Counters => counters::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Consumers => consumers::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Clock => clock::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::HttpClient => http_client::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Random => random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::SharedData | Capability::Keysets | Capability::HttpClient | Capability::Metrics => Ok(()),
+        Capability::SharedData | Capability::Keysets | Capability::Metrics => Ok(()),
     }
 }
 

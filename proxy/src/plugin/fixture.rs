@@ -12,6 +12,7 @@ use wit_parser::Resolve;
 
 use super::component::{LoadError, LoadedPlugin};
 use super::engine::{EngineCapacity, PluginEngine};
+use super::outbound::Nowhere;
 use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
 use crate::config::model::{FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers};
@@ -233,6 +234,7 @@ pub(crate) fn services() -> PolicyServices {
     PolicyServices {
         counters: Arc::new(Counters::default()),
         consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),
+        outbound: Arc::new(Nowhere),
         metrics: Metrics::new().policy("policy", "guest"),
     }
 }

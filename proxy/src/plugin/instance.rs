@@ -1,5 +1,7 @@
 //! One instance of a component in a store of its own, started and configured.
 
+mod waiting;
+
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use wasmtime::Store;
 use wasmtime::component::Resource;
 
 use super::bindings::{balancer, configuration, request_policy, response_policy};
-use super::budget::CpuBudget;
+use super::budget::{CpuBudget, Meter};
 use super::component::LoadedPlugin;
 use super::failure::{PluginFailure, printable};
 use super::memory::MemoryBudget;
@@ -15,6 +17,7 @@ use super::policy::{Candidate, ConfigureProblem};
 use super::view::{RequestHandle, ResponseHandle};
 use crate::counters::Counters;
 use crate::upstream::member::Member;
+use waiting::WaitingExports;
 
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
 /// same again, since `configure` sees nothing but its text.
@@ -31,6 +34,27 @@ pub(super) struct Setup {
     /// What `configure` is given.
     pub(super) config: String,
     pub(super) counters: Arc<Counters>,
+    pub(super) outbound: OutboundLimits,
+}
+
+/// What a plugin may ask of upstreams in one call.
+pub(super) struct OutboundLimits {
+    pub(super) upstreams: Vec<String>,
+    pub(super) calls: u32,
+    pub(super) timeout: Duration,
+    pub(super) body: usize,
+}
+
+impl OutboundLimits {
+    pub(super) fn of(plugin: &LoadedPlugin) -> Self {
+        let limits = plugin.limits();
+        Self {
+            upstreams: plugin.facts.upstreams.clone(),
+            calls: limits.http_calls,
+            timeout: limits.http_timeout,
+            body: limits.http_body,
+        }
+    }
 }
 
 /// What host functions know without a call.
@@ -40,6 +64,8 @@ pub(super) struct HostState {
     cpu: CpuBudget,
     /// Read once per call, and only where it is asked for.
     time: Option<CallTime>,
+    /// Requests to upstreams in the call under way.
+    outbound_calls: u32,
 }
 
 /// What time it is during one call.
@@ -56,6 +82,16 @@ impl HostState {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.setup.counters
+    }
+
+    pub(super) fn outbound_limits(&self) -> &OutboundLimits {
+        &self.setup.outbound
+    }
+
+    /// Counts a request to an upstream; whether it may still be made.
+    pub(super) fn take_outbound_call(&mut self) -> bool {
+        self.outbound_calls += 1;
+        self.outbound_calls <= self.setup.outbound.calls
     }
 
     pub(super) fn time(&mut self) -> CallTime {
@@ -88,6 +124,8 @@ struct Exports {
     request: Option<request_policy::Guest>,
     response: Option<response_policy::Guest>,
     balancer: Option<balancer::Guest>,
+    /// Instead of all of the above, where the plugin may wait.
+    waiting: Option<WaitingExports>,
 }
 
 impl Instance {
@@ -107,8 +145,12 @@ impl Instance {
     }
 
     fn configure(&mut self, config: &str) -> Result<(), Refusal> {
-        let Some(guest) = &self.exports.configuration else { return Ok(()) };
-        match guest.call_configure(&mut self.store, config) {
+        let configured = match (&self.exports.waiting, &self.exports.configuration) {
+            (Some(waiting), _) => waiting.configure(&mut self.store, config),
+            (None, Some(guest)) => guest.call_configure(&mut self.store, config),
+            (None, None) => return Ok(()),
+        };
+        match configured {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problems)) => Err(Refusal::Problems(problems.into_iter().map(ConfigureProblem::from).collect())),
             Err(error) => Err(failed(&error, &self.store)),
@@ -120,9 +162,16 @@ impl Instance {
         let state = self.store.data_mut();
         state.memory.forgive();
         state.time = None;
+        state.outbound_calls = 0;
         let epochs = state.cpu.begin(budget);
         self.store.set_epoch_deadline(epochs);
         self.calls_left = self.calls_left.saturating_sub(1);
+    }
+
+    /// The same for a call that may wait: its budget counts while the meter runs.
+    pub(super) fn begin_waiting(&mut self, budget: Duration) -> Meter {
+        self.begin(budget);
+        self.store.data_mut().cpu.meter()
     }
 
     /// Whether it has served its calls and makes way for a new one.
@@ -166,6 +215,10 @@ impl Instance {
 
 impl Exports {
     fn load(plugin: &LoadedPlugin, store: &mut Store<HostState>) -> wasmtime::Result<Self> {
+        if plugin.waits() {
+            let waiting = Some(WaitingExports::load(plugin, store)?);
+            return Ok(Self { configuration: None, request: None, response: None, balancer: None, waiting });
+        }
         let instance = plugin.component.instantiate(&mut *store)?;
         let indices = &plugin.exports;
         Ok(Self {
@@ -173,6 +226,7 @@ impl Exports {
             request: indices.request.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
             response: indices.response.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
             balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
+            waiting: None,
         })
     }
 }
@@ -187,8 +241,10 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     let memory = MemoryBudget::new(plugin.limits.memory);
     let mut cpu = CpuBudget::new(plugin.engine.ticks());
     let epochs = cpu.begin(START_BUDGET);
-    let mut store =
-        Store::new(plugin.engine.wasmtime(), HostState { setup: Arc::clone(setup), memory, cpu, time: None });
+    let mut store = Store::new(
+        plugin.engine.wasmtime(),
+        HostState { setup: Arc::clone(setup), memory, cpu, time: None, outbound_calls: 0 },
+    );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.limits.output.saturating_mul(2).saturating_add(HOSTCALL_SLACK));
     store.set_epoch_deadline(epochs);

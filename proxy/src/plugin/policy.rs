@@ -1,11 +1,14 @@
 //! A plugin configured: what chains and balancers call.
 
+mod waiting;
+
 use std::sync::Arc;
 
 use super::checked::{self, Rules};
 use super::component::LoadedPlugin;
 pub use super::failure::PluginFailure;
-use super::instance::{Instance, Refusal, Setup};
+use super::instance::{Instance, OutboundLimits, Refusal, Setup};
+use super::outbound::Outbound;
 use super::pool::Pool;
 use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
@@ -26,6 +29,7 @@ pub struct PolicyRuntime {
     pub name: String,
     configured: Arc<ConfiguredPolicy>,
     consumers: Arc<Consumers>,
+    outbound: Arc<dyn Outbound>,
     metrics: PolicyMetrics,
 }
 
@@ -45,6 +49,8 @@ pub struct PolicyServices {
     pub counters: Arc<Counters>,
     /// The consumers of the snapshot the policy is made for.
     pub consumers: Arc<Consumers>,
+    /// Sends what the policy asks upstreams for.
+    pub outbound: Arc<dyn Outbound>,
     /// Where its calls are counted.
     pub metrics: PolicyMetrics,
 }
@@ -125,16 +131,17 @@ impl PolicyRuntime {
         services: PolicyServices,
     ) -> Result<Arc<Self>, Vec<ConfigureProblem>> {
         let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
-        let PolicyServices { counters, consumers, metrics } = services;
+        let PolicyServices { counters, consumers, outbound, metrics } = services;
+        let limits = OutboundLimits::of(&plugin);
         let configured = ConfiguredPolicy {
             pool: Pool::new(plugin.limits().instances),
             plugin,
             config: spec.config.clone(),
-            setup: Arc::new(Setup { policy: spec.name.clone(), config, counters }),
+            setup: Arc::new(Setup { policy: spec.name.clone(), config, counters, outbound: limits }),
             recorder: Recorder::default(),
         };
         configured.pool.lease(|| configured.create()).map_err(problems)?.give_back();
-        Ok(Arc::new(Self { name: spec.name.clone(), configured: Arc::new(configured), consumers, metrics }))
+        Ok(Arc::new(Self { name: spec.name.clone(), configured: Arc::new(configured), consumers, outbound, metrics }))
     }
 
     /// The same policy with the next snapshot's consumers, where plugin and configuration are the same: instances and
@@ -151,6 +158,7 @@ impl PolicyRuntime {
                 name: self.name.clone(),
                 configured: Arc::clone(configured),
                 consumers: Arc::clone(&services.consumers),
+                outbound: Arc::clone(&services.outbound),
                 metrics: services.metrics.clone(),
             })
         })
@@ -180,7 +188,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed; nothing was changed.
     pub fn on_request(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
-        let scope = CallScope { request, response: None, consumers: &self.consumers };
+        let scope = self.scope(request, None);
         let decision = self.call(scope, |instance| match instance.on_request()? {
             Some(decision) => Ok(self.rules().request_decision(decision)?),
             None => Ok(RequestDecision::Forward(Forward::default())),
@@ -200,7 +208,7 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
-        let scope = CallScope { request, response: Some(response), consumers: &self.consumers };
+        let scope = self.scope(request, Some(response));
         let decision = self.call(scope, |instance| match instance.on_response()? {
             Some(decision) => Ok(self.rules().response_decision(decision)?),
             None => Ok(ResponseDecision::Forward(Vec::new())),
@@ -221,12 +229,16 @@ impl PolicyRuntime {
         members: &Arc<[Member]>,
         candidates: &[Candidate],
     ) -> Result<Option<usize>, PluginFailure> {
-        let scope = CallScope { request, response: None, consumers: &self.consumers };
+        let scope = self.scope(request, None);
         let pick = self.call(scope, |instance| {
             let index = instance.pick(members, candidates)?;
             Ok(checked::pick(index, candidates.len())?)
         });
         self.count(pick, |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline })
+    }
+
+    fn scope<'a>(&'a self, request: &'a dyn RequestView, response: Option<&'a dyn ResponseView>) -> CallScope<'a> {
+        CallScope { request, response, consumers: &self.consumers, outbound: &*self.outbound }
     }
 
     fn rules(&self) -> Rules<'_> {

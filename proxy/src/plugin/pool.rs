@@ -93,12 +93,14 @@ mod tests {
     use super::*;
     use crate::counters::Counters;
     use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load};
-    use crate::plugin::instance::{Refusal, Setup};
+    use crate::plugin::instance::{OutboundLimits, Refusal, Setup};
 
     fn create() -> Result<Instance, Refusal> {
         let plugin = load(&Fixture::request("(unreachable)").build(), all_grants(), LIMITS).unwrap();
         let counters = Arc::new(Counters::default());
-        Instance::create(&plugin, &Arc::new(Setup { policy: "policy".into(), config: "{}".into(), counters }))
+        let outbound = OutboundLimits::of(&plugin);
+        let setup = Setup { policy: "policy".into(), config: "{}".into(), counters, outbound };
+        Instance::create(&plugin, &Arc::new(setup))
     }
 
     fn is_overloaded(pool: &Pool) -> bool {

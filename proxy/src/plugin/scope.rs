@@ -6,6 +6,7 @@
 
 use scoped_tls_hkt::scoped_thread_local;
 
+use super::outbound::Outbound;
 use crate::consumers::Consumers;
 use crate::policy::view::{RequestView, ResponseView};
 
@@ -18,6 +19,8 @@ pub(super) struct CallScope<'a> {
     pub(super) response: Option<&'a dyn ResponseView>,
     /// The consumers of the snapshot the request runs in.
     pub(super) consumers: &'a Consumers,
+    /// Sends requests to upstreams.
+    pub(super) outbound: &'a dyn Outbound,
 }
 
 scoped_thread_local!(static CALL: for<'a> CallScope<'a>);
@@ -46,6 +49,7 @@ pub(super) fn request_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::outbound::Nowhere;
     use crate::plugin::tests::with_request;
 
     #[test]
@@ -54,7 +58,8 @@ mod tests {
         let error = see("the request", |_| ()).unwrap_err();
         assert!(error.to_string().starts_with("the request is not available outside of a request"), "{error}");
         with_request("", |request| {
-            let scope = CallScope { request, response: None, consumers: &Consumers::default() };
+            let consumers = Consumers::default();
+            let scope = CallScope { request, response: None, consumers: &consumers, outbound: &Nowhere };
             assert_eq!(lend(scope, request_id), "id-1");
         });
         assert_eq!(request_id(), "");

@@ -3,6 +3,7 @@
 mod calls;
 mod loading;
 mod sandbox;
+mod waiting;
 
 use std::net::IpAddr;
 

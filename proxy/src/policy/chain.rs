@@ -14,13 +14,13 @@ use crate::config::model::FailureMode;
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 
 /// A request head that policies see and change; the `http` crate's parts are one.
-pub trait RequestHead: EditableHead {
+pub trait RequestHead: EditableHead + Send + Sync {
     /// The head as it is now.
     fn parts(&self) -> &request::Parts;
 }
 
 /// A response head that policies see and change; the `http` crate's parts are one.
-pub trait ResponseHead: EditableHead {
+pub trait ResponseHead: EditableHead + Send + Sync {
     /// The head as it is now.
     fn parts(&self) -> &response::Parts;
 }
@@ -120,10 +120,10 @@ impl Chain {
     }
 
     /// Asks each request policy in turn; each sees what the ones before it changed.
-    pub fn run_request(&self, head: &mut dyn RequestHead, facts: &mut RequestFacts) -> ChainOutcome {
+    pub async fn run_request(&self, head: &mut dyn RequestHead, facts: &mut RequestFacts) -> ChainOutcome {
         facts.links_passed = 0;
         for link in &self.links {
-            match link.on_request(head, facts) {
+            match link.on_request(head, facts).await {
                 Ok(Some(RequestDecision::Forward(forward))) => apply(forward, head, facts),
                 Ok(Some(RequestDecision::Respond(response))) => {
                     return ChainOutcome::Respond { policy: link.policy.name.clone(), response };
@@ -137,7 +137,7 @@ impl Chain {
     }
 
     /// Asks the response policies that the request passed, the last one first.
-    pub fn run_response(
+    pub async fn run_response(
         &self,
         request: &request::Parts,
         facts: &RequestFacts,
@@ -147,7 +147,7 @@ impl Chain {
         let mut replaced: Option<(&str, LocalHead)> = None;
         for link in self.passed(facts) {
             let head = replaced.as_mut().map_or(&mut *head, |(_, local)| local as &mut dyn ResponseHead);
-            match link.on_response(request, head) {
+            match link.on_response(request, head).await {
                 Ok(Some(local)) => replaced = Some((&link.policy.name, local)),
                 Ok(None) => {}
                 Err(failure) => return ResponseOutcome::Failed(failure),
@@ -163,7 +163,7 @@ impl Chain {
     ///
     /// # Errors
     /// A response policy failed, and its `on_failure` is `deny`.
-    pub fn run_local_response(
+    pub async fn run_local_response(
         &self,
         request: &request::Parts,
         facts: &RequestFacts,
@@ -172,7 +172,7 @@ impl Chain {
         let request = HttpRequestView { parts: request, facts };
         let mut head = LocalHead::from(response);
         for link in self.passed(facts) {
-            if let Some(other) = link.on_response(request, &mut head)? {
+            if let Some(other) = link.on_response(request, &mut head).await? {
                 head = other;
             }
         }
@@ -186,7 +186,7 @@ impl Chain {
 
 impl ChainLink {
     /// `None` where the policy does not decide on requests, or failed and may be passed over.
-    fn on_request(
+    async fn on_request(
         &self,
         head: &dyn RequestHead,
         facts: &RequestFacts,
@@ -194,11 +194,15 @@ impl ChainLink {
         if !self.policy.roles().request {
             return Ok(None);
         }
-        self.settle(self.policy.on_request(&HttpRequestView { parts: head.parts(), facts }))
+        let view = HttpRequestView { parts: head.parts(), facts };
+        self.settle(match self.policy.waits() {
+            false => self.policy.on_request(&view),
+            true => self.policy.on_request_waiting(&view).await,
+        })
     }
 
     /// Applies what the policy decides; returns the response it puts in the place of this one.
-    fn on_response(
+    async fn on_response(
         &self,
         request: HttpRequestView<'_>,
         head: &mut dyn ResponseHead,
@@ -206,7 +210,11 @@ impl ChainLink {
         if !self.policy.roles().response {
             return Ok(None);
         }
-        let decision = self.policy.on_response(&request, &HttpResponseView { parts: head.parts(), trailers: None });
+        let response = HttpResponseView { parts: head.parts(), trailers: None };
+        let decision = match self.policy.waits() {
+            false => self.policy.on_response(&request, &response),
+            true => self.policy.on_response_waiting(&request, &response).await,
+        };
         Ok(match self.settle(decision)? {
             Some(ResponseDecision::Forward(edits)) => {
                 edits.iter().for_each(|edit| head.apply(edit));

@@ -8,7 +8,7 @@ use super::facts::TlsFacts;
 use crate::consumers::Consumer;
 
 /// A request, as the next hop would see it now.
-pub trait RequestView {
+pub trait RequestView: Sync {
     /// The method, in the case it was sent.
     fn method(&self) -> &str;
     /// `http` or `https`, as the client reached the gateway.
@@ -38,7 +38,7 @@ pub trait RequestView {
 }
 
 /// A response, as the client would see it now.
-pub trait ResponseView {
+pub trait ResponseView: Sync {
     /// The status code.
     fn status(&self) -> u16;
     /// The first value of a field; any case of the name.

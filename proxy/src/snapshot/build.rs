@@ -13,6 +13,7 @@ use crate::consumers::{Consumer, Consumers};
 use crate::gate::{Terms, TlsTerminator};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::UNROUTED;
+use crate::outbound::UpstreamClient;
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::policy::{PolicyRuntime, PolicyServices};
 use crate::policy::chain::{Chain, ChainLink};
@@ -40,10 +41,12 @@ impl Snapshot {
         let terms = builder.terms();
         let plugins = builder.plugins();
         let consumers = Arc::new(consumers(&loaded.config));
-        let policies = builder.policies(&plugins, &consumers);
+        let outbound = Arc::new(UpstreamClient::new(process.outbound.clone()));
+        let policies = builder.policies(&plugins, &consumers, &outbound);
         builder.check_roles(&policies);
         let access_log = builder.access_log();
         let upstreams = builder.upstreams(&policies);
+        outbound.learn(&upstreams);
         let routes = builder.routes(&policies, &upstreams);
         let report = builder.report;
         let Some(access_log) = access_log.filter(|_| report.is_empty()) else { return Err(report) };
@@ -154,7 +157,12 @@ impl Builder<'_> {
         all
     }
 
-    fn policies(&mut self, plugins: &ByName<LoadedPlugin>, consumers: &Arc<Consumers>) -> ByName<PolicyRuntime> {
+    fn policies(
+        &mut self,
+        plugins: &ByName<LoadedPlugin>,
+        consumers: &Arc<Consumers>,
+        outbound: &Arc<UpstreamClient>,
+    ) -> ByName<PolicyRuntime> {
         let mut all = ByName::new();
         for (index, spec) in self.loaded.config.policies.iter().enumerate() {
             // Where the plugin did not load, its own problem says so.
@@ -162,6 +170,7 @@ impl Builder<'_> {
             let services = PolicyServices {
                 counters: Arc::clone(&self.process.counters),
                 consumers: Arc::clone(consumers),
+                outbound: Arc::<UpstreamClient>::clone(outbound),
                 metrics: self.process.metrics.policy(&spec.name, &spec.plugin),
             };
             let before = self.previous.and_then(|previous| previous.policies.get(&spec.name));

@@ -9,26 +9,49 @@ use pingora_http::{RequestHeader, ResponseHeader};
 
 /// Opens a request head for `work`. A target in absolute form is in origin form afterwards (RFC 9112 section 3.2).
 pub fn of_request<R>(head: &mut RequestHeader, work: impl FnOnce(&mut request::Parts) -> R) -> R {
-    let placeholder = RequestHeader::from(http::Request::new(()).into_parts().0);
-    let mut parts = request::Parts::from(std::mem::replace(head, placeholder));
+    let mut parts = open_request(head);
     let result = work(&mut parts);
-    *head = RequestHeader::from(parts);
+    close_request(head, parts);
     result
 }
 
-/// Opens a response head for `work`; a reason phrase of the upstream's own is kept.
-pub fn of_response<R>(head: &mut ResponseHeader, work: impl FnOnce(&mut response::Parts) -> R) -> R {
+/// Opens a request head; until it is closed again with [`close_request`], an empty one stands in its place.
+#[must_use]
+pub fn open_request(head: &mut RequestHeader) -> request::Parts {
+    let placeholder = RequestHeader::from(http::Request::new(()).into_parts().0);
+    request::Parts::from(std::mem::replace(head, placeholder))
+}
+
+/// Puts a head that was open back in its place.
+pub fn close_request(head: &mut RequestHeader, parts: request::Parts) {
+    *head = RequestHeader::from(parts);
+}
+
+/// A response head while it is open.
+#[derive(Debug)]
+pub struct OpenResponse {
+    /// The head.
+    pub parts: response::Parts,
+    /// A reason phrase of the upstream's own.
+    phrase: Option<String>,
+}
+
+/// Opens a response head; until it is closed again with [`close_response`], an empty one stands in its place.
+#[must_use]
+pub fn open_response(head: &mut ResponseHeader) -> OpenResponse {
     let phrase = head.get_reason_phrase().filter(|phrase| Some(*phrase) != head.status.canonical_reason());
     let phrase = phrase.map(str::to_owned);
     let placeholder = ResponseHeader::from(http::Response::new(()).into_parts().0);
-    let mut parts = response::Parts::from(std::mem::replace(head, placeholder));
-    let result = work(&mut parts);
-    *head = ResponseHeader::from(parts);
-    if phrase.is_some() {
+    OpenResponse { parts: response::Parts::from(std::mem::replace(head, placeholder)), phrase }
+}
+
+/// Puts a head that was open back in its place.
+pub fn close_response(head: &mut ResponseHeader, open: OpenResponse) {
+    *head = ResponseHeader::from(open.parts);
+    if open.phrase.is_some() {
         // Taken from a head that had it: it is legal.
-        let _ = head.set_reason_phrase(phrase.as_deref());
+        let _ = head.set_reason_phrase(open.phrase.as_deref());
     }
-    result
 }
 
 #[cfg(test)]
@@ -57,7 +80,8 @@ mod tests {
     fn a_reason_phrase_of_the_upstreams_own_is_kept() {
         let mut head = ResponseHeader::build(200, None).unwrap();
         head.set_reason_phrase(Some("Fine")).unwrap();
-        of_response(&mut head, |_| ());
+        let open = open_response(&mut head);
+        close_response(&mut head, open);
         assert_eq!(head.get_reason_phrase(), Some("Fine"));
     }
 }

@@ -9,7 +9,7 @@ use crate::config::model::{Capability, Grants};
 use crate::plugin::policy::Roles;
 
 /// The newest version of the contract that this gateway knows.
-pub(super) const VERSION: &str = "0.1.0";
+pub(in crate::plugin) const VERSION: &str = "0.1.0";
 const PACKAGE: &str = "tidegate:gateway/";
 
 /// An interface of the contract, as a component names it.
@@ -44,6 +44,8 @@ pub(super) struct Survey {
     pub(super) roles: Roles,
     pub(super) configuration: bool,
     pub(super) contract: String,
+    /// Whether a call may wait for an answer from outside.
+    pub(super) waits: bool,
     exports: Vec<String>,
 }
 
@@ -63,6 +65,10 @@ impl Survey {
             },
             configuration: exported("configuration"),
             contract: newest_version(imports.iter().chain(&exports)),
+            waits: imports
+                .iter()
+                .filter_map(|name| Interface::parse(name))
+                .any(|i| i.name == Capability::HttpClient.name()),
             imports,
             exports,
         }
@@ -74,6 +80,7 @@ impl Survey {
         problems.extend(self.foreign_imports());
         problems.extend(self.imports.iter().chain(&self.exports).filter_map(|name| unknown_to_contract(name)));
         problems.extend(self.missing_grants(grants));
+        problems.extend(self.impatient_roles());
         if self.roles == Roles::default() {
             problems.push(LoadProblem::new(
                 "exports none of `request-policy`, `response-policy`, `body-policy`, `balancer` and `observer`",
@@ -81,6 +88,24 @@ impl Survey {
             ));
         }
         problems
+    }
+
+    /// Whether it imports this.
+    pub(super) fn imports_capability(&self, capability: Capability) -> bool {
+        self.imports.iter().filter_map(|name| Interface::parse(name)).any(|i| i.name == capability.name())
+    }
+
+    /// Where it waits, only what is waited for.
+    fn impatient_roles(&self) -> Option<LoadProblem> {
+        let impatient =
+            [("body-policy", self.roles.body), ("balancer", self.roles.balancer), ("observer", self.roles.observer)];
+        let names: Vec<&str> = impatient.into_iter().filter(|(_, exported)| *exported).map(|(name, _)| name).collect();
+        (self.waits && !names.is_empty()).then(|| {
+            LoadProblem::new(
+                format!("imports {PACKAGE}http-client and exports {}, which nobody waits for", names.join(", ")),
+                "make two plugins of it: one that asks upstreams, and one with the other roles",
+            )
+        })
     }
 
     fn foreign_imports(&self) -> Option<LoadProblem> {
@@ -95,9 +120,7 @@ impl Survey {
     }
 
     fn missing_grants(&self, grants: Grants) -> Vec<LoadProblem> {
-        let wanted = |capability: &Capability| {
-            self.imports.iter().filter_map(|name| Interface::parse(name)).any(|i| i.name == capability.name())
-        };
+        let wanted = |capability: &Capability| self.imports_capability(*capability);
         let missing: Vec<Capability> = Capability::ALL.into_iter().filter(|c| wanted(c) && !grants.has(*c)).collect();
         let line: Vec<String> = Capability::ALL
             .into_iter()

@@ -73,28 +73,28 @@ fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
     headers.get_all(name).iter().map(|value: &HeaderValue| value.to_str().unwrap().to_owned()).collect()
 }
 
-#[test]
-fn edits_of_each_policy_are_applied_in_order() {
+#[tokio::test]
+async fn edits_of_each_policy_are_applied_in_order() {
     let chain = Chain::new(vec![
         on_request(|i| i.forward(&[E::Set("x-a", b"1")], &[E::Append("x-r", b"1")], Some(alice()))),
         on_request(|i| i.forward(&[E::Append("x-a", b"2")], &[E::Append("x-r", b"2")], None)),
     ]);
     let (mut head, mut facts) = (request(), facts());
-    assert!(matches!(chain.run_request(&mut head, &mut facts), ChainOutcome::Forward));
+    assert!(matches!(chain.run_request(&mut head, &mut facts).await, ChainOutcome::Forward));
     assert_eq!(values(&head.0.headers, "x-a"), ["1", "2"]);
     assert_eq!((facts.response_edits.len(), facts.links_passed), (2, 2));
     assert_eq!(facts.consumer.unwrap().name, "alice");
 }
 
-#[test]
-fn a_local_response_ends_the_chain() {
+#[tokio::test]
+async fn a_local_response_ends_the_chain() {
     let chain = Chain::new(vec![
         on_request(|i| i.forward(&[], &[], None)),
         on_request(|i| i.respond(401, &[("x-why", b"key")], b"no")),
         trapping(),
     ]);
     let mut facts = facts();
-    match chain.run_request(&mut request(), &mut facts) {
+    match chain.run_request(&mut request(), &mut facts).await {
         ChainOutcome::Respond { policy, response } => {
             assert_eq!((policy.as_str(), response.status.as_u16(), &*response.body), ("policy", 401, &b"no"[..]));
         }
@@ -103,47 +103,47 @@ fn a_local_response_ends_the_chain() {
     assert_eq!(facts.links_passed, 1);
 }
 
-#[test]
-fn a_failing_policy_leaves_the_request_as_it_was() {
+#[tokio::test]
+async fn a_failing_policy_leaves_the_request_as_it_was() {
     let chain = Chain::new(vec![on_request(|i| {
         i.forward(&[E::Set("x-a", b"1"), E::Set("host", b"evil")], &[E::Set("x-r", b"1")], Some(alice()))
     })]);
     let (mut head, mut facts) = (request(), facts());
-    assert!(matches!(chain.run_request(&mut head, &mut facts), ChainOutcome::Failed(_)));
+    assert!(matches!(chain.run_request(&mut head, &mut facts).await, ChainOutcome::Failed(_)));
     assert!(head.0.headers.is_empty() && facts.response_edits.is_empty() && facts.consumer.is_none());
 }
 
-#[test]
-fn a_failure_that_is_allowed_is_passed_over() {
+#[tokio::test]
+async fn a_failure_that_is_allowed_is_passed_over() {
     let allowed = ChainLink { on_failure: FailureMode::Allow, ..trapping() };
     let chain = Chain::new(vec![allowed, on_request(|i| i.forward(&[E::Set("x-a", b"1")], &[], None))]);
     let mut head = request();
-    assert!(matches!(chain.run_request(&mut head, &mut facts()), ChainOutcome::Forward));
+    assert!(matches!(chain.run_request(&mut head, &mut facts()).await, ChainOutcome::Forward));
     assert_eq!(values(&head.0.headers, "x-a"), ["1"]);
 }
 
-#[test]
-fn a_response_passes_the_policies_in_reverse() {
+#[tokio::test]
+async fn a_response_passes_the_policies_in_reverse() {
     let chain = Chain::new(vec![
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"outer")])),
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"inner")])),
     ]);
     let (mut sent, mut facts, mut head) = (request(), facts(), upstream_response());
-    chain.run_request(&mut sent, &mut facts);
-    assert!(matches!(chain.run_response(&sent.0, &facts, &mut head), ResponseOutcome::Forward));
+    chain.run_request(&mut sent, &mut facts).await;
+    assert!(matches!(chain.run_response(&sent.0, &facts, &mut head).await, ResponseOutcome::Forward));
     assert_eq!(values(&head.0.headers, "x-seen"), ["inner", "outer"]);
 }
 
-#[test]
-fn a_replaced_response_passes_the_outer_policies() {
+#[tokio::test]
+async fn a_replaced_response_passes_the_outer_policies() {
     let chain = Chain::new(vec![
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"outer")])),
         on_response(|i| i.replace(502, &[], b"gone")),
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"inner")])),
     ]);
     let (mut sent, mut facts, mut head) = (request(), facts(), upstream_response());
-    chain.run_request(&mut sent, &mut facts);
-    let ResponseOutcome::Replace { response, .. } = chain.run_response(&sent.0, &facts, &mut head) else {
+    chain.run_request(&mut sent, &mut facts).await;
+    let ResponseOutcome::Replace { response, .. } = chain.run_response(&sent.0, &facts, &mut head).await else {
         panic!("not replaced")
     };
     assert_eq!((response.status.as_u16(), &*response.body), (502, &b"gone"[..]));
@@ -151,28 +151,28 @@ fn a_replaced_response_passes_the_outer_policies() {
     assert_eq!(seen, [b"outer"]);
 }
 
-#[test]
-fn a_local_response_passes_only_the_policies_outside_of_its_maker() {
+#[tokio::test]
+async fn a_local_response_passes_only_the_policies_outside_of_its_maker() {
     let chain = Chain::new(vec![
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"outer")])),
         on_request(|i| i.respond(403, &[], b"")),
         on_response(|i| i.pass_response(&[E::Append("x-seen", b"inner")])),
     ]);
     let (mut sent, mut facts) = (request(), facts());
-    let ChainOutcome::Respond { response, .. } = chain.run_request(&mut sent, &mut facts) else {
+    let ChainOutcome::Respond { response, .. } = chain.run_request(&mut sent, &mut facts).await else {
         panic!("not answered")
     };
-    let response = chain.run_local_response(&sent.0, &facts, response).unwrap();
+    let response = chain.run_local_response(&sent.0, &facts, response).await.unwrap();
     assert_eq!(response.headers.len(), 1);
 }
 
-#[test]
-fn a_failing_response_policy_is_told_by_name() {
+#[tokio::test]
+async fn a_failing_response_policy_is_told_by_name() {
     let failing = link(&Fixture::new("response-role").accepting().on_response("(unreachable)"));
     let chain = Chain::new(vec![failing]);
     let (mut sent, mut facts, mut head) = (request(), facts(), upstream_response());
-    chain.run_request(&mut sent, &mut facts);
-    match chain.run_response(&sent.0, &facts, &mut head) {
+    chain.run_request(&mut sent, &mut facts).await;
+    match chain.run_response(&sent.0, &facts, &mut head).await {
         ResponseOutcome::Failed(failure) => {
             assert!(failure.to_string().starts_with("policy \"policy\" failed: trapped: "), "{failure}");
         }

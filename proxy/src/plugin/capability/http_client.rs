@@ -1,0 +1,81 @@
+//! `http-client`: requests to the upstreams a plugin was granted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
+
+use crate::plugin::bindings::http_client::{Host, Incoming, Outgoing, SendError};
+use crate::plugin::bindings::types::Field;
+use crate::plugin::instance::HostState;
+use crate::plugin::outbound::{OutboundFailure, OutboundRequest, OutboundResponse};
+use crate::plugin::scope;
+use crate::policy::decision::{field, target};
+
+impl Host for HostState {
+    async fn send(&mut self, request: Outgoing) -> wasmtime::Result<Result<Incoming, SendError>> {
+        let request = match self.outgoing(request) {
+            Ok(request) => request,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answer = scope::see("`http-client`", |call| call.outbound.send(request))?;
+        Ok(answer.await.map(incoming).map_err(SendError::from))
+    }
+}
+
+impl HostState {
+    /// Holds a request against what was granted, and counts it.
+    fn outgoing(&mut self, request: Outgoing) -> Result<OutboundRequest, SendError> {
+        let limits = self.outbound_limits();
+        if !limits.upstreams.contains(&request.upstream) {
+            return Err(SendError::UnknownUpstream);
+        }
+        let timeout = Duration::from_millis(request.timeout_ms.into()).min(limits.timeout);
+        let body_limit = limits.body;
+        let legal = legal(request, timeout, body_limit).ok_or(SendError::IllegalRequest)?;
+        if self.take_outbound_call() { Ok(legal) } else { Err(SendError::TooManyCalls) }
+    }
+}
+
+/// `None` where it is not legal HTTP, or says what only the gateway may say.
+fn legal(request: Outgoing, timeout: Duration, body_limit: usize) -> Option<OutboundRequest> {
+    let method = Method::from_bytes(request.method.as_bytes()).ok()?;
+    let target: PathAndQuery = target(request.target).ok()?;
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
+    for Field { name, value } in request.headers {
+        let (name, value) = match name.eq_ignore_ascii_case("host") {
+            true => (http::header::HOST, http::HeaderValue::try_from(value).ok()?),
+            false => field(&name, value).ok()?,
+        };
+        headers.append(name, value);
+    }
+    let refused = method == Method::CONNECT || method == Method::TRACE;
+    let body = Bytes::from(request.body);
+    let upstream = request.upstream;
+    (!refused).then_some(OutboundRequest { upstream, method, target, headers, body, timeout, body_limit })
+}
+
+fn incoming(response: OutboundResponse) -> Incoming {
+    let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| Field {
+        name: name.as_str().to_owned(),
+        value: value.as_bytes().to_vec(),
+    };
+    Incoming {
+        status: response.status.as_u16(),
+        headers: response.headers.iter().map(field).collect(),
+        body: response.body.into(),
+    }
+}
+
+impl From<OutboundFailure> for SendError {
+    fn from(failure: OutboundFailure) -> Self {
+        match failure {
+            OutboundFailure::UnknownUpstream => Self::UnknownUpstream,
+            OutboundFailure::Unavailable => Self::Unavailable,
+            OutboundFailure::Timeout => Self::Timeout,
+            OutboundFailure::TooLarge => Self::TooLarge,
+            OutboundFailure::IllegalResponse => Self::IllegalResponse,
+        }
+    }
+}

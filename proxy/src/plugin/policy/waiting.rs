@@ -1,0 +1,89 @@
+//! Calls of plugins that may wait: they run on a stack of their own, and their thread serves others meanwhile.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use super::{Fault, PluginFailure, PolicyRuntime};
+use crate::observe::metrics::CallOutcome;
+use crate::plugin::instance::Instance;
+use crate::plugin::scope::{self, CallScope};
+use crate::policy::decision::{Forward, RequestDecision, ResponseDecision};
+use crate::policy::view::{RequestView, ResponseView};
+
+impl PolicyRuntime {
+    /// Whether its plugin may wait, so that it is to be asked with [`Self::on_request_waiting`] and its like.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.configured.plugin.waits()
+    }
+
+    /// [`Self::on_request`] of a plugin that may wait. Dropped in mid-call, it leaves nothing behind.
+    ///
+    /// # Errors
+    /// The plugin failed; nothing was changed.
+    pub async fn on_request_waiting(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
+        let scope = self.scope(request, None);
+        let decision = self
+            .call_waiting(scope, async |instance| match instance.on_request_waiting().await? {
+                Some(decision) => Ok(self.rules().request_decision(decision)?),
+                None => Ok(RequestDecision::Forward(Forward::default())),
+            })
+            .await;
+        self.count(decision, |decision| match decision {
+            RequestDecision::Forward(_) => CallOutcome::Forward,
+            RequestDecision::Respond(_) => CallOutcome::Respond,
+        })
+    }
+
+    /// [`Self::on_response`] of a plugin that may wait.
+    ///
+    /// # Errors
+    /// The plugin failed; nothing was changed.
+    pub async fn on_response_waiting(
+        &self,
+        request: &dyn RequestView,
+        response: &dyn ResponseView,
+    ) -> Result<ResponseDecision, PluginFailure> {
+        let scope = self.scope(request, Some(response));
+        let decision = self
+            .call_waiting(scope, async |instance| match instance.on_response_waiting().await? {
+                Some(decision) => Ok(self.rules().response_decision(decision)?),
+                None => Ok(ResponseDecision::Forward(Vec::new())),
+            })
+            .await;
+        self.count(decision, |decision| match decision {
+            ResponseDecision::Forward(_) => CallOutcome::Forward,
+            ResponseDecision::Replace(_) => CallOutcome::Respond,
+        })
+    }
+}
+
+impl PolicyRuntime {
+    /// Runs one call that may wait. Host functions see the request whenever the guest runs, and only then.
+    async fn call_waiting<T>(
+        &self,
+        scope: CallScope<'_>,
+        run: impl AsyncFnOnce(&mut Instance) -> Result<T, Fault>,
+    ) -> Result<T, PluginFailure> {
+        let configured = &*self.configured;
+        let _sample = self.metrics.sample();
+        let mut lease = configured.pool.lease(|| configured.create().map_err(PluginFailure::from))?;
+        let meter = lease.instance.begin_waiting(configured.plugin.limits().cpu);
+        let outcome = {
+            let mut call = pin!(run(&mut lease.instance));
+            poll_fn(|context| {
+                let _running = meter.run();
+                scope::lend(scope, || call.as_mut().poll(context))
+            })
+            .await
+        };
+        match outcome {
+            Ok(value) => {
+                lease.give_back();
+                Ok(value)
+            }
+            Err(Fault::Guest(error)) => Err(lease.instance.failure(&error)),
+            Err(Fault::Illegal(illegal)) => Err(PluginFailure::Illegal(illegal)),
+        }
+    }
+}
