@@ -83,7 +83,7 @@ where
     P: ComponentNamedList + Lower,
     R: ComponentNamedList + Lift,
 {
-    let name = format!("tidegate:gateway/{interface}@{}", crate::plugin::component::CONTRACT);
+    let name = format!("tidegate:gateway/{interface}@{}", crate::plugin::contract::ContractVersion::NEWEST);
     let missing = || wasmtime::format_err!("{name} has no `{function}`");
     let interface = instance.get_export_index(&mut *store, None, &name).ok_or_else(missing)?;
     let function = instance.get_export_index(&mut *store, Some(&interface), function).ok_or_else(missing)?;
