@@ -9,15 +9,20 @@ mod budget;
 mod capability;
 mod checked;
 pub mod component;
+pub mod contract;
 pub mod engine;
 mod failure;
+pub mod inspection;
 mod instance;
 mod memory;
 pub mod policy;
 mod pool;
+mod problem;
 mod scope;
 pub mod statistics;
 mod view;
+
+pub use inspection::{Inspection, inspect};
 
 #[cfg(test)]
 pub(crate) mod fixture;

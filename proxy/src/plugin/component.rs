@@ -1,6 +1,5 @@
 //! A plugin loaded: compiled, its imports held against its grants, its roles known.
 
-mod contract;
 mod file;
 
 use std::sync::Arc;
@@ -10,47 +9,14 @@ use wasmtime::component::{HasSelf, InstancePre, Linker};
 use super::bindings::{
     balancer, clock, configuration, consumers, counters, http, log, random, request_policy, response_policy, types,
 };
+use super::contract::ContractVersion;
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
+use super::inspection::{self, Inspection};
 use super::instance::HostState;
 use super::policy::Roles;
+pub use super::problem::{LoadError, LoadProblem};
 use crate::config::model::{Capability, Grants, Plugin, PluginLimits};
-use contract::Survey;
-
-/// Why a plugin was not loaded: every reason at once.
-#[derive(Debug, thiserror::Error)]
-#[error("plugin {plugin:?} does not load: {}", joined(.problems))]
-pub struct LoadError {
-    /// Name of the plugin.
-    pub plugin: String,
-    /// At least one.
-    pub problems: Vec<LoadProblem>,
-}
-
-/// One thing that keeps a plugin from being loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadProblem {
-    /// Which key of the plugin's configuration is meant: `path`, `sha256` or `grants`.
-    pub key: &'static str,
-    /// What is wrong, lower case, no full stop.
-    pub message: String,
-    /// How to mend it.
-    pub hint: Option<String>,
-}
-
-impl LoadProblem {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { key: "path", message: message.into(), hint: Some(hint.into()) }
-    }
-
-    fn about(self, key: &'static str) -> Self {
-        Self { key, ..self }
-    }
-}
-
-fn joined(problems: &[LoadProblem]) -> String {
-    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
-}
 
 /// What is known of a loaded plugin, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,24 +74,23 @@ impl LoadedPlugin {
     pub fn load(engine: &PluginEngine, spec: &Plugin) -> Result<Arc<Self>, LoadError> {
         let refuse = |problems| LoadError { plugin: spec.name.clone(), problems };
         let bytes = file::read(&spec.path, spec.sha256.as_deref()).map_err(|problem| refuse(vec![problem]))?;
-        let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![not_compiled(&error)]))?;
-        let survey = Survey::of(&artefact.component, engine.wasmtime());
-        let problems = survey.problems(spec.grants);
+        let inspection = inspection::inspect(&bytes).map_err(|problem| refuse(vec![problem]))?;
+        let problems = inspection.problems(spec.grants);
         if !problems.is_empty() {
             return Err(refuse(problems));
         }
+        let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![not_compiled(&error)]))?;
         let component = link(engine, &artefact, spec.grants).map_err(|error| refuse(vec![not_linked(&error)]))?;
-        let exports = find_exports(&component, survey.roles, survey.configuration)
-            .map_err(|error| refuse(vec![not_linked(&error)]))?;
+        let exports = find_exports(&component, &inspection).map_err(|error| refuse(vec![not_linked(&error)]))?;
         Ok(Arc::new(Self {
             facts: PluginFacts {
                 name: spec.name.clone(),
                 path: spec.path.clone(),
-                sha256: file::hex(&artefact.sha256),
-                bytes: bytes.len(),
-                contract: survey.contract,
-                roles: survey.roles,
-                imports: survey.imports,
+                sha256: inspection.sha256,
+                bytes: inspection.bytes,
+                contract: inspection.contract.unwrap_or_default(),
+                roles: inspection.roles,
+                imports: inspection.imports,
                 grants: spec.grants,
             },
             limits: spec.limits,
@@ -180,11 +145,8 @@ fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Res
     }
 }
 
-fn find_exports(
-    component: &InstancePre<HostState>,
-    roles: Roles,
-    configuration: bool,
-) -> wasmtime::Result<ExportIndices> {
+fn find_exports(component: &InstancePre<HostState>, inspection: &Inspection) -> wasmtime::Result<ExportIndices> {
+    let &Inspection { roles, configuration, .. } = inspection;
     Ok(ExportIndices {
         configuration: configuration.then(|| configuration::GuestIndices::new(component)).transpose()?,
         request: roles.request.then(|| request_policy::GuestIndices::new(component)).transpose()?,
@@ -202,7 +164,7 @@ fn not_compiled(error: &wasmtime::Error) -> LoadProblem {
 
 fn not_linked(error: &wasmtime::Error) -> LoadProblem {
     LoadProblem::new(
-        format!("does not fit contract {}: {}", contract::VERSION, first_line(error)),
+        format!("does not fit contract {}: {}", ContractVersion::NEWEST, first_line(error)),
         "build it against the `wit` folder of this gateway",
     )
 }

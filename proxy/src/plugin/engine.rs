@@ -60,7 +60,6 @@ pub enum EngineError {
 /// A compiled component, shared by all that came from the same bytes.
 pub(super) struct Artefact {
     pub(super) component: Component,
-    pub(super) sha256: [u8; 32],
 }
 
 /// The one engine of the process. Clones share it.
@@ -111,7 +110,7 @@ impl PluginEngine {
             return Ok(artefact);
         }
         let component = Component::from_binary(&self.engine, bytes)?;
-        let artefact = Arc::new(Artefact { component, sha256 });
+        let artefact = Arc::new(Artefact { component });
         let mut artefacts = self.artefacts.lock();
         artefacts.retain(|_, known| known.strong_count() > 0);
         artefacts.insert(sha256, Arc::downgrade(&artefact));

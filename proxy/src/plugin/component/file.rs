@@ -1,6 +1,5 @@
 //! The file of a plugin, before anything is compiled.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -11,16 +10,11 @@ use super::LoadProblem;
 
 /// Language runtimes make components of some 20 MiB; more is a mistake.
 const MAX_BYTES: u64 = 64 << 20;
-/// What every WebAssembly binary starts with, and the eight bytes of a core module and of a component.
-const MAGIC: &[u8] = b"\0asm";
-const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
-const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-
 /// The bytes of a component, as pinned.
 pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, LoadProblem> {
     let bytes = read_capped(path)?;
     if let Some(pin) = pin {
-        let found = hex(&Sha256::digest(&bytes));
+        let found = hex::encode(Sha256::digest(&bytes));
         if !pin.eq_ignore_ascii_case(&found) {
             return Err(LoadProblem::new(
                 format!("the file's SHA-256 is not the pinned one: {} has {found}", path.display()),
@@ -29,7 +23,6 @@ pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Vec<u8>, LoadProble
             .about("sha256"));
         }
     }
-    check_kind(&bytes)?;
     Ok(bytes)
 }
 
@@ -51,30 +44,4 @@ fn read_capped(path: &Path) -> Result<Vec<u8>, LoadProblem> {
         format!("{} is larger than {} MiB", path.display(), MAX_BYTES >> 20),
         "strip debug information (`strip = true` in the profile)",
     ))
-}
-
-fn check_kind(bytes: &[u8]) -> Result<(), LoadProblem> {
-    if bytes.starts_with(COMPONENT) {
-        return Ok(());
-    }
-    if bytes.starts_with(CORE_MODULE) {
-        return Err(LoadProblem::new(
-            "is a core WebAssembly module, not a component",
-            "make a component of it: `wasm-tools component new module.wasm -o plugin.wasm`",
-        ));
-    }
-    if bytes.starts_with(MAGIC) {
-        return Err(LoadProblem::new(
-            "is WebAssembly of a version this gateway does not know",
-            "build it with current tools",
-        ));
-    }
-    Err(LoadProblem::new("is not WebAssembly", "a plugin is a WebAssembly component in binary form"))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -1,0 +1,88 @@
+//! The versions of the contract that are served, and how a component names what is of it.
+
+use semver::Version;
+
+use crate::config::model::Capability;
+
+/// What every interface of the contract is called before its own name.
+pub(super) const PACKAGE: &str = "tidegate:gateway/";
+
+/// A version of the contract that this gateway serves.
+///
+/// A `0.1.x` only ever adds to the ones before it, so that one case stands for all of them. The next one is another case
+/// here, and the compiler then shows every place that has to tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContractVersion {
+    /// `0.1.x`
+    V0_1,
+}
+
+impl ContractVersion {
+    /// All that are served, the oldest first.
+    pub const ALL: [Self; 1] = [Self::V0_1];
+    /// The one to build new plugins against, in full.
+    pub const NEWEST: &str = "0.1.0";
+
+    /// The served version that this one is of.
+    #[must_use]
+    pub fn of(version: &Version) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.numbers() == (version.major, version.minor))
+    }
+
+    fn numbers(self) -> (u64, u64) {
+        match self {
+            Self::V0_1 => (0, 1),
+        }
+    }
+}
+
+impl std::fmt::Display for ContractVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (major, minor) = self.numbers();
+        write!(f, "{major}.{minor}")
+    }
+}
+
+/// All versions that are served, as a person reads them.
+pub(super) fn served() -> String {
+    ContractVersion::ALL.map(|version| version.to_string()).join(" and ")
+}
+
+/// An interface of the contract, as a component names it.
+pub(super) struct Interface<'a> {
+    pub(super) name: &'a str,
+    /// `None` where it names none.
+    pub(super) version: Option<Version>,
+}
+
+impl<'a> Interface<'a> {
+    /// `None` for what is not of our package.
+    pub(super) fn parse(full: &'a str) -> Option<Self> {
+        let rest = full.strip_prefix(PACKAGE)?;
+        let (name, version) = rest.split_once('@').unwrap_or((rest, ""));
+        Some(Self { name, version: Version::parse(version).ok() })
+    }
+
+    /// The version it is served in.
+    pub(super) fn contract(&self) -> Option<ContractVersion> {
+        self.version.as_ref().and_then(ContractVersion::of)
+    }
+
+    /// The capability it is, where it is one.
+    pub(super) fn capability(&self) -> Option<Capability> {
+        Capability::ALL.into_iter().find(|capability| capability.name() == self.name)
+    }
+
+    /// Whether the contract has an interface of this name.
+    pub(super) fn is_known(&self, contract: ContractVersion) -> bool {
+        match contract {
+            ContractVersion::V0_1 => {
+                let is_role = matches!(
+                    self.name,
+                    "configuration" | "request-policy" | "response-policy" | "body-policy" | "balancer" | "observer"
+                );
+                is_role || matches!(self.name, "http" | "types") || self.capability().is_some()
+            }
+        }
+    }
+}

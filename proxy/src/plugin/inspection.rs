@@ -1,0 +1,150 @@
+//! What a component says about itself, held against the contract and the grants: nothing is compiled for it, or run.
+
+mod names;
+
+use sha2::{Digest, Sha256};
+
+use super::contract::{self, ContractVersion, Interface, PACKAGE};
+use super::policy::Roles;
+use super::problem::LoadProblem;
+use crate::config::model::{Capability, Grants};
+use names::Names;
+
+/// What a component imports and exports, and what that means here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// SHA-256 of the component, in lower-case hex.
+    pub sha256: String,
+    /// Size of the component, in bytes.
+    pub bytes: usize,
+    /// The contract's version it was built against, in full; the newest where it names several, and none where it names
+    /// none.
+    pub contract: Option<String>,
+    /// What it decides on.
+    pub roles: Roles,
+    /// Whether it takes a configuration.
+    pub configuration: bool,
+    /// The grants it cannot be loaded without.
+    pub grants: Grants,
+    /// What it imports, as it says it.
+    pub imports: Vec<String>,
+    /// What it exports, as it says it.
+    pub exports: Vec<String>,
+    /// Those of its imports that its language's runtime brought along (WASI).
+    pub runtime_imports: Vec<String>,
+}
+
+/// Looks at a component.
+///
+/// What it says is not proven: whether it is valid is found out when it is compiled.
+///
+/// # Errors
+/// The bytes are no component, or cannot be read as one.
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
+    let Names { imports, exports } = names::read(bytes)?;
+    let exported = |wanted| exports.iter().filter_map(|name| Interface::parse(name)).any(|e| e.name == wanted);
+    Ok(Inspection {
+        sha256: hex::encode(Sha256::digest(bytes)),
+        bytes: bytes.len(),
+        contract: newest_version(imports.iter().chain(&exports)),
+        roles: Roles {
+            request: exported("request-policy"),
+            response: exported("response-policy"),
+            body: exported("body-policy"),
+            balancer: exported("balancer"),
+            observer: exported("observer"),
+        },
+        configuration: exported("configuration"),
+        grants: imports.iter().filter_map(|name| Interface::parse(name)?.capability()).collect(),
+        runtime_imports: imports.iter().filter(|name| is_of_a_runtime(name)).cloned().collect(),
+        imports,
+        exports,
+    })
+}
+
+impl Inspection {
+    /// Everything that keeps the component from running with these grants.
+    #[must_use]
+    pub fn problems(&self, grants: Grants) -> Vec<LoadProblem> {
+        let mut problems = Vec::new();
+        problems.extend(self.foreign_imports());
+        problems.extend(self.unserved_versions());
+        problems.extend(self.imports.iter().chain(&self.exports).filter_map(|name| unknown_interface(name)));
+        problems.extend(self.missing_grants(grants));
+        problems.extend(self.no_role());
+        problems
+    }
+
+    fn foreign_imports(&self) -> Option<LoadProblem> {
+        let is_foreign = |name: &&String| Interface::parse(name).is_none();
+        let foreign: Vec<&str> = self.imports.iter().filter(is_foreign).map(String::as_str).collect();
+        (!foreign.is_empty()).then(|| {
+            LoadProblem::new(
+                format!("imports what no policy is given: {}", foreign.join(", ")),
+                "a policy has no files, sockets or environment: build it for wasm32-unknown-unknown, or stub WASI out",
+            )
+        })
+    }
+
+    /// One problem for all interfaces of the contract that are of another version: they were built as one.
+    fn unserved_versions(&self) -> Option<LoadProblem> {
+        let is_unserved =
+            |name: &&String| Interface::parse(name).is_some_and(|interface| interface.contract().is_none());
+        let unserved: Vec<&str> =
+            self.imports.iter().chain(&self.exports).filter(is_unserved).map(String::as_str).collect();
+        (!unserved.is_empty()).then(|| {
+            LoadProblem::new(
+                format!("is built against {}, and this gateway speaks contract {}", unserved.join(", "), contract::served()),
+                format!(
+                    "build it against the `wit` folder of this gateway (contract {}), or run a gateway that speaks its version",
+                    ContractVersion::NEWEST
+                ),
+            )
+        })
+    }
+
+    fn missing_grants(&self, grants: Grants) -> Vec<LoadProblem> {
+        let line: Vec<String> = Capability::ALL
+            .into_iter()
+            .filter(|capability| grants.has(*capability) || self.grants.has(*capability))
+            .map(|capability| format!("{:?}", capability.name()))
+            .collect();
+        let problem = |capability: Capability| {
+            LoadProblem::new(
+                format!("imports {PACKAGE}{0}, and the grant \"{0}\" is missing", capability.name()),
+                format!("if it may use this: grants = [{}]", line.join(", ")),
+            )
+            .about("grants")
+        };
+        self.grants.iter().filter(|capability| !grants.has(*capability)).map(problem).collect()
+    }
+
+    fn no_role(&self) -> Option<LoadProblem> {
+        (self.roles == Roles::default()).then(|| {
+            LoadProblem::new(
+                "exports none of `request-policy`, `response-policy`, `body-policy`, `balancer` and `observer`",
+                format!("export at least one of them, as {PACKAGE}request-policy@{}", ContractVersion::NEWEST),
+            )
+        })
+    }
+}
+
+fn is_of_a_runtime(name: &str) -> bool {
+    name.starts_with("wasi:")
+}
+
+/// An interface that its version of the contract does not have.
+fn unknown_interface(full: &str) -> Option<LoadProblem> {
+    let interface = Interface::parse(full)?;
+    let contract = interface.contract()?;
+    (!interface.is_known(contract)).then(|| {
+        LoadProblem::new(
+            format!("uses {full}, which contract {contract} does not have"),
+            "build it against the `wit` folder of this gateway",
+        )
+    })
+}
+
+fn newest_version<'a>(names: impl Iterator<Item = &'a String>) -> Option<String> {
+    names.filter_map(|name| Interface::parse(name)?.version).max().map(|version| version.to_string())
+}
