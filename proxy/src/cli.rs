@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod plugin;
 pub mod run;
 
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ enum Command {
     },
     /// Start three sample instances and a gateway before them, with keys, a limit and a balancer in force.
     Demo(demo::DemoArguments),
+    /// Write, build, test and measure plugins.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
 }
 
 /// How to serve.
@@ -79,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::main(&run),
         Command::Check { file } => return check::main(&file),
         Command::Demo(demo) => demo::main(&demo),
+        Command::Plugin(command) => return plugin::main(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 //! with spans; `written` takes from it what the user wrote, key by key, with every value parsed once; `resolve`
 //! checks what concerns more than one key and makes the [`model::Config`]. `config/reference.toml` is the language.
 
+pub mod cases;
 mod changes;
 mod fields;
 mod key_path;

@@ -82,6 +82,11 @@ impl<'d> Fields<'_, 'd> {
         &self.at
     }
 
+    /// Whether this key is written, whatever its value.
+    pub(super) fn is_written(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Whether nothing is written in this table.
     pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()

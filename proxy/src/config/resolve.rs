@@ -1,9 +1,9 @@
 //! Checks what concerns more than one key, and makes the configuration that the program uses.
 
 mod admin;
-mod consumers;
+pub(super) mod consumers;
 mod listeners;
-mod names;
+pub(super) mod names;
 mod routes;
 mod upstreams;
 

@@ -5,7 +5,7 @@
 
 mod consumer;
 mod listener;
-mod plugin;
+pub(super) mod plugin;
 mod process;
 mod route;
 mod upstream;
@@ -67,6 +67,6 @@ fn name(fields: &mut Fields<'_, '_>) -> Option<At<String>> {
 }
 
 /// The values of a list, where nobody will point at one of them.
-fn values<T>(list: Option<Vec<At<T>>>) -> Vec<T> {
+pub(super) fn values<T>(list: Option<Vec<At<T>>>) -> Vec<T> {
     list.unwrap_or_default().into_iter().map(|item| item.value).collect()
 }

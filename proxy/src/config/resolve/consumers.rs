@@ -10,7 +10,7 @@ use crate::config::value::Wrong;
 use crate::config::written::{At, Consumer};
 
 /// All consumers.
-pub(super) fn resolve(written: Vec<Consumer>, problems: &mut Problems<'_>) -> Option<Vec<model::Consumer>> {
+pub(in crate::config) fn resolve(written: Vec<Consumer>, problems: &mut Problems<'_>) -> Option<Vec<model::Consumer>> {
     let mut owners = HashMap::new();
     for consumer in &written {
         for key in &consumer.keys {

@@ -8,7 +8,7 @@ use crate::config::value::{self, Wrong, quoted};
 use crate::config::written::At;
 
 /// The names of one kind of section.
-pub(super) struct Names {
+pub(in crate::config) struct Names {
     kind: &'static str,
     known: BTreeMap<String, KeyPath>,
     /// Whether every section has a name that could be read; where not, the missing one may be the one referred to.
@@ -17,7 +17,7 @@ pub(super) struct Names {
 
 impl Names {
     /// Collects names; the second of two equal ones is a problem.
-    pub(super) fn new<'n>(
+    pub(in crate::config) fn new<'n>(
         kind: &'static str,
         names: impl Iterator<Item = &'n Option<At<String>>>,
         problems: &mut Problems<'_>,
@@ -41,7 +41,7 @@ impl Names {
     }
 
     /// The reference must be to a known name.
-    pub(super) fn check(&self, reference: &At<String>, problems: &mut Problems<'_>) {
+    pub(in crate::config) fn check(&self, reference: &At<String>, problems: &mut Problems<'_>) {
         if self.known.contains_key(&reference.value) || !self.complete {
             return;
         }

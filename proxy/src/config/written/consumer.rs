@@ -15,7 +15,7 @@ pub(in crate::config) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
             at: fields.at().clone(),
             name: name(fields),

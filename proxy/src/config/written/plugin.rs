@@ -52,12 +52,12 @@ impl Plugin {
     }
 }
 
-fn grants(fields: &mut Fields<'_, '_>) -> Grants {
+pub(in crate::config) fn grants(fields: &mut Fields<'_, '_>) -> Grants {
     let words = Capability::ALL.map(|capability| (capability.name(), capability));
     values(fields.list("grants", word(&words))).into_iter().collect()
 }
 
-fn default_limits() -> PluginLimits {
+pub(in crate::config) fn default_limits() -> PluginLimits {
     PluginLimits {
         cpu: Duration::from_millis(10),
         memory: 16 * MIB,
@@ -75,7 +75,7 @@ fn default_limits() -> PluginLimits {
     }
 }
 
-fn limits(fields: &mut Fields<'_, '_>) -> PluginLimits {
+pub(in crate::config) fn limits(fields: &mut Fields<'_, '_>) -> PluginLimits {
     let default = default_limits();
     let cpu = Duration::from_millis(1)..=Duration::from_secs(10);
     let wait = Duration::from_millis(1)..=Duration::from_secs(60);

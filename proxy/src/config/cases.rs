@@ -1,0 +1,313 @@
+//! Tables of cases for a plugin: what it is asked, and what it shall decide.
+//!
+//! They are read as the configuration is, key by key, so that a mistake in a table is told with its line and a hint.
+//! `config/cases.toml` is the language.
+
+mod asked;
+mod expected;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::{HeaderName, Method};
+use serde_json::Value;
+use toml::de::DeTable;
+
+use super::fields::{Fields, Reader};
+use super::key_path::KeyPath;
+use super::model::{Consumer, Grants, PluginLimits};
+use super::problem::Report;
+use super::problems::Problems;
+use super::resolve::names::Names;
+use super::sources::Sources;
+use super::value::quantity::duration;
+use super::value::{self, Wrong};
+use super::written::{self, At};
+use super::{resolve, source};
+
+/// As far as the clock moves at once.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// The cases of one file.
+#[derive(Clone, Debug)]
+pub struct CaseTable {
+    /// The component, where the file names it.
+    pub plugin: Option<PathBuf>,
+    /// What it may import: everything where nothing is written, since there is nothing here to protect.
+    pub grants: Grants,
+    /// What it may use: the gateway's defaults where nothing is written.
+    pub limits: PluginLimits,
+    /// The clients there are.
+    pub consumers: Vec<Consumer>,
+    /// In the order of the file, in which they run: state lives through it.
+    pub cases: Vec<Case>,
+}
+
+/// One question and its answer.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What is claimed.
+    pub name: String,
+    /// Line of the file it begins on.
+    pub line: usize,
+    /// The policy's configuration: its own, or else that of the file.
+    pub config: Value,
+    /// Whether it begins with counters and shared data empty.
+    pub fresh: bool,
+    /// How far the clock moves on before it.
+    pub after: Duration,
+    /// The request asked about.
+    pub request: AskedRequest,
+    /// What is asked about it.
+    pub subject: Subject,
+    /// What shall be decided.
+    pub expect: Expectation,
+}
+
+/// A request as the gateway would hand it to a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedRequest {
+    /// `GET` where nothing is written.
+    pub method: Method,
+    /// Path and query; `/` where nothing is written.
+    pub target: String,
+    /// Whether it came over TLS.
+    pub is_https: bool,
+    /// Host and port the client asked for.
+    pub authority: String,
+    /// The client.
+    pub client: IpAddr,
+    /// Name of the route that matched.
+    pub route: String,
+    /// Whom an earlier policy identified.
+    pub consumer: Option<String>,
+    /// Its fields.
+    pub headers: Fieldset,
+}
+
+/// Fields by name, each with its values in order.
+pub type Fieldset = Vec<(HeaderName, Vec<String>)>;
+
+/// Which role of the plugin is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// `request-policy`
+    Request,
+    /// `response-policy`
+    Response(AskedResponse),
+    /// `balancer`
+    Candidates(Vec<AskedCandidate>),
+}
+
+/// A response as the gateway would hand it to a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedResponse {
+    /// 200 where nothing is written.
+    pub status: u16,
+    /// Its fields.
+    pub headers: Fieldset,
+}
+
+/// An endpoint that may be picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedCandidate {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share.
+    pub weight: u32,
+    /// Where it is.
+    pub zone: String,
+    /// Requests under way to it.
+    pub in_flight: u32,
+    /// Moving average in microseconds, 0 where unknown.
+    pub latency_us: u32,
+}
+
+/// What a case shall come to; what is `None` is not compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The decision.
+    pub verdict: ExpectedVerdict,
+    /// Lines in the log, each as `info: text`.
+    pub log: Option<Vec<String>>,
+}
+
+/// The decision that is expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedVerdict {
+    /// The message passes.
+    Forward {
+        /// Who is identified; an empty name for nobody.
+        consumer: Option<String>,
+        /// The target asked of the upstream.
+        target: Option<String>,
+        /// All edits of the request.
+        request: Option<ExpectedEdits>,
+        /// All edits of the response.
+        response: Option<ExpectedEdits>,
+    },
+    /// A request is answered by the policy.
+    Respond(ExpectedAnswer),
+    /// A response is replaced by the policy's.
+    Replace(ExpectedAnswer),
+    /// A candidate is picked, from 0.
+    Pick(Option<u32>),
+    /// The choice is left to the gateway.
+    Decline,
+    /// The plugin fails.
+    Failure(Option<FailureWord>),
+    /// The configuration is refused, with problems at these paths.
+    Misconfigured(Option<Vec<String>>),
+}
+
+/// An answer that is expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpectedAnswer {
+    /// Its status.
+    pub status: Option<u16>,
+    /// Fields that it has, beside others.
+    pub headers: Fieldset,
+    /// Its body.
+    pub body: Option<String>,
+}
+
+/// Edits that are expected, and no others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpectedEdits {
+    /// Fields set.
+    pub set: Fieldset,
+    /// Values added.
+    pub append: Fieldset,
+    /// Names removed.
+    pub remove: Vec<HeaderName>,
+}
+
+/// How a plugin fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureWord {
+    /// It traps.
+    Trap,
+    /// It uses more CPU time than it has.
+    OutOfTime,
+    /// It wants more memory than it has.
+    OutOfMemory,
+    /// It returns what is not allowed.
+    Illegal,
+}
+
+impl FailureWord {
+    /// As it is written in a table, and as metrics name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::OutOfTime => "out_of_time",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Illegal => "illegal",
+        }
+    }
+}
+
+/// Reads a table of cases; relative paths in it start at its folder.
+///
+/// # Errors
+/// Every problem of the file at once.
+pub fn load(path: &Path) -> Result<CaseTable, Report> {
+    let text = source::read(path)?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    parse(&path.display().to_string(), base, &text)
+}
+
+fn parse(file_name: &str, base: &Path, text: &str) -> Result<CaseTable, Report> {
+    let sources = Sources::new(file_name, text);
+    let document = source::document(&sources)?;
+    let mut reader = Reader::new(&sources, base);
+    let written = Written::read(&mut reader, document.get_ref());
+    let mut problems = reader.into_problems();
+    let table = written.resolve(&sources, &mut problems);
+    let report = problems.into_report();
+    table.filter(|_| report.is_empty()).ok_or(report)
+}
+
+/// A table as written.
+struct Written {
+    plugin: Option<PathBuf>,
+    grants: Grants,
+    limits: PluginLimits,
+    config: Value,
+    consumers: Vec<written::Consumer>,
+    cases: Vec<WrittenCase>,
+}
+
+/// A case as written: a required value that is missing is `None`, and its problem is noted.
+struct WrittenCase {
+    at: KeyPath,
+    name: Option<At<String>>,
+    config: Option<Value>,
+    fresh: bool,
+    after: Duration,
+    request: AskedRequest,
+    consumer: Option<At<String>>,
+    subject: Subject,
+    expect: Option<Expectation>,
+    expected_consumer: Option<At<String>>,
+}
+
+impl Written {
+    fn read<'d>(reader: &mut Reader<'d>, document: &'d DeTable<'d>) -> Self {
+        reader.table(KeyPath::root(), document, |fields| Self {
+            plugin: fields.file("plugin").map(|file| file.value),
+            grants: if fields.is_written("grants") { written::plugin::grants(fields) } else { Grants::all() },
+            limits: fields.section("limits", written::plugin::limits).unwrap_or_else(written::plugin::default_limits),
+            config: fields.json("config"),
+            consumers: fields.sections("consumer", written::Consumer::read),
+            cases: fields.sections("case", WrittenCase::read),
+        })
+    }
+
+    fn resolve(self, sources: &Sources, problems: &mut Problems<'_>) -> Option<CaseTable> {
+        let names = Names::new("consumer", self.consumers.iter().map(|consumer| &consumer.name), problems);
+        Names::new("case", self.cases.iter().map(|case| &case.name), problems);
+        if self.cases.is_empty() && !problems.concern("case") {
+            let hint = "add `[[case]]` with `name = \"...\"` and `expect = { decision = \"forward\" }`";
+            problems.at_value(&KeyPath::root().key("case"), Wrong::new("there is no case").hint(hint));
+        }
+        for consumer in self.cases.iter().flat_map(|case| [&case.consumer, &case.expected_consumer]).flatten() {
+            names.check(consumer, problems);
+        }
+        let consumers = resolve::consumers::resolve(self.consumers, problems);
+        let cases: Option<_> = self.cases.into_iter().map(|case| case.resolve(&self.config, sources)).collect();
+        let (plugin, grants, limits) = (self.plugin, self.grants, self.limits);
+        Some(CaseTable { plugin, grants, limits, consumers: consumers?, cases: cases? })
+    }
+}
+
+impl WrittenCase {
+    fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let at = fields.at().clone();
+        let name = fields.required("name", value::text, "\"a known key passes\"");
+        let config = fields.is_written("config").then(|| fields.json("config"));
+        let fresh = fields.or("fresh", value::boolean, false);
+        let after = fields.or("after", duration(Duration::ZERO..=LONGEST), Duration::ZERO);
+        let (request, consumer) = asked::request(fields);
+        let subject = asked::subject(fields);
+        let (expect, expected_consumer) = expected::expectation(fields, &subject);
+        Self { at, name, config, fresh, after, request, consumer, subject, expect, expected_consumer }
+    }
+
+    fn resolve(self, config: &Value, sources: &Sources) -> Option<Case> {
+        Some(Case {
+            name: self.name?.value,
+            line: sources.place_of(self.at.as_str()).map_or(1, |place| place.line),
+            config: self.config.unwrap_or_else(|| config.clone()),
+            fresh: self.fresh,
+            after: self.after,
+            request: self.request,
+            subject: self.subject,
+            expect: self.expect?,
+        })
+    }
+}
