@@ -3,5 +3,7 @@
 mod clock;
 mod consumers;
 mod counters;
-mod log;
+pub(super) mod log;
+mod metrics;
 mod random;
+mod shared_data;

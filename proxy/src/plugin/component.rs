@@ -8,7 +8,8 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use super::bindings::{
-    balancer, clock, configuration, consumers, counters, http, log, random, request_policy, response_policy, types,
+    balancer, clock, configuration, consumers, counters, http, log, metrics, random, request_policy, response_policy,
+    shared_data, types,
 };
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
@@ -176,7 +177,9 @@ fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Res
         Capability::Consumers => consumers::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Clock => clock::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Random => random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::SharedData | Capability::Keysets | Capability::HttpClient | Capability::Metrics => Ok(()),
+        Capability::SharedData => shared_data::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Metrics => metrics::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Keysets | Capability::HttpClient => Ok(()),
     }
 }
 

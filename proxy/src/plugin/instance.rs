@@ -8,12 +8,16 @@ use wasmtime::component::Resource;
 
 use super::bindings::{balancer, configuration, request_policy, response_policy};
 use super::budget::CpuBudget;
+use super::capability::log::budget::LogBudget;
 use super::component::LoadedPlugin;
 use super::failure::{PluginFailure, printable};
 use super::memory::MemoryBudget;
-use super::policy::{Candidate, ConfigureProblem};
+use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
+use crate::config::model::{PluginLimits, Policy};
 use crate::counters::Counters;
+use crate::observe::metrics::PolicySeries;
+use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
 
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
@@ -31,6 +35,31 @@ pub(super) struct Setup {
     /// What `configure` is given.
     pub(super) config: String,
     pub(super) counters: Arc<Counters>,
+    pub(super) shared_data: Arc<PolicyData>,
+    pub(super) series: Arc<PolicySeries>,
+    pub(super) limits: PluginLimits,
+    pub(super) log: LogBudget,
+}
+
+impl Setup {
+    pub(super) fn new(plugin: &LoadedPlugin, spec: &Policy, config: String, services: &PolicyServices) -> Self {
+        Self {
+            policy: spec.name.clone(),
+            config,
+            counters: Arc::clone(&services.counters),
+            shared_data: Arc::clone(&services.shared_data),
+            series: Arc::clone(&services.series),
+            limits: plugin.limits,
+            log: LogBudget::new(&spec.name, plugin.limits.log_lines),
+        }
+    }
+
+    /// Whether instances made with these would meet the same state. The consumers come with each call.
+    pub(super) fn is_served_by(&self, services: &PolicyServices) -> bool {
+        Arc::ptr_eq(&self.counters, &services.counters)
+            && Arc::ptr_eq(&self.shared_data, &services.shared_data)
+            && Arc::ptr_eq(&self.series, &services.series)
+    }
 }
 
 /// What host functions know without a call.
@@ -56,6 +85,22 @@ impl HostState {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.setup.counters
+    }
+
+    pub(super) fn shared_data(&self) -> &PolicyData {
+        &self.setup.shared_data
+    }
+
+    pub(super) fn series(&self) -> &PolicySeries {
+        &self.setup.series
+    }
+
+    pub(super) fn log_budget(&self) -> &LogBudget {
+        &self.setup.log
+    }
+
+    pub(super) fn limits(&self) -> &PluginLimits {
+        &self.setup.limits
     }
 
     pub(super) fn time(&mut self) -> CallTime {

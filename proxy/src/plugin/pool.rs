@@ -88,17 +88,13 @@ impl Lease<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::counters::Counters;
-    use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load};
-    use crate::plugin::instance::{Refusal, Setup};
+    use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, setup};
+    use crate::plugin::instance::Refusal;
 
     fn create() -> Result<Instance, Refusal> {
         let plugin = load(&Fixture::request("(unreachable)").build(), all_grants(), LIMITS).unwrap();
-        let counters = Arc::new(Counters::default());
-        Instance::create(&plugin, &Arc::new(Setup { policy: "policy".into(), config: "{}".into(), counters }))
+        Instance::create(&plugin, &setup(&plugin))
     }
 
     fn is_overloaded(pool: &Pool) -> bool {
