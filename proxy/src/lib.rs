@@ -23,6 +23,7 @@ pub mod request_context;
 pub mod route;
 pub mod running;
 pub mod server;
+pub mod shared_data;
 pub mod snapshot;
 pub mod upstream;
 pub mod wire;

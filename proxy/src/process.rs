@@ -8,11 +8,13 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::config::model::Config;
-use crate::counters::Counters;
+use crate::counters::clock::{Clock, SystemClock};
+use crate::counters::{self, Counters};
 use crate::gate::Connections;
 use crate::observe::metrics::Metrics;
 use crate::outbound::OutboundPool;
 use crate::plugin::engine::{EngineCapacity, EngineError, PluginEngine};
+use crate::shared_data::SharedData;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::health::{Finding, HealthObserver, HealthSupervisor};
 use crate::upstream::overlay::Overlays;
@@ -33,6 +35,8 @@ pub struct Process {
     pub outbound: OutboundPool,
     /// Rate counters of policies.
     pub counters: Arc<Counters>,
+    /// What instances of policies share.
+    pub shared_data: SharedData,
     /// Active checks.
     pub health: HealthSupervisor,
     /// Connections open now, on all listeners.
@@ -46,13 +50,15 @@ impl Process {
     #[must_use]
     pub fn new(control: Handle, config: &Config) -> Self {
         let metrics = Arc::new(Metrics::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
             capacity: capacity(config),
             engine: OnceCell::new(),
             endpoints: EndpointRegistry::default(),
             overlays: Mutex::default(),
             outbound: OutboundPool::default(),
-            counters: Arc::default(),
+            counters: Arc::new(Counters::new(counters::DEFAULT_CAPACITY, Arc::clone(&clock))),
+            shared_data: SharedData::new(clock),
             health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),
             connections: Arc::default(),
             started: Instant::now(),

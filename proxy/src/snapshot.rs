@@ -101,6 +101,7 @@ impl Snapshot {
             upstream.members.iter().map(|member| (upstream.name.as_str(), &*member.endpoint.label))
         });
         process.metrics.retain(routes, endpoints, policies);
+        process.shared_data.retain(|policy| self.policies.contains_key(policy));
     }
 
     /// Whether a request would notice no difference.

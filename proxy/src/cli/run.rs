@@ -24,8 +24,8 @@ use crate::snapshot::{Refresh, Snapshot};
 
 /// Threads for everything that is not traffic: checks, the admin API, file watching.
 const CONTROL_THREADS: usize = 1;
-/// How often old snapshots are looked after.
-const BURY_TICK: Duration = Duration::from_secs(1);
+/// How often old snapshots are looked after, and policies that log too much are told of.
+const TICK: Duration = Duration::from_secs(1);
 /// Cut short by a second signal.
 const EXIT_CUT: i32 = 1;
 
@@ -65,7 +65,7 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
     let admin = runtime.block_on(start_admin(&reloader, stopping.clone()))?;
     runtime.spawn(reload_on_hangup(Arc::clone(&reloader), signals.hangup));
     runtime.spawn(crate::reload::watch::watch(Arc::clone(&reloader)));
-    runtime.spawn(bury(Arc::clone(&running)));
+    runtime.spawn(tidy(Arc::clone(&running)));
     let server = Server::start(&running, sockets, &stopping)?;
     announce(ready, &server, admin);
     let mut stops = signals.stops;
@@ -150,13 +150,17 @@ impl Stops {
     }
 }
 
-/// Old snapshots end here and not on the worker that held them last.
-async fn bury(running: Arc<Running>) {
-    let mut ticks = tokio::time::interval(BURY_TICK);
+/// Old snapshots end here and not on the worker that held them last; so does waiting for the log.
+async fn tidy(running: Arc<Running>) {
+    let mut ticks = tokio::time::interval(TICK);
     loop {
         ticks.tick().await;
         let running = Arc::clone(&running);
-        let _ = tokio::task::spawn_blocking(move || running.bury()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            running.bury();
+            running.snapshot().policies.values().for_each(|policy| policy.tell_of_unwritten_lines());
+        })
+        .await;
     }
 }
 

@@ -359,7 +359,7 @@ pub struct PluginLimits {
     pub body: usize,
     /// Lines in the log in a second; more are counted, not written.
     pub log_lines: u32,
-    /// Bytes of shared data per policy, keys and values.
+    /// Bytes of shared data per policy: keys, values, and what each entry takes besides.
     pub shared_data: usize,
     /// Requests to upstreams in one call.
     pub http_calls: u32,

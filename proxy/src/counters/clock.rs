@@ -1,4 +1,4 @@
-//! The time counters go by.
+//! The time that counters and shared data go by.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -43,5 +43,28 @@ impl Clock for SystemClock {
     fn wall_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A clock that stands until it is moved.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct TestClock(std::sync::atomic::AtomicU64);
+
+#[cfg(test)]
+impl TestClock {
+    pub(crate) fn advance_ms(&self, ms: u64) {
+        self.0.fetch_add(ms * 1_000_000, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl Clock for TestClock {
+    fn now_ns(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn wall_ms(&self) -> u64 {
+        self.now_ns() / 1_000_000
     }
 }

@@ -1,32 +1,11 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
-use super::clock::Clock;
+use super::clock::TestClock;
 use super::{Admission, Counters, Quota};
 
 const SECOND: Quota = Quota { limit: 10, window_ms: 1000 };
-
-/// A clock that stands until it is moved.
-#[derive(Default)]
-struct TestClock(AtomicU64);
-
-impl TestClock {
-    fn advance_ms(&self, ms: u64) {
-        self.0.fetch_add(ms * 1_000_000, Ordering::Relaxed);
-    }
-}
-
-impl Clock for TestClock {
-    fn now_ns(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn wall_ms(&self) -> u64 {
-        self.now_ns() / 1_000_000
-    }
-}
 
 fn counters(capacity: usize) -> (Counters, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());

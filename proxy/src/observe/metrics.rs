@@ -7,7 +7,7 @@
 //! for a reason `family` gives.
 //!
 //! Names are `tidegate_<noun>_<unit>_total`; every label takes its values from the configuration or from a closed list,
-//! never from a request.
+//! never from a request. What plugins count is apart, in `plugin_series`.
 
 mod by_key;
 mod endpoint;
@@ -15,6 +15,7 @@ mod families;
 mod family;
 mod gauges;
 mod listener;
+mod plugin_series;
 mod policy;
 mod process;
 mod route;
@@ -33,6 +34,8 @@ pub use endpoint::{EndpointMetrics, Try, TryFailure};
 use families::Families;
 pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 pub use listener::ListenerMetrics;
+use plugin_series::PluginSeries;
+pub use plugin_series::PolicySeries;
 pub use policy::{CallOutcome, CallSample, PolicyMetrics};
 pub use route::RouteMetrics;
 pub use series::{Counter, Held};
@@ -45,6 +48,7 @@ pub const UNROUTED: &str = "(none)";
 pub struct Metrics {
     families: Arc<Families>,
     registry: Registry,
+    plugin_series: Arc<PluginSeries>,
     local_answers: ByKey<(&'static str, u16)>,
 }
 
@@ -99,7 +103,7 @@ impl Metrics {
             Some((cause, status)) => source.local_responses.series([cause, &status.to_string()]),
             None => source.local_responses.series(["other", "other"]),
         });
-        Self { families, registry, local_answers }
+        Self { families, registry, plugin_series: Arc::default(), local_answers }
     }
 
     /// Handles of one listener.
@@ -124,6 +128,12 @@ impl Metrics {
     #[must_use]
     pub fn policy(&self, name: &str, plugin: &str) -> PolicyMetrics {
         PolicyMetrics::new(&self.families, name, plugin)
+    }
+
+    /// What one policy counts itself.
+    #[must_use]
+    pub fn policy_series(&self, policy: &str) -> Arc<PolicySeries> {
+        self.plugin_series.policy(policy, || self.families.policy_series_dropped.series([policy]))
     }
 
     /// What the access log counts.
@@ -167,6 +177,7 @@ impl Metrics {
             |upstream, endpoint| endpoints.contains(&(upstream, endpoint)),
             |policy| policies.contains(policy),
         );
+        self.plugin_series.retain(|policy| policies.contains(policy));
     }
 
     /// Everything in the Prometheus text format (`text/plain; version=0.0.4`).
@@ -179,13 +190,14 @@ impl Metrics {
         }
         let mut families = self.registry.gather();
         families.extend(sink.into_families());
+        families.extend(self.plugin_series.collect());
         scrape::text(&families)
     }
 
-    /// Every metric name there is, whether or not it has a series now.
+    /// Every metric name of the gateway itself, whether or not it has a series now.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {
-        Families::NAMES.iter().copied().chain(gauges::names()).collect()
+        own_names().collect()
     }
 }
 
@@ -193,6 +205,11 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Names that no plugin may take.
+fn own_names() -> impl Iterator<Item = &'static str> {
+    Families::NAMES.iter().copied().chain(gauges::names())
 }
 
 fn now_in_seconds() -> i64 {

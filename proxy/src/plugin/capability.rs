@@ -4,5 +4,7 @@ mod clock;
 mod consumers;
 mod counters;
 mod http_client;
-mod log;
+pub(super) mod log;
+mod metrics;
 mod random;
+mod shared_data;

@@ -12,12 +12,14 @@ use wit_parser::Resolve;
 
 use super::component::{LoadError, LoadedPlugin};
 use super::engine::{EngineCapacity, PluginEngine};
+use super::instance::Setup;
 use super::outbound::Nowhere;
 use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
 use crate::config::model::{FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers};
 use crate::counters::Counters;
 use crate::observe::metrics::Metrics;
+use crate::shared_data::SharedData;
 
 const CONTRACT: [&str; 5] = [
     include_str!("../../../wit/types.wit"),
@@ -231,12 +233,20 @@ pub(crate) fn alice() -> u64 {
 pub(crate) fn services() -> PolicyServices {
     use sha2::{Digest, Sha256};
     let alice = Consumer::new("alice".into(), vec!["gold".into()]);
+    let metrics = Metrics::new();
     PolicyServices {
         counters: Arc::new(Counters::default()),
+        shared_data: SharedData::default().policy("policy"),
         consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),
         outbound: Arc::new(Nowhere),
-        metrics: Metrics::new().policy("policy", "guest"),
+        metrics: metrics.policy("policy", "guest"),
+        series: metrics.policy_series("policy"),
     }
+}
+
+/// What instances of this plugin have in common, without a policy around them.
+pub(super) fn setup(plugin: &LoadedPlugin) -> Arc<Setup> {
+    Arc::new(Setup::new(plugin, &spec(serde_json::json!({})), "{}".into(), &services()))
 }
 
 pub(crate) fn try_bind(fixture: &Fixture, limits: PluginLimits) -> Result<Arc<PolicyRuntime>, Vec<ConfigureProblem>> {

@@ -10,12 +10,16 @@ use wasmtime::component::Resource;
 
 use super::bindings::{balancer, configuration, request_policy, response_policy};
 use super::budget::{CpuBudget, Meter};
+use super::capability::log::budget::LogBudget;
 use super::component::LoadedPlugin;
 use super::failure::{PluginFailure, printable};
 use super::memory::MemoryBudget;
-use super::policy::{Candidate, ConfigureProblem};
+use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
+use crate::config::model::{PluginLimits, Policy};
 use crate::counters::Counters;
+use crate::observe::metrics::PolicySeries;
+use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
 use waiting::WaitingExports;
 
@@ -34,26 +38,33 @@ pub(super) struct Setup {
     /// What `configure` is given.
     pub(super) config: String,
     pub(super) counters: Arc<Counters>,
-    pub(super) outbound: OutboundLimits,
-}
-
-/// What a plugin may ask of upstreams in one call.
-pub(super) struct OutboundLimits {
+    pub(super) shared_data: Arc<PolicyData>,
+    pub(super) series: Arc<PolicySeries>,
+    pub(super) limits: PluginLimits,
+    /// Upstreams it may ask.
     pub(super) upstreams: Vec<String>,
-    pub(super) calls: u32,
-    pub(super) timeout: Duration,
-    pub(super) body: usize,
+    pub(super) log: LogBudget,
 }
 
-impl OutboundLimits {
-    pub(super) fn of(plugin: &LoadedPlugin) -> Self {
-        let limits = plugin.limits();
+impl Setup {
+    pub(super) fn new(plugin: &LoadedPlugin, spec: &Policy, config: String, services: &PolicyServices) -> Self {
         Self {
+            policy: spec.name.clone(),
+            config,
+            counters: Arc::clone(&services.counters),
+            shared_data: Arc::clone(&services.shared_data),
+            series: Arc::clone(&services.series),
+            limits: plugin.limits,
             upstreams: plugin.facts.upstreams.clone(),
-            calls: limits.http_calls,
-            timeout: limits.http_timeout,
-            body: limits.http_body,
+            log: LogBudget::new(&spec.name, plugin.limits.log_lines),
         }
+    }
+
+    /// Whether instances made with these would meet the same state. The consumers come with each call.
+    pub(super) fn is_served_by(&self, services: &PolicyServices) -> bool {
+        Arc::ptr_eq(&self.counters, &services.counters)
+            && Arc::ptr_eq(&self.shared_data, &services.shared_data)
+            && Arc::ptr_eq(&self.series, &services.series)
     }
 }
 
@@ -84,14 +95,31 @@ impl HostState {
         &self.setup.counters
     }
 
-    pub(super) fn outbound_limits(&self) -> &OutboundLimits {
-        &self.setup.outbound
+    /// Whether it may ask this upstream.
+    pub(super) fn may_ask(&self, upstream: &str) -> bool {
+        self.setup.upstreams.iter().any(|granted| granted == upstream)
     }
 
     /// Counts a request to an upstream; whether it may still be made.
     pub(super) fn take_outbound_call(&mut self) -> bool {
         self.outbound_calls += 1;
-        self.outbound_calls <= self.setup.outbound.calls
+        self.outbound_calls <= self.setup.limits.http_calls
+    }
+
+    pub(super) fn shared_data(&self) -> &PolicyData {
+        &self.setup.shared_data
+    }
+
+    pub(super) fn series(&self) -> &PolicySeries {
+        &self.setup.series
+    }
+
+    pub(super) fn log_budget(&self) -> &LogBudget {
+        &self.setup.log
+    }
+
+    pub(super) fn limits(&self) -> &PluginLimits {
+        &self.setup.limits
     }
 
     pub(super) fn time(&mut self) -> CallTime {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::checked::{self, Rules};
 use super::component::LoadedPlugin;
 pub use super::failure::PluginFailure;
-use super::instance::{Instance, OutboundLimits, Refusal, Setup};
+use super::instance::{Instance, Refusal, Setup};
 use super::outbound::Outbound;
 use super::pool::Pool;
 use super::scope::{self, CallScope};
@@ -15,9 +15,10 @@ use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
 use crate::consumers::Consumers;
 use crate::counters::Counters;
-use crate::observe::metrics::{CallOutcome, PolicyMetrics};
+use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
 use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
+use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
 
 /// A policy ready to be called; `configure` has run and agreed.
@@ -47,12 +48,16 @@ struct ConfiguredPolicy {
 pub struct PolicyServices {
     /// The counters of the process.
     pub counters: Arc<Counters>,
+    /// What its instances share.
+    pub shared_data: Arc<PolicyData>,
     /// The consumers of the snapshot the policy is made for.
     pub consumers: Arc<Consumers>,
     /// Sends what the policy asks upstreams for.
     pub outbound: Arc<dyn Outbound>,
     /// Where its calls are counted.
     pub metrics: PolicyMetrics,
+    /// What it counts itself.
+    pub series: Arc<PolicySeries>,
 }
 
 /// What a plugin has against its configuration.
@@ -131,13 +136,13 @@ impl PolicyRuntime {
         services: PolicyServices,
     ) -> Result<Arc<Self>, Vec<ConfigureProblem>> {
         let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
-        let PolicyServices { counters, consumers, outbound, metrics } = services;
-        let limits = OutboundLimits::of(&plugin);
+        let setup = Setup::new(&plugin, spec, config, &services);
+        let PolicyServices { consumers, outbound, metrics, .. } = services;
         let configured = ConfiguredPolicy {
             pool: Pool::new(plugin.limits().instances),
             plugin,
             config: spec.config.clone(),
-            setup: Arc::new(Setup { policy: spec.name.clone(), config, counters, outbound: limits }),
+            setup: Arc::new(setup),
             recorder: Recorder::default(),
         };
         configured.pool.lease(|| configured.create()).map_err(problems)?.give_back();
@@ -152,7 +157,7 @@ impl PolicyRuntime {
         let same = self.name == spec.name
             && configured.config == spec.config
             && configured.plugin.is_same(plugin)
-            && Arc::ptr_eq(&configured.setup.counters, &services.counters);
+            && configured.setup.is_served_by(services);
         same.then(|| {
             Arc::new(Self {
                 name: self.name.clone(),
@@ -181,6 +186,11 @@ impl PolicyRuntime {
     pub fn statistics(&self) -> PolicyStatistics {
         let ConfiguredPolicy { pool, recorder, .. } = &*self.configured;
         recorder.read(pool.alive(), pool.idle())
+    }
+
+    /// Says in the log how many lines of it were not written, if any; called once a second, from no worker.
+    pub fn tell_of_unwritten_lines(&self) {
+        self.configured.setup.log.tell();
     }
 
     /// Asks for a decision on a request. A plugin that does not decide on requests lets it pass.

@@ -88,19 +88,13 @@ impl Lease<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::counters::Counters;
-    use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load};
-    use crate::plugin::instance::{OutboundLimits, Refusal, Setup};
+    use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, setup};
+    use crate::plugin::instance::Refusal;
 
     fn create() -> Result<Instance, Refusal> {
         let plugin = load(&Fixture::request("(unreachable)").build(), all_grants(), LIMITS).unwrap();
-        let counters = Arc::new(Counters::default());
-        let outbound = OutboundLimits::of(&plugin);
-        let setup = Setup { policy: "policy".into(), config: "{}".into(), counters, outbound };
-        Instance::create(&plugin, &Arc::new(setup))
+        Instance::create(&plugin, &setup(&plugin))
     }
 
     fn is_overloaded(pool: &Pool) -> bool {

@@ -1,6 +1,7 @@
 //! What a guest can do to the gateway, and what it cannot.
 
 mod calls;
+mod capabilities;
 mod loading;
 mod sandbox;
 mod waiting;

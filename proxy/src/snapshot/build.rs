@@ -169,9 +169,11 @@ impl Builder<'_> {
             let Some(plugin) = plugins.get(&spec.plugin) else { continue };
             let services = PolicyServices {
                 counters: Arc::clone(&self.process.counters),
+                shared_data: self.process.shared_data.policy(&spec.name),
                 consumers: Arc::clone(consumers),
                 outbound: Arc::<UpstreamClient>::clone(outbound),
                 metrics: self.process.metrics.policy(&spec.name, &spec.plugin),
+                series: self.process.metrics.policy_series(&spec.name),
             };
             let before = self.previous.and_then(|previous| previous.policies.get(&spec.name));
             if let Some(same) = before.and_then(|before| before.share(plugin, spec, &services)) {

@@ -70,6 +70,9 @@ families! {
     policy_duration: Histogram<Call>, "tidegate_policy_call_duration_seconds",
         "Duration of policy calls; one call in 64 is measured.", ["policy", "plugin"];
 
+    policy_series_dropped: Counter, "tidegate_policy_series_dropped_total",
+        "Numbers of a plugin that were not kept: an illegal name or label, or too many of them.", ["policy"];
+
     reloads: Counter, "tidegate_reloads_total", "Attempts to load the configuration, by outcome.", ["outcome"];
     generation: Gauge, "tidegate_config_generation", "Number of the configuration in force.", [];
     config_problems: Gauge, "tidegate_config_problems",
@@ -102,5 +105,6 @@ impl Families {
         self.endpoint_head.retain(|[upstream, name]| endpoint(upstream, name));
         self.policy_calls.retain(|[name, ..]| policy(name));
         self.policy_duration.retain(|[name, _]| policy(name));
+        self.policy_series_dropped.retain(|[name]| policy(name));
     }
 }

@@ -45,6 +45,7 @@ fn populated() -> Metrics {
     let policy = metrics.policy("keys", "api-key");
     drop(policy.sample());
     policy.call(CallOutcome::Forward);
+    drop(metrics.policy_series("keys"));
     metrics.access_lines().full.increment();
     metrics.reload(ReloadResult::Applied { generation: 7 }, 0);
     metrics

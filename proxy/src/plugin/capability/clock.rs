@@ -4,13 +4,14 @@
 
 use crate::plugin::bindings::clock::Host;
 use crate::plugin::instance::HostState;
+use crate::plugin::scope;
 
 impl Host for HostState {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.time().wall_ms)
+        scope::see("`clock`", |_| self.time().wall_ms)
     }
 
     fn monotonic_ms(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.time().monotonic_ms)
+        scope::see("`clock`", |_| self.time().monotonic_ms)
     }
 }

@@ -27,13 +27,12 @@ impl Host for HostState {
 impl HostState {
     /// Holds a request against what was granted, and counts it.
     fn outgoing(&mut self, request: Outgoing) -> Result<OutboundRequest, SendError> {
-        let limits = self.outbound_limits();
-        if !limits.upstreams.contains(&request.upstream) {
+        if !self.may_ask(&request.upstream) {
             return Err(SendError::UnknownUpstream);
         }
-        let timeout = Duration::from_millis(request.timeout_ms.into()).min(limits.timeout);
-        let body_limit = limits.body;
-        let legal = legal(request, timeout, body_limit).ok_or(SendError::IllegalRequest)?;
+        let limits = self.limits();
+        let timeout = Duration::from_millis(request.timeout_ms.into()).min(limits.http_timeout);
+        let legal = legal(request, timeout, limits.http_body).ok_or(SendError::IllegalRequest)?;
         if self.take_outbound_call() { Ok(legal) } else { Err(SendError::TooManyCalls) }
     }
 }

@@ -4,6 +4,7 @@ use rand::Rng;
 
 use crate::plugin::bindings::random::Host;
 use crate::plugin::instance::HostState;
+use crate::plugin::scope;
 
 /// What one call may ask for, as the contract says.
 const MAX_BYTES: u32 = 4096;
@@ -14,11 +15,11 @@ impl Host for HostState {
             wasmtime::bail!("{count} random bytes in one call are more than {MAX_BYTES}");
         }
         let mut bytes = vec![0; usize::try_from(count)?];
-        rand::rng().fill_bytes(&mut bytes);
+        scope::see("`random`", |_| rand::rng().fill_bytes(&mut bytes))?;
         Ok(bytes)
     }
 
     fn number(&mut self) -> wasmtime::Result<u64> {
-        Ok(rand::rng().next_u64())
+        scope::see("`random`", |_| rand::rng().next_u64())
     }
 }

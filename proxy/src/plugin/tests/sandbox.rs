@@ -165,14 +165,3 @@ fn a_guest_that_needs_more_memory_than_it_may_have_does_not_start() {
     let problems = try_bind(&Fixture::request("(unreachable)"), limits).unwrap_err();
     assert_eq!(problems[0].message, "the plugin failed before its first call: out of memory budget");
 }
-
-#[test]
-fn capabilities_other_than_log_are_not_there_in_configure() {
-    let call = "(call $find (i32.const 0) (i32.const 0) (i32.const 512)) (i32.const 0)";
-    let fixture = Fixture::new("request-role")
-        .import("consumers", "find-by-key", "(func $find (param i32 i32 i32))")
-        .configure(call)
-        .on_request("(unreachable)");
-    let problems = try_bind(&fixture, LIMITS).unwrap_err();
-    assert!(problems[0].message.contains("`consumers` is not available outside of a request"), "{problems:?}");
-}
