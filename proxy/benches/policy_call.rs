@@ -10,6 +10,7 @@ use criterion::{BenchmarkId, Criterion};
 use http::request::Parts;
 use tidegate::config;
 use tidegate::consumers::Consumer;
+use tidegate::plugin::compile::Compilation;
 use tidegate::policy::decision::RequestDecision;
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
@@ -94,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let base = Path::new(env!("CARGO_MANIFEST_DIR"));
     let loaded = config::parse("bench.toml", base, CONFIGURATION).map_err(|report| report.render(false))?;
-    let process = Process::new(runtime.handle().clone(), &loaded.config);
+    let process = Process::new(runtime.handle().clone(), &loaded.config, Compilation::in_process());
     let snapshot = Snapshot::build(&process, Arc::new(loaded), None, Refresh::Everything)
         .map_err(|report| format!("{}\nrun `make plugins` first", report.render(false)))?;
 

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::observe::log::LogFormat;
+use crate::plugin::compile::child::inside::{self, CompileArguments};
 
 /// An edge gateway whose policies are sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -48,6 +49,9 @@ enum Command {
     /// Write, build, test and measure plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Compile the component on standard input, for a gateway that started this.
+    #[command(hide = true)]
+    CompilePlugin(CompileArguments),
 }
 
 /// How to serve.
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Check { file } => return check::main(&file),
         Command::Demo(demo) => demo::main(&demo),
         Command::Plugin(command) => return plugin::main(&command),
+        Command::CompilePlugin(limits) => return inside::main(limits),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

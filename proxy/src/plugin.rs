@@ -8,6 +8,7 @@ mod bindings;
 mod budget;
 mod capability;
 mod checked;
+pub mod compile;
 pub mod component;
 pub mod contract;
 pub mod engine;

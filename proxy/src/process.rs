@@ -13,6 +13,7 @@ use crate::counters::{self, Counters};
 use crate::gate::Connections;
 use crate::observe::metrics::Metrics;
 use crate::outbound::OutboundPool;
+use crate::plugin::compile::Compilation;
 use crate::plugin::engine::{EngineCapacity, EngineError, PluginEngine};
 use crate::shared_data::SharedData;
 use crate::upstream::endpoint::Endpoint;
@@ -24,6 +25,7 @@ use crate::upstream::registry::EndpointRegistry;
 #[derive(Debug)]
 pub struct Process {
     capacity: EngineCapacity,
+    compilation: Arc<Compilation>,
     engine: OnceCell<PluginEngine>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
@@ -48,11 +50,12 @@ pub struct Process {
 impl Process {
     /// Everything that has no configuration yet; `control` runs active checks.
     #[must_use]
-    pub fn new(control: Handle, config: &Config) -> Self {
+    pub fn new(control: Handle, config: &Config, compilation: Compilation) -> Self {
         let metrics = Arc::new(Metrics::new());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
             capacity: capacity(config),
+            compilation: Arc::new(compilation),
             engine: OnceCell::new(),
             endpoints: EndpointRegistry::default(),
             overlays: Mutex::default(),
@@ -72,7 +75,7 @@ impl Process {
     /// # Errors
     /// The plugin engine cannot be set up.
     pub fn engine(&self) -> Result<&PluginEngine, EngineError> {
-        self.engine.get_or_try_init(|| PluginEngine::new(self.capacity))
+        self.engine.get_or_try_init(|| PluginEngine::new(self.capacity, Arc::clone(&self.compilation)))
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::{print, say};
 use crate::config;
 use crate::config::problem::Report;
-use crate::process::Process;
 use crate::snapshot::{Refresh, Snapshot};
 
 /// Checks one file.
@@ -28,7 +27,7 @@ pub(super) fn main(file: &Path) -> ExitCode {
 fn check(file: &Path) -> Result<String, Report> {
     let loaded = Arc::new(config::load(file)?);
     let runtime = super::run::control_runtime().map_err(|error| Report::message(error.to_string()))?;
-    let process = Process::new(runtime.handle().clone(), &loaded.config);
+    let process = super::run::process(&runtime, &loaded.config).map_err(|error| Report::message(error.to_string()))?;
     let snapshot = Snapshot::build(&process, loaded, None, Refresh::Check)?;
     let config = &snapshot.loaded.config;
     let counts = [

@@ -1,7 +1,7 @@
 //! `tidegate run`: start everything, serve until told to stop, end in peace.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +13,11 @@ use tokio::sync::watch;
 use super::{RunArguments, print, say};
 use crate::admin;
 use crate::config;
+use crate::config::model::Config;
 use crate::config::problem::Report;
 use crate::control::Control;
 use crate::observe::log;
+use crate::plugin::compile::{ChildCompiler, Compilation, Compiler};
 use crate::process::Process;
 use crate::reload::{Reloader, Trigger};
 use crate::running::Running;
@@ -84,10 +86,25 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What lives as long as the process, with plugins compiled by processes of their own.
+pub(super) fn process(runtime: &Runtime, config: &Config) -> std::io::Result<Process> {
+    let server = &config.server;
+    let compiler = Compiler::Child(ChildCompiler::new(server.compile, runtime.handle().clone())?);
+    let compilation = Compilation::new(compiler, server.state_directory.clone().or_else(own_directory));
+    Ok(Process::new(runtime.handle().clone(), config, compilation))
+}
+
+/// Where a service manager says, or where the user's programs keep what they can make again.
+fn own_directory() -> Option<PathBuf> {
+    let named = |name| std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+    let users = || named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
+    named("CACHE_DIRECTORY").or_else(|| Some(users()?.join("tidegate")))
+}
+
 fn start(file: &Path, runtime: &Runtime) -> anyhow::Result<(Arc<Running>, Sockets)> {
     let first = || -> Result<(Arc<Process>, Snapshot), Report> {
         let loaded = Arc::new(config::load(file)?);
-        let process = Arc::new(Process::new(runtime.handle().clone(), &loaded.config));
+        let process = Arc::new(process(runtime, &loaded.config).map_err(|error| Report::message(error.to_string()))?);
         let snapshot = Snapshot::build(&process, loaded, None, Refresh::Everything)?;
         Ok((process, snapshot))
     };

@@ -48,8 +48,19 @@ pub struct Server {
     pub shutdown_timeout: Duration,
     /// Idle upstream connections kept in all.
     pub upstream_idle_connections: usize,
-    /// Directory for what the gateway itself writes (compiled plugins).
+    /// Directory for what the gateway itself writes (compiled plugins); the user's own where none was written.
     pub state_directory: Option<PathBuf>,
+    /// What the compilation of one plugin may cost.
+    pub compile: CompileLimits,
+}
+
+/// What the compilation of one plugin may cost; one that costs more is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Time on the wall.
+    pub timeout: Duration,
+    /// Address space of the compiling process, in bytes.
+    pub memory: u64,
 }
 
 /// What a client may send; see `gate`.

@@ -59,6 +59,7 @@ fn server(server: &Server) -> Value {
         "shutdown_timeout": time(server.shutdown_timeout),
         "upstream_idle_connections": server.upstream_idle_connections,
         "state_directory": server.state_directory,
+        "compile": { "timeout": time(server.compile.timeout), "memory": shown_size(server.compile.memory) },
     })
 }
 

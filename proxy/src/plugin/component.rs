@@ -83,8 +83,9 @@ impl LoadedPlugin {
         if !problems.is_empty() {
             return Err(refuse(problems));
         }
-        let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![not_compiled(&error)]))?;
-        let component = link(engine, &artefact, inspection.grants).map_err(|error| refuse(vec![not_linked(&error)]))?;
+        let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![error.problem()]))?;
+        let lent = inspection.grants.iter().filter(|capability| spec.grants.has(*capability)).collect();
+        let component = link(engine, &artefact, lent).map_err(|error| refuse(vec![not_linked(&error)]))?;
         let exports = find_exports(&component, &inspection).map_err(|error| refuse(vec![not_linked(&error)]))?;
         let waits = inspection.waits();
         Ok(Arc::new(Self {
@@ -137,7 +138,7 @@ impl LoadedPlugin {
     }
 }
 
-/// Only what is granted is there to be linked, whatever the survey said.
+/// Only what is granted, and asked for, is there to be linked, whatever the inspection said.
 fn link(engine: &PluginEngine, artefact: &Artefact, grants: Grants) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
@@ -170,13 +171,6 @@ fn find_exports(component: &InstancePre<HostState>, inspection: &Inspection) -> 
         response: roles.response.then(|| response_policy::GuestIndices::new(component)).transpose()?,
         balancer: roles.balancer.then(|| balancer::GuestIndices::new(component)).transpose()?,
     })
-}
-
-fn not_compiled(error: &wasmtime::Error) -> LoadProblem {
-    LoadProblem::new(
-        format!("cannot be compiled: {}", first_line(error)),
-        "only WebAssembly features every policy language has are on: no threads, memory64, exceptions or garbage collection",
-    )
 }
 
 fn not_linked(error: &wasmtime::Error) -> LoadProblem {

@@ -12,6 +12,7 @@ use wasmtime::{
 };
 
 use super::budget::Ticks;
+use super::compile::{Compilation, CompileError};
 
 /// How often running guests are looked at, and so the grain of every CPU budget.
 pub const EPOCH: Duration = Duration::from_millis(1);
@@ -68,6 +69,7 @@ pub struct PluginEngine {
     engine: Engine,
     /// By content hash. Compiled code lives as long as a plugin uses it, so that a reload of an unchanged file finds it.
     artefacts: Arc<Mutex<HashMap<[u8; 32], Weak<Artefact>>>>,
+    compilation: Arc<Compilation>,
     ticks: Ticks,
 }
 
@@ -82,7 +84,7 @@ impl PluginEngine {
     ///
     /// # Errors
     /// The system does not give address space or a thread.
-    pub fn new(capacity: EngineCapacity) -> Result<Self, EngineError> {
+    pub fn new(capacity: EngineCapacity, compilation: Arc<Compilation>) -> Result<Self, EngineError> {
         let engine = Engine::new(&config(capacity))
             .map_err(|error| EngineError::Setup { instances: capacity.instances, reason: format!("{error:#}") })?;
         let weak = engine.weak();
@@ -92,7 +94,7 @@ impl PluginEngine {
             .name("plugin-epoch".into())
             .spawn(move || tick(&weak, &counted))
             .map_err(EngineError::Clock)?;
-        Ok(Self { engine, artefacts: Arc::default(), ticks })
+        Ok(Self { engine, artefacts: Arc::default(), compilation, ticks })
     }
 
     pub(super) fn ticks(&self) -> Ticks {
@@ -103,13 +105,13 @@ impl PluginEngine {
         &self.engine
     }
 
-    /// Compiles these bytes, unless that was done before and the result is still in use. Takes up to seconds.
-    pub(super) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Arc<Artefact>> {
+    /// Compiles these bytes, unless that was done before and the result is still in use or kept. Takes up to the deadline.
+    pub(super) fn compile(&self, bytes: &[u8]) -> Result<Arc<Artefact>, CompileError> {
         let sha256: [u8; 32] = Sha256::digest(bytes).into();
         if let Some(artefact) = self.artefacts.lock().get(&sha256).and_then(Weak::upgrade) {
             return Ok(artefact);
         }
-        let component = Component::from_binary(&self.engine, bytes)?;
+        let component = self.compilation.component(&self.engine, bytes, sha256)?;
         let artefact = Arc::new(Artefact { component });
         let mut artefacts = self.artefacts.lock();
         artefacts.retain(|_, known| known.strong_count() > 0);
@@ -128,7 +130,19 @@ fn tick(engine: &EngineWeak, ticks: &Ticks) {
     }
 }
 
+/// An engine that compiles what [`PluginEngine`] runs, and has no room for instances: that is not part of the code.
+pub(super) fn for_compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&code_config())
+}
+
 fn config(capacity: EngineCapacity) -> Config {
+    let mut config = code_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(capacity)));
+    config
+}
+
+/// What compiled code depends on.
+fn code_config() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -143,8 +157,7 @@ fn config(capacity: EngineCapacity) -> Config {
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false)
         .wasm_backtrace_max_frames(None)
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(capacity)));
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config
 }
 
@@ -162,4 +175,23 @@ fn pooling(capacity: EngineCapacity) -> PoolingAllocationConfig {
         .table_keep_resident(KEPT_TABLE_BYTES)
         .pagemap_scan(Enabled::Auto);
     pooling
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+    use crate::plugin::fixture::engine;
+
+    fn hash(engine: &Engine) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn what_the_compiling_engine_makes_the_running_one_takes() {
+        assert_eq!(hash(&for_compiling().unwrap()), hash(engine().wasmtime()));
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::compile::Compilation;
 use super::component::{LoadError, LoadedPlugin};
 use super::engine::{EngineCapacity, PluginEngine};
 use super::instance::Setup;
@@ -177,7 +178,7 @@ impl Fixture {
 pub(crate) fn engine() -> PluginEngine {
     static ENGINE: OnceLock<PluginEngine> = OnceLock::new();
     let capacity = EngineCapacity { instances: 200, memory: 64 << 20 };
-    ENGINE.get_or_init(|| PluginEngine::new(capacity).unwrap()).clone()
+    ENGINE.get_or_init(|| PluginEngine::new(capacity, Arc::new(Compilation::in_process())).unwrap()).clone()
 }
 
 pub(crate) fn all_grants() -> Grants {

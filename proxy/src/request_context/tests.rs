@@ -6,6 +6,7 @@ use http::Request;
 
 use super::*;
 use crate::config;
+use crate::plugin::compile::Compilation;
 use crate::process::Process;
 use crate::snapshot::Refresh;
 
@@ -44,7 +45,7 @@ hosts = ["empty.example"]
 fn snapshot() -> Arc<Snapshot> {
     let loaded = Arc::new(config::parse("test.toml", Path::new(""), CONFIGURATION).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let process = Process::new(runtime.handle().clone(), &loaded.config);
+    let process = Process::new(runtime.handle().clone(), &loaded.config, Compilation::in_process());
     Arc::new(Snapshot::build(&process, loaded, None, Refresh::Check).unwrap())
 }
 

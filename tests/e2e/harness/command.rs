@@ -27,10 +27,11 @@ impl Finished {
     }
 }
 
-/// The binary under test.
+/// The binary under test. What it compiles is kept among the build's own files, not in the developer's folder.
 pub(crate) fn tidegate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.stdin(Stdio::null()).kill_on_drop(true).env("NO_COLOR", "1");
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("CACHE_DIRECTORY");
     command
 }
 

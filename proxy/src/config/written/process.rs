@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::At;
 use crate::config::fields::Fields;
 use crate::config::key_path::KeyPath;
-use crate::config::model::{AccessLog, AccessLogFormat, Limits, LogTarget, Server};
+use crate::config::model::{AccessLog, AccessLogFormat, CompileLimits, Limits, LogTarget, Server};
 use crate::config::value::quantity::{count, duration, shown_size, size, size_or_unlimited};
 use crate::config::value::{Wrong, boolean, net, secret, text, unexpected, word};
 
@@ -55,6 +55,7 @@ fn default_server() -> Server {
         shutdown_timeout: Duration::from_secs(30),
         upstream_idle_connections: 1024,
         state_directory: None,
+        compile: CompileLimits { timeout: Duration::from_secs(10), memory: 2 << 30 },
     }
 }
 
@@ -73,6 +74,16 @@ fn server(fields: &mut Fields<'_, '_>) -> Server {
             default.upstream_idle_connections,
         ),
         state_directory: fields.file("state_directory").map(|path| path.value),
+        compile: fields.section("compile", |fields| compile(fields, default.compile)).unwrap_or(default.compile),
+    }
+}
+
+fn compile(fields: &mut Fields<'_, '_>, default: CompileLimits) -> CompileLimits {
+    // Less memory than this does not hold the compiler itself.
+    let memory = size(256 << 20..=1 << 40);
+    CompileLimits {
+        timeout: fields.or("timeout", duration(MS..=HOUR), default.timeout),
+        memory: fields.or("memory", memory, default.memory),
     }
 }
 
