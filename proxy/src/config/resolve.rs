@@ -88,6 +88,7 @@ fn plugin(written: written::Plugin, upstreams: &Names, problems: &mut Problems<'
         grants: written.grants,
         upstreams: written.upstreams.into_iter().map(|upstream| upstream.value).collect(),
         instances: written.instances,
+        quarantine: written.quarantine,
         limits: written.limits,
     })
 }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::model::{
     AccessLog, AccessLogFormat, Admin, Balancer, Capability, Config, Consumer, FailureMode, Grants, HealthCheck,
-    HostPattern, InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Rewrite, Route,
-    RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
+    HostPattern, InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Quarantine,
+    Rewrite, Route, RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
@@ -159,8 +159,13 @@ fn plugin(plugin: &Plugin) -> Value {
             InstanceMode::Reused => "reused",
             InstanceMode::PerRequest => "per-request",
         },
+        "quarantine": plugin.quarantine.map_or_else(|| json!({ "failures": 0 }), quarantine),
         "limits": plugin_limits(&plugin.limits),
     })
+}
+
+fn quarantine(terms: Quarantine) -> Value {
+    json!({ "failures": terms.failures, "window": time(terms.window), "pause": time(terms.pause) })
 }
 
 fn grants(grants: Grants) -> Vec<&'static str> {
@@ -172,6 +177,7 @@ fn plugin_limits(limits: &PluginLimits) -> Value {
         "cpu": time(limits.cpu),
         "memory": bytes(limits.memory),
         "output": bytes(limits.output),
+        "output_fields": limits.output_fields,
         "instances": limits.instances,
         "calls_per_instance": limits.calls_per_instance,
         "table_elements": limits.table_elements,

@@ -36,6 +36,8 @@ const WORLDS: &str = "
     interface elsewhere { run: func(); }
     world bare { include tidegate:gateway/imports@0.1.0; export tidegate:gateway/request-policy@0.1.0; }
     world none { export elsewhere; }
+    interface things { resource thing; }
+    world hoarding { include bare; export things; }
     world wasi { import wasi:cli/environment@0.2.6; include tidegate:gateway/request-role@0.1.0; }
 ";
 const WASI: &str = "package wasi:cli@0.2.6; interface environment { initial-cwd: func() -> option<string>; }";
@@ -47,12 +49,13 @@ pub(crate) struct Fixture {
     version: &'static str,
     imports: String,
     functions: String,
+    memory: &'static str,
     data: image::Image,
 }
 
 impl Fixture {
     pub(crate) fn new(world: &'static str) -> Self {
-        Self { world, version: "0.1.0", ..Self::default() }
+        Self { world, version: "0.1.0", memory: "2", ..Self::default() }
     }
 
     /// A guest that decides on requests by running `body`, after it has let go of the request.
@@ -67,6 +70,11 @@ impl Fixture {
 
     pub(crate) fn version(self, version: &'static str) -> Self {
         Self { version, ..self }
+    }
+
+    /// The limits of its memory, in pages.
+    pub(crate) fn memory(self, memory: &'static str) -> Self {
+        Self { memory, ..self }
     }
 
     pub(crate) fn data(self, data: image::Image) -> Self {
@@ -138,7 +146,7 @@ impl Fixture {
     fn core(&self) -> Vec<u8> {
         let text = format!(
             "(module {imports}
-               (memory (export \"memory\") 2)
+               (memory (export \"memory\") {memory})
                (global $heap (mut i32) (i32.const 65536))
                (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (local $at i32)
                  (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
@@ -147,6 +155,7 @@ impl Fixture {
                {functions}
                (data (i32.const {base}) \"{data}\"))",
             imports = self.imports,
+            memory = self.memory,
             functions = self.functions,
             base = image::BASE,
             data = self.data.escaped(),
@@ -189,6 +198,7 @@ pub(crate) const LIMITS: PluginLimits = PluginLimits {
     cpu: Duration::from_millis(5),
     memory: 4 << 20,
     output: 64 << 10,
+    output_fields: 256,
     instances: 4,
     calls_per_instance: 1000,
     table_elements: 10_000,
@@ -217,6 +227,7 @@ pub(crate) fn plugin(path: &std::path::Path, grants: Grants, limits: PluginLimit
         grants,
         upstreams: Vec::new(),
         instances: InstanceMode::Reused,
+        quarantine: None,
         limits,
     }
 }
@@ -253,6 +264,18 @@ pub(super) fn setup(plugin: &LoadedPlugin) -> Arc<Setup> {
 pub(crate) fn try_bind(fixture: &Fixture, limits: PluginLimits) -> Result<Arc<PolicyRuntime>, Vec<ConfigureProblem>> {
     let plugin = load(&fixture.build(), all_grants(), limits).unwrap();
     PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services())
+}
+
+/// A policy made of this guest, with every grant, where the plugin is configured in its own way.
+pub(crate) fn bind_as(
+    fixture: &Fixture,
+    adjust: impl FnOnce(Plugin) -> Plugin,
+    services: PolicyServices,
+) -> Arc<PolicyRuntime> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), fixture.build()).unwrap();
+    let plugin = LoadedPlugin::load(&engine(), &adjust(plugin(file.path(), all_grants(), LIMITS))).unwrap();
+    PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services).unwrap()
 }
 
 /// A policy made of this guest, with every grant.

@@ -1,5 +1,6 @@
 //! `[[plugin]]` and `[[policy]]`
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::{At, name, values};
 use crate::config::fields::Fields;
-use crate::config::model::{Capability, FailureMode, Grants, InstanceMode, PluginLimits};
+use crate::config::model::{Capability, FailureMode, Grants, InstanceMode, PluginLimits, Quarantine};
 use crate::config::value::quantity::{count, duration, size};
 use crate::config::value::{self, secret, word};
 
@@ -26,6 +27,7 @@ pub(in crate::config) struct Plugin {
     pub(in crate::config) grants: Grants,
     pub(in crate::config) upstreams: Vec<At<String>>,
     pub(in crate::config) instances: InstanceMode,
+    pub(in crate::config) quarantine: Option<Quarantine>,
     pub(in crate::config) limits: PluginLimits,
 }
 
@@ -47,6 +49,9 @@ impl Plugin {
             grants: grants(fields),
             upstreams: fields.list("upstreams", value::name).unwrap_or_default(),
             instances: fields.or("instances", word(&INSTANCE_MODES), InstanceMode::Reused),
+            quarantine: fields
+                .inline("quarantine", "{ failures = 20 }", quarantine)
+                .unwrap_or_else(|| Some(default_quarantine())),
             limits: fields.section("limits", limits).unwrap_or_else(default_limits),
         }
     }
@@ -57,11 +62,30 @@ pub(in crate::config) fn grants(fields: &mut Fields<'_, '_>) -> Grants {
     values(fields.list("grants", word(&words))).into_iter().collect()
 }
 
+fn default_quarantine() -> Quarantine {
+    Quarantine {
+        failures: NonZeroU32::MIN.saturating_add(19),
+        window: Duration::from_secs(10),
+        pause: Duration::from_secs(5),
+    }
+}
+
+fn quarantine(fields: &mut Fields<'_, '_>) -> Option<Quarantine> {
+    let default = default_quarantine();
+    let failures = fields.or("failures", count(0..=1000), default.failures.get());
+    let window = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let pause = Duration::from_millis(10)..=Duration::from_secs(60);
+    let window = fields.or("window", duration(window), default.window);
+    let pause = fields.or("pause", duration(pause), default.pause);
+    NonZeroU32::new(failures).map(|failures| Quarantine { failures, window, pause })
+}
+
 pub(in crate::config) fn default_limits() -> PluginLimits {
     PluginLimits {
         cpu: Duration::from_millis(10),
         memory: 16 * MIB,
         output: 64 * KIB,
+        output_fields: 256,
         instances: 32,
         calls_per_instance: 100_000,
         table_elements: 10_000,
@@ -84,6 +108,7 @@ pub(in crate::config) fn limits(fields: &mut Fields<'_, '_>) -> PluginLimits {
         // One page of linear memory; 4 GiB is what 32-bit guests can address.
         memory: fields.or("memory", size(64 * KIB..=4096 * MIB), default.memory),
         output: fields.or("output", size(256..=64 * MIB), default.output),
+        output_fields: fields.or("output_fields", count(1..=10_000), default.output_fields),
         instances: fields.or("instances", count(1..=10_000), default.instances),
         calls_per_instance: fields.or("calls_per_instance", count(1..=u32::MAX), default.calls_per_instance),
         table_elements: fields.or("table_elements", count(1..=100_000), default.table_elements),
