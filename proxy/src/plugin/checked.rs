@@ -21,6 +21,8 @@ const FIELD_OVERHEAD: usize = 32;
 pub(super) struct Rules<'a> {
     /// `limits.output`.
     pub(super) output: usize,
+    /// `limits.output_fields`.
+    pub(super) fields: usize,
     /// Whom a decision may name; none without the grant.
     pub(super) consumers: Option<&'a Consumers>,
 }
@@ -30,6 +32,7 @@ impl Rules<'_> {
         match decision {
             GuestRequestDecision::Forward(forward) => {
                 let asked = forward.target.as_ref().map_or(0, String::len);
+                self.fits_fields(forward.request.len().saturating_add(forward.response.len()))?;
                 self.fits(forward.request.iter().chain(&forward.response).map(edit_size).sum::<usize>() + asked)?;
                 Ok(RequestDecision::Forward(Forward {
                     request: edits(forward.request)?,
@@ -48,6 +51,7 @@ impl Rules<'_> {
     ) -> Result<ResponseDecision, IllegalDecision> {
         match decision {
             GuestResponseDecision::Forward(list) => {
+                self.fits_fields(list.len())?;
                 self.fits(list.iter().map(edit_size).sum())?;
                 edits(list).map(ResponseDecision::Forward)
             }
@@ -56,6 +60,7 @@ impl Rules<'_> {
     }
 
     fn local_response(self, response: types::LocalResponse) -> Result<LocalResponse, IllegalDecision> {
+        self.fits_fields(response.headers.len())?;
         self.fits(response.headers.iter().map(field_size).sum::<usize>().saturating_add(response.body.len()))?;
         Ok(LocalResponse {
             status: final_status(response.status)?,
@@ -67,6 +72,10 @@ impl Rules<'_> {
     fn consumer(self, id: ConsumerId) -> Result<Arc<Consumer>, IllegalDecision> {
         let known = self.consumers.and_then(|consumers| consumers.by_id(id));
         known.cloned().ok_or(IllegalDecision::Consumer(id.0))
+    }
+
+    fn fits_fields(self, fields: usize) -> Result<(), IllegalDecision> {
+        if fields > self.fields { Err(IllegalDecision::TooManyFields { fields, limit: self.fields }) } else { Ok(()) }
     }
 
     fn fits(self, bytes: usize) -> Result<(), IllegalDecision> {

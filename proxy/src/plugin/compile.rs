@@ -50,12 +50,22 @@ impl Compilation {
         if let Some(component) = self.kept(engine, &key) {
             return Ok(component);
         }
-        let code = TrustedCode::compiled(self.compiler.compile(engine, bytes)?);
-        let component = code.load(engine).map_err(|error| CompileError::Unusable(format!("{error:#}")))?;
+        let (component, code) = self.compiled(engine, bytes)?;
         if let Some(cache) = &self.cache {
             cache.put(&key, &code);
         }
         Ok(component)
+    }
+
+    /// The same for a component that no disk may see.
+    pub(super) fn unkept_component(&self, engine: &Engine, bytes: &[u8]) -> Result<Component, CompileError> {
+        self.compiled(engine, bytes).map(|(component, _)| component)
+    }
+
+    fn compiled(&self, engine: &Engine, bytes: &[u8]) -> Result<(Component, TrustedCode), CompileError> {
+        let code = TrustedCode::compiled(self.compiler.compile(engine, bytes)?);
+        let component = code.load(engine).map_err(|error| CompileError::Unusable(format!("{error:#}")))?;
+        Ok((component, code))
     }
 
     /// Code that is damaged, or made for another processor, is as good as none.

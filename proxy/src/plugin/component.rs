@@ -13,11 +13,12 @@ use super::bindings::{
 use super::contract::ContractVersion;
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
+use super::image;
 use super::inspection::{self, Inspection};
 use super::instance::HostState;
 use super::policy::Roles;
 pub use super::problem::{LoadError, LoadProblem};
-use crate::config::model::{Capability, Grants, Plugin, PluginLimits};
+use crate::config::model::{Capability, Grants, InstanceMode, Plugin, PluginLimits, Quarantine};
 
 /// What is known of a loaded plugin, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +47,28 @@ pub struct PluginFacts {
 pub struct LoadedPlugin {
     pub(super) facts: PluginFacts,
     pub(super) limits: PluginLimits,
+    pub(super) instances: InstanceMode,
+    pub(super) quarantine: Option<Quarantine>,
     pub(super) engine: PluginEngine,
+    shape: Shape,
+    pub(super) program: Program,
+    /// The component as it was read, where an image may be made of it.
+    pub(super) source: Option<Box<[u8]>>,
+}
+
+/// What decides how a component is linked and called: a component and what is made of it have the same.
+#[derive(Clone, Copy)]
+struct Shape {
+    grants: Grants,
+    roles: Roles,
+    configuration: bool,
+    waits: bool,
+}
+
+/// Compiled code, linked with what is granted.
+pub(super) struct Program {
     pub(super) component: InstancePre<HostState>,
     pub(super) exports: ExportIndices,
-    waits: bool,
     /// Keeps the compiled code findable by its hash.
     artefact: Arc<Artefact>,
 }
@@ -84,10 +103,8 @@ impl LoadedPlugin {
             return Err(refuse(problems));
         }
         let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![error.problem()]))?;
-        let lent = inspection.grants.iter().filter(|capability| spec.grants.has(*capability)).collect();
-        let component = link(engine, &artefact, lent).map_err(|error| refuse(vec![not_linked(&error)]))?;
-        let exports = find_exports(&component, &inspection).map_err(|error| refuse(vec![not_linked(&error)]))?;
-        let waits = inspection.waits();
+        let shape = Shape::of(&inspection, spec.grants);
+        let program = Program::link(engine, artefact, shape).map_err(|error| refuse(vec![not_linked(&error)]))?;
         Ok(Arc::new(Self {
             facts: PluginFacts {
                 name: spec.name.clone(),
@@ -101,12 +118,18 @@ impl LoadedPlugin {
                 upstreams: spec.upstreams.clone(),
             },
             limits: spec.limits,
+            instances: spec.instances,
+            quarantine: spec.quarantine,
             engine: engine.clone(),
-            component,
-            exports,
-            waits,
-            artefact,
+            shape,
+            program,
+            source: image::is_source(&bytes, shape.configuration).then(|| bytes.into_boxed_slice()),
         }))
+    }
+
+    /// Links what was made of this plugin's component and has the same interfaces.
+    pub(super) fn program_of(&self, artefact: Arc<Artefact>) -> wasmtime::Result<Program> {
+        Program::link(&self.engine, artefact, self.shape)
     }
 
     /// What is known of it.
@@ -124,21 +147,39 @@ impl LoadedPlugin {
     /// Whether its calls may wait for an answer from outside.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.waits
+        self.shape.waits
     }
 
     /// Whether a policy made for one of them could as well be one of the other.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.artefact, &other.artefact)
+        Arc::ptr_eq(&self.program.artefact, &other.program.artefact)
             && self.limits == other.limits
+            && self.instances == other.instances
+            && self.quarantine == other.quarantine
             && self.facts.name == other.facts.name
             && self.facts.grants == other.facts.grants
             && self.facts.upstreams == other.facts.upstreams
     }
 }
 
-/// Only what is granted, and asked for, is there to be linked, whatever the inspection said.
+impl Shape {
+    /// Only what is granted, and asked for, is there to be linked, whatever the inspection said.
+    fn of(inspection: &Inspection, granted: Grants) -> Self {
+        let &Inspection { roles, configuration, .. } = inspection;
+        let grants = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
+        Self { grants, roles, configuration, waits: inspection.waits() }
+    }
+}
+
+impl Program {
+    fn link(engine: &PluginEngine, artefact: Arc<Artefact>, shape: Shape) -> wasmtime::Result<Self> {
+        let component = link(engine, &artefact, shape.grants)?;
+        let exports = find_exports(&component, shape)?;
+        Ok(Self { component, exports, artefact })
+    }
+}
+
 fn link(engine: &PluginEngine, artefact: &Artefact, grants: Grants) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
@@ -163,8 +204,8 @@ fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Res
     }
 }
 
-fn find_exports(component: &InstancePre<HostState>, inspection: &Inspection) -> wasmtime::Result<ExportIndices> {
-    let &Inspection { roles, configuration, .. } = inspection;
+fn find_exports(component: &InstancePre<HostState>, shape: Shape) -> wasmtime::Result<ExportIndices> {
+    let Shape { roles, configuration, .. } = shape;
     Ok(ExportIndices {
         configuration: configuration.then(|| configuration::GuestIndices::new(component)).transpose()?,
         request: roles.request.then(|| request_policy::GuestIndices::new(component)).transpose()?,

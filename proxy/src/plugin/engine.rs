@@ -107,11 +107,24 @@ impl PluginEngine {
 
     /// Compiles these bytes, unless that was done before and the result is still in use or kept. Takes up to the deadline.
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Arc<Artefact>, CompileError> {
+        self.artefact(bytes, |sha256| self.compilation.component(&self.engine, bytes, sha256))
+    }
+
+    /// The same for bytes that hold secrets: what comes of them is kept in memory only.
+    pub(super) fn compile_secret(&self, bytes: &[u8]) -> Result<Arc<Artefact>, CompileError> {
+        self.artefact(bytes, |_| self.compilation.unkept_component(&self.engine, bytes))
+    }
+
+    fn artefact(
+        &self,
+        bytes: &[u8],
+        compile: impl FnOnce([u8; 32]) -> Result<Component, CompileError>,
+    ) -> Result<Arc<Artefact>, CompileError> {
         let sha256: [u8; 32] = Sha256::digest(bytes).into();
         if let Some(artefact) = self.artefacts.lock().get(&sha256).and_then(Weak::upgrade) {
             return Ok(artefact);
         }
-        let component = self.compilation.component(&self.engine, bytes, sha256)?;
+        let component = compile(sha256)?;
         let artefact = Arc::new(Artefact { component });
         let mut artefacts = self.artefacts.lock();
         artefacts.retain(|_, known| known.strong_count() > 0);

@@ -6,26 +6,27 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use wasmtime::Store;
-use wasmtime::component::Resource;
+use wasmtime::component::{Instance as GuestInstance, Resource};
 
 use super::bindings::{balancer, configuration, request_policy, response_policy};
 use super::budget::{CpuBudget, Meter};
 use super::capability::log::budget::LogBudget;
-use super::component::LoadedPlugin;
+use super::component::{LoadedPlugin, Program};
 use super::failure::{PluginFailure, printable};
 use super::memory::MemoryBudget;
 use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
-use crate::config::model::{PluginLimits, Policy};
+use crate::config::model::{InstanceMode, PluginLimits, Policy};
 use crate::counters::Counters;
 use crate::observe::metrics::PolicySeries;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
+pub(super) use waiting::at_once;
 use waiting::WaitingExports;
 
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
 /// same again, since `configure` sees nothing but its text.
-const START_BUDGET: Duration = Duration::from_secs(1);
+pub(super) const START_BUDGET: Duration = Duration::from_secs(1);
 /// A host call may carry this much more than `limits.output`: an output slightly over it is refused as that.
 const HOSTCALL_SLACK: usize = 1 << 20;
 /// The handles a guest gets stand for the message of the call; there is only ever one of each.
@@ -87,6 +88,11 @@ pub(super) struct CallTime {
 }
 
 impl HostState {
+    /// Room in memory for what the gateway itself does in the instance.
+    pub(super) fn lend_memory(&mut self, bytes: usize) {
+        self.memory.lend(bytes);
+    }
+
     pub(super) fn policy(&self) -> &str {
         &self.setup.policy
     }
@@ -140,6 +146,7 @@ pub(super) enum Refusal {
 /// A running component. After any failure it must be dropped: a trap leaves its memory half-way.
 pub(super) struct Instance {
     store: Store<HostState>,
+    guest: GuestInstance,
     exports: Exports,
     calls_left: u32,
     /// The endpoints it was last told of; weak, so that an idle instance keeps none of them alive.
@@ -157,25 +164,24 @@ struct Exports {
 }
 
 impl Instance {
-    /// Starts and configures an instance.
-    pub(super) fn create(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Self, Refusal> {
+    /// Starts an instance; it is to be configured, unless the program is an image.
+    pub(super) fn start(plugin: &LoadedPlugin, program: &Program, setup: &Arc<Setup>) -> Result<Self, Refusal> {
         let mut store = new_store(plugin, setup);
-        let exports = Exports::load(plugin, &mut store).map_err(|error| failed(&error, &store))?;
-        let mut instance = Self {
-            store,
-            exports,
-            calls_left: plugin.limits.calls_per_instance,
-            told: None,
-            candidates: no_candidates(),
+        let guest = instantiate(plugin, program, &mut store).map_err(|error| failed(&error, &store))?;
+        let exports = Exports::load(plugin, program, &guest, &mut store).map_err(|error| failed(&error, &store))?;
+        let calls_left = match plugin.instances {
+            InstanceMode::Reused => plugin.limits.calls_per_instance,
+            InstanceMode::PerRequest => 1,
         };
-        instance.configure(&setup.config)?;
-        Ok(instance)
+        Ok(Self { store, guest, exports, calls_left, told: None, candidates: no_candidates() })
     }
 
-    fn configure(&mut self, config: &str) -> Result<(), Refusal> {
+    /// Lets it take over the policy's configuration.
+    pub(super) fn configure(&mut self) -> Result<(), Refusal> {
+        let setup = Arc::clone(&self.store.data().setup);
         let configured = match (&self.exports.waiting, &self.exports.configuration) {
-            (Some(waiting), _) => waiting.configure(&mut self.store, config),
-            (None, Some(guest)) => guest.call_configure(&mut self.store, config),
+            (Some(waiting), _) => waiting.configure(&mut self.store, &setup.config),
+            (None, Some(guest)) => guest.call_configure(&mut self.store, &setup.config),
             (None, None) => return Ok(()),
         };
         match configured {
@@ -205,6 +211,11 @@ impl Instance {
     /// Whether it has served its calls and makes way for a new one.
     pub(super) fn is_spent(&self) -> bool {
         self.calls_left == 0
+    }
+
+    /// Reaches past the contract, for who made the program.
+    pub(super) fn parts(&mut self) -> (&mut Store<HostState>, GuestInstance) {
+        (&mut self.store, self.guest)
     }
 
     /// What an error of a call means.
@@ -242,18 +253,22 @@ impl Instance {
 }
 
 impl Exports {
-    fn load(plugin: &LoadedPlugin, store: &mut Store<HostState>) -> wasmtime::Result<Self> {
+    fn load(
+        plugin: &LoadedPlugin,
+        program: &Program,
+        guest: &GuestInstance,
+        store: &mut Store<HostState>,
+    ) -> wasmtime::Result<Self> {
         if plugin.waits() {
-            let waiting = Some(WaitingExports::load(plugin, store)?);
+            let waiting = Some(WaitingExports::load(plugin, guest, store)?);
             return Ok(Self { configuration: None, request: None, response: None, balancer: None, waiting });
         }
-        let instance = plugin.component.instantiate(&mut *store)?;
-        let indices = &plugin.exports;
+        let indices = &program.exports;
         Ok(Self {
-            configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
-            request: indices.request.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
-            response: indices.response.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
-            balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, &instance)).transpose()?,
+            configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
+            request: indices.request.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
+            response: indices.response.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
+            balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             waiting: None,
         })
     }
@@ -265,8 +280,20 @@ impl From<super::bindings::types::Problem> for ConfigureProblem {
     }
 }
 
+fn instantiate(
+    plugin: &LoadedPlugin,
+    program: &Program,
+    store: &mut Store<HostState>,
+) -> wasmtime::Result<GuestInstance> {
+    if plugin.waits() {
+        // It may not wait yet.
+        return at_once(program.component.instantiate_async(store));
+    }
+    program.component.instantiate(store)
+}
+
 fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
-    let memory = MemoryBudget::new(plugin.limits.memory);
+    let memory = MemoryBudget::new(plugin.limits.memory, plugin.limits.table_elements);
     let mut cpu = CpuBudget::new(plugin.engine.ticks());
     let epochs = cpu.begin(START_BUDGET);
     let mut store = Store::new(
@@ -275,6 +302,7 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.limits.output.saturating_mul(2).saturating_add(HOSTCALL_SLACK));
+    store.set_max_component_handles(plugin.limits.handles);
     store.set_epoch_deadline(epochs);
     store.epoch_deadline_callback(|store| store.data().cpu.verdict());
     store

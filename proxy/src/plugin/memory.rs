@@ -1,21 +1,26 @@
-//! The memory budget of one instance.
+//! The memory budget of one instance: linear memory and tables.
 
 use wasmtime::ResourceLimiter;
 
 /// Core instances, tables and memories of one component; language runtimes link a dozen modules or two.
 const MAX_PARTS: usize = 64;
-const MAX_TABLE_ELEMENTS: usize = 100_000;
 
-/// Counts what the memories of an instance have together, and remembers a refusal.
+/// Counts what the memories and the tables of an instance have together, and remembers a refusal of memory.
 #[derive(Debug)]
 pub(super) struct MemoryBudget {
     left: usize,
+    elements_left: usize,
     denied: bool,
 }
 
 impl MemoryBudget {
-    pub(super) fn new(bytes: usize) -> Self {
-        Self { left: bytes, denied: false }
+    pub(super) fn new(bytes: usize, table_elements: usize) -> Self {
+        Self { left: bytes, elements_left: table_elements, denied: false }
+    }
+
+    /// Room for what the gateway itself does in the instance.
+    pub(super) fn lend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_add(bytes);
     }
 
     /// Whether growth was refused since the last call of [`Self::forgive`].
@@ -37,8 +42,10 @@ impl ResourceLimiter for MemoryBudget {
         Ok(left.is_some())
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let left = self.elements_left.checked_sub(desired.saturating_sub(current));
+        self.elements_left = left.unwrap_or(self.elements_left);
+        Ok(left.is_some())
     }
 
     fn instances(&self) -> usize {
@@ -51,5 +58,28 @@ impl ResourceLimiter for MemoryBudget {
 
     fn memories(&self) -> usize {
         MAX_PARTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_for_all_memories_and_for_all_tables_together() {
+        let mut budget = MemoryBudget::new(3, 5);
+        let memories = [(0, 2), (0, 2), (0, 1), (1, 2)];
+        let granted = memories.map(|(current, desired)| budget.memory_growing(current, desired, None).unwrap());
+        assert_eq!(granted, [true, false, true, false]);
+        let tables = [(0, 3), (0, 3), (3, 5), (5, 6)];
+        let granted = tables.map(|(current, desired)| budget.table_growing(current, desired, None).unwrap());
+        assert_eq!(granted, [true, false, true, false]);
+    }
+
+    #[test]
+    fn only_a_refusal_of_memory_is_remembered_as_one() {
+        let mut budget = MemoryBudget::new(1, 1);
+        assert!(!budget.table_growing(0, 2, None).unwrap() && !budget.was_denied());
+        assert!(!budget.memory_growing(0, 2, None).unwrap() && budget.was_denied());
     }
 }

@@ -5,8 +5,10 @@ mod waiting;
 use std::sync::Arc;
 
 use super::checked::{self, Rules};
-use super::component::LoadedPlugin;
+use super::component::{LoadedPlugin, Program};
 pub use super::failure::PluginFailure;
+pub use super::image::ImageUse;
+use super::image::{self, NoImage};
 use super::instance::{Instance, Refusal, Setup};
 use super::outbound::Outbound;
 use super::pool::Pool;
@@ -39,6 +41,8 @@ struct ConfiguredPolicy {
     plugin: Arc<LoadedPlugin>,
     config: serde_json::Value,
     setup: Arc<Setup>,
+    /// What instances start from, configured already; or why `configure` runs in each.
+    image: Result<Program, String>,
     pool: Pool,
     recorder: Recorder,
 }
@@ -136,13 +140,14 @@ impl PolicyRuntime {
         services: PolicyServices,
     ) -> Result<Arc<Self>, Vec<ConfigureProblem>> {
         let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
-        let setup = Setup::new(&plugin, spec, config, &services);
+        let setup = Arc::new(Setup::new(&plugin, spec, config, &services));
         let PolicyServices { consumers, outbound, metrics, .. } = services;
         let configured = ConfiguredPolicy {
+            image: image_of(&plugin, &setup)?,
             pool: Pool::new(plugin.limits().instances),
             plugin,
             config: spec.config.clone(),
-            setup: Arc::new(setup),
+            setup,
             recorder: Recorder::default(),
         };
         configured.pool.lease(|| configured.create()).map_err(problems)?.give_back();
@@ -191,6 +196,15 @@ impl PolicyRuntime {
     /// Says in the log how many lines of it were not written, if any; called once a second, from no worker.
     pub fn tell_of_unwritten_lines(&self) {
         self.configured.setup.log.tell();
+    }
+
+    /// Whether its instances start configured.
+    #[must_use]
+    pub fn image(&self) -> ImageUse {
+        match &self.configured.image {
+            Ok(_) => ImageUse::Used,
+            Err(reason) => ImageUse::Unused(reason.clone()),
+        }
     }
 
     /// Asks for a decision on a request. A plugin that does not decide on requests lets it pass.
@@ -255,6 +269,7 @@ impl PolicyRuntime {
         let plugin = &self.configured.plugin;
         Rules {
             output: plugin.limits().output,
+            fields: plugin.limits().output_fields,
             consumers: plugin.facts().grants.has(Capability::Consumers).then_some(&*self.consumers),
         }
     }
@@ -298,7 +313,10 @@ impl PolicyRuntime {
 
 impl ConfiguredPolicy {
     fn create(&self) -> Result<Instance, Refusal> {
-        Instance::create(&self.plugin, &self.setup)
+        match &self.image {
+            Ok(image) => Instance::start(&self.plugin, image, &self.setup),
+            Err(_) => image::configured(&self.plugin, &self.plugin.program, &self.setup),
+        }
     }
 }
 
@@ -308,6 +326,22 @@ impl From<Refusal> for PluginFailure {
         match refusal {
             Refusal::Failed(failure) => failure,
             Refusal::Problems(_) => Self::Trap("`configure` refused what it had accepted".into()),
+        }
+    }
+}
+
+/// An image of the configured component, or why there is none.
+fn image_of(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Result<Program, String>, Vec<ConfigureProblem>> {
+    match image::make(plugin, setup) {
+        Ok(image) => Ok(Ok(image)),
+        Err(NoImage::Refused(refusal)) => Err(problems(refusal)),
+        Err(NoImage::Unsuitable(reason)) => {
+            tracing::debug!(
+                policy = setup.policy,
+                reason,
+                "no image of the configured policy, each instance is configured"
+            );
+            Ok(Err(reason))
         }
     }
 }
@@ -327,7 +361,7 @@ fn config_text(plugin: &LoadedPlugin, config: &serde_json::Value) -> Result<Stri
     if is_empty {
         return Ok("{}".into());
     }
-    match plugin.exports.configuration {
+    match plugin.program.exports.configuration {
         Some(_) => Ok(config.to_string()),
         None => Err(whole("the plugin takes no configuration, leave it out".into())),
     }

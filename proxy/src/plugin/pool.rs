@@ -94,7 +94,7 @@ mod tests {
 
     fn create() -> Result<Instance, Refusal> {
         let plugin = load(&Fixture::request("(unreachable)").build(), all_grants(), LIMITS).unwrap();
-        Instance::create(&plugin, &setup(&plugin))
+        Instance::start(&plugin, &plugin.program, &setup(&plugin))
     }
 
     fn is_overloaded(pool: &Pool) -> bool {

@@ -2,6 +2,9 @@
 
 mod calls;
 mod capabilities;
+mod endurance;
+mod images;
+mod limits;
 mod loading;
 mod sandbox;
 mod waiting;

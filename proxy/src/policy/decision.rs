@@ -92,6 +92,14 @@ pub enum IllegalDecision {
         /// `plugin.limits.output`.
         limit: usize,
     },
+    /// More header fields and edits than the plugin's limit.
+    #[error("{fields} header fields and edits are over the limit of {limit}")]
+    TooManyFields {
+        /// What the plugin returned.
+        fields: usize,
+        /// `plugin.limits.output_fields`.
+        limit: usize,
+    },
     /// A consumer that does not exist, or no grant to name one.
     #[error("unknown consumer {0:#x}")]
     Consumer(u64),

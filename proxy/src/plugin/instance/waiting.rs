@@ -24,21 +24,23 @@ pub(super) struct WaitingExports {
 }
 
 impl WaitingExports {
-    /// Starts the component, which may not wait yet.
-    pub(super) fn load(plugin: &LoadedPlugin, store: &mut Store<HostState>) -> wasmtime::Result<Self> {
-        let instance = at_once(plugin.component.instantiate_async(&mut *store))?;
+    pub(super) fn load(
+        plugin: &LoadedPlugin,
+        instance: &Component,
+        store: &mut Store<HostState>,
+    ) -> wasmtime::Result<Self> {
         let roles = plugin.facts.roles;
         Ok(Self {
-            configure: match plugin.exports.configuration {
-                Some(_) => Some(find(&instance, store, "configuration", "configure")?),
+            configure: match plugin.program.exports.configuration {
+                Some(_) => Some(find(instance, store, "configuration", "configure")?),
                 None => None,
             },
             on_request: match roles.request {
-                true => Some(find(&instance, store, "request-policy", "on-request")?),
+                true => Some(find(instance, store, "request-policy", "on-request")?),
                 false => None,
             },
             on_response: match roles.response {
-                true => Some(find(&instance, store, "response-policy", "on-response")?),
+                true => Some(find(instance, store, "response-policy", "on-response")?),
                 false => None,
             },
         })
@@ -91,7 +93,7 @@ where
 }
 
 /// The result of what has nothing to wait for: outside of a request there is no upstream to ask.
-fn at_once<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+pub(in crate::plugin) fn at_once<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
         Poll::Pending => wasmtime::bail!("waits where nobody waits for it"),

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use super::with_request;
-use crate::config::model::PluginLimits;
+use crate::config::model::{InstanceMode, Plugin, PluginLimits};
 use crate::plugin::fixture::image::{Edit, Image};
-use crate::plugin::fixture::{Fixture, LIMITS, alice, all_grants, bind, load, services, spec, try_bind};
+use crate::plugin::fixture::{Fixture, LIMITS, alice, all_grants, bind, bind_as, load, services, spec, try_bind};
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
 use crate::policy::decision::{self, IllegalDecision, RequestDecision};
 use crate::upstream::member::Member;
 
 /// Answers 201 to its first call, 202 to its second, and so on.
-fn counting() -> Fixture {
+pub(super) fn counting() -> Fixture {
     let mut image = Image::default();
     let decision = image.respond(200, &[], b"");
     let status = decision + 8;
@@ -20,7 +20,7 @@ fn counting() -> Fixture {
     Fixture::request(&body).data(image)
 }
 
-fn status(policy: &PolicyRuntime) -> u16 {
+pub(super) fn status(policy: &PolicyRuntime) -> u16 {
     match with_request("", |request| policy.on_request(request)) {
         Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
         other => panic!("{other:?}"),
@@ -40,6 +40,25 @@ fn an_instance_is_renewed_after_its_calls() {
     let policy = try_bind(&counting(), PluginLimits { calls_per_instance: 2, ..LIMITS }).unwrap();
     assert_eq!([status(&policy), status(&policy), status(&policy)], [201, 202, 201]);
     assert_eq!(policy.statistics().instances, 1);
+}
+
+#[test]
+fn an_instance_per_request_starts_from_nothing_each_time() {
+    let per_request = |plugin| Plugin { instances: InstanceMode::PerRequest, ..plugin };
+    let policy = bind_as(&counting(), per_request, services());
+    assert_eq!([status(&policy), status(&policy), status(&policy)], [201; 3]);
+    assert_eq!(policy.statistics().instances, 0);
+}
+
+#[test]
+fn an_instance_per_request_frees_its_place() {
+    let one = |plugin| Plugin {
+        instances: InstanceMode::PerRequest,
+        limits: PluginLimits { instances: 1, ..LIMITS },
+        ..plugin
+    };
+    let policy = bind_as(&counting(), one, services());
+    assert!((0..20).all(|_| status(&policy) == 201));
 }
 
 #[test]

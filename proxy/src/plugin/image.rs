@@ -1,0 +1,108 @@
+//! Configured images: components whose instances start configured.
+//!
+//! `configure` runs once. What memories and globals then hold is written into a copy of the component as their initial
+//! values, and that copy is compiled like any other. So a fresh instance parses nothing, and its heap has grown already.
+//!
+//! An image holds the configuration, secrets too: no disk sees it.
+
+mod state;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use wasmtime_wizer::Wizer;
+
+use super::compile::CompileError;
+use super::component::{LoadedPlugin, Program};
+use super::failure::{PluginFailure, first_line, printable};
+use super::instance::{Instance, Refusal, Setup, at_once};
+use state::InstanceState;
+
+/// A larger component is a language runtime: it cannot be made an image of, and it is not worth keeping for the attempt.
+const MAX_SOURCE_BYTES: usize = 8 << 20;
+/// What an image may hold of an instance's memory; all of it is compiled in.
+const MAX_MEMORY_BYTES: usize = 64 << 20;
+
+/// How the instances of a policy come to be configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageUse {
+    /// They start from an image, for which `configure` ran once.
+    Used,
+    /// `configure` runs in each of them; why.
+    Unused(String),
+}
+
+impl fmt::Display for ImageUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Used => f.write_str("used"),
+            Self::Unused(reason) => write!(f, "unused: {reason}"),
+        }
+    }
+}
+
+/// Why there is no image.
+pub(super) enum NoImage {
+    /// The plugin refuses its configuration, or fails on it: it would do the same without an image.
+    Refused(Refusal),
+    /// It cannot be made an image of.
+    Unsuitable(String),
+}
+
+impl From<wasmtime::Error> for NoImage {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Unsuitable(printable(&first_line(&error)))
+    }
+}
+
+impl From<CompileError> for NoImage {
+    fn from(error: CompileError) -> Self {
+        Self::Unsuitable(printable(&error.to_string()))
+    }
+}
+
+/// Whether an image may be made of these bytes, so that they are worth keeping.
+pub(super) fn is_source(bytes: &[u8], has_configuration: bool) -> bool {
+    has_configuration && bytes.len() <= MAX_SOURCE_BYTES
+}
+
+/// Configures an instance and makes an image of it. Takes as long as compiling the component, which is
+/// compiled a second time to be read, unless that code was kept.
+pub(super) fn make(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Program, NoImage> {
+    if plugin.program.exports.configuration.is_none() {
+        return Err(NoImage::Unsuitable("the plugin takes no configuration".into()));
+    }
+    let Some(source) = &plugin.source else {
+        let limit = MAX_SOURCE_BYTES >> 20;
+        return Err(NoImage::Unsuitable(format!("the component is larger than {limit} MiB")));
+    };
+    // The component is a stranger's, and who rewrites it was written for one's own: a panic there costs the image only.
+    catch_unwind(AssertUnwindSafe(|| rewrite(plugin, setup, source)))
+        .unwrap_or_else(|_| Err(NoImage::Unsuitable("the component has a form that cannot be rewritten".into())))
+}
+
+fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<Program, NoImage> {
+    let mut wizer = Wizer::new();
+    wizer.keep_init_func(true);
+    let (context, instrumented) = wizer.instrument_component(source)?;
+    let instrumented = plugin.program_of(plugin.engine.compile(&instrumented)?)?;
+    let mut instance = configured(plugin, &instrumented, setup).map_err(NoImage::Refused)?;
+    instance.begin(super::instance::START_BUDGET);
+    let mut state = InstanceState::new(&mut instance, MAX_MEMORY_BYTES);
+    let image = at_once(wizer.snapshot_component(&context, &mut state));
+    state.finish()?;
+    let program = plugin.program_of(plugin.engine.compile_secret(&image?)?)?;
+    // The first start maps the image; whether it can be started at all is to be known now.
+    match Instance::start(plugin, &program, setup) {
+        Ok(_) => Ok(program),
+        Err(refusal) => Err(NoImage::Unsuitable(format!("it does not start: {}", PluginFailure::from(refusal)))),
+    }
+}
+
+/// An instance of `program` that took over the policy's configuration.
+pub(super) fn configured(plugin: &LoadedPlugin, program: &Program, setup: &Arc<Setup>) -> Result<Instance, Refusal> {
+    let mut instance = Instance::start(plugin, program, setup)?;
+    instance.configure()?;
+    Ok(instance)
+}
