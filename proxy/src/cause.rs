@@ -24,6 +24,8 @@ pub enum Cause {
     Policy,
     /// A policy failed, and its `on_failure` is "deny".
     PolicyFailed,
+    /// A policy that keeps failing was not asked, and its `on_failure` is "deny".
+    Quarantined,
     /// No endpoint of the upstream may be asked.
     NoEndpoint,
     /// A try towards the upstream failed, and there is none left.
@@ -44,7 +46,7 @@ impl Cause {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
-            Self::PolicyFailed | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PolicyFailed | Self::Quarantined | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(TryFailure::ConnectTimeout | TryFailure::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Upstream(_) => StatusCode::BAD_GATEWAY,
             Self::Policy | Self::ClientGone | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -61,7 +63,7 @@ impl Cause {
             Self::BodyTooLarge => "the request body is too large",
             Self::BodyStalled => "the request body stopped arriving",
             Self::Policy => "answered by a policy",
-            Self::PolicyFailed => "a policy of this route could not decide",
+            Self::PolicyFailed | Self::Quarantined => "a policy of this route could not decide",
             Self::NoEndpoint => "no instance of the service is available",
             Self::Upstream(TryFailure::Connect) => "no connection to the service",
             Self::Upstream(TryFailure::ConnectTimeout) => "no connection to the service in time",
@@ -85,6 +87,7 @@ impl Cause {
             Self::BodyStalled => "body-stalled",
             Self::Policy => "policy",
             Self::PolicyFailed => "policy-failed",
+            Self::Quarantined => "quarantined",
             Self::NoEndpoint => "no-endpoint",
             Self::Upstream(TryFailure::Connect) => "upstream-connect",
             Self::Upstream(TryFailure::ConnectTimeout) => "upstream-connect-timeout",

@@ -15,6 +15,7 @@ use crate::config::{model, show};
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::policy::{PolicyRuntime, Roles};
+use crate::plugin::quarantine::Standing;
 use crate::plugin::statistics::FailureCounts;
 use crate::reload::{ReloadOutcome, Reloader, Trigger};
 use crate::running::Running;
@@ -139,7 +140,8 @@ impl Gauges for Running {
         for policy in snapshot.policies.values() {
             let statistics = policy.statistics();
             let idle = u32::try_from(statistics.idle).unwrap_or(u32::MAX);
-            let now = PolicyGauges { instances: statistics.instances, idle };
+            let quarantined = policy.standing() != Standing::Good;
+            let now = PolicyGauges { instances: statistics.instances, idle, quarantined };
             out.policy(&policy.name, &policy.plugin().facts().name, &now);
         }
         let counters = &self.process.counters;
@@ -233,6 +235,8 @@ fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
         calls: statistics.calls,
         failures: failures(statistics.failures),
         last_failure: statistics.last_failure,
+        standing: standing(policy.standing()),
+        image: policy.image().to_string(),
     }
 }
 
@@ -254,15 +258,24 @@ fn named<const N: usize>(flags: [(&str, bool); N]) -> Vec<String> {
     flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()).collect()
 }
 
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Good => "good",
+        Standing::Quarantined => "quarantined",
+        Standing::OnProbation => "on_probation",
+    }
+}
+
 /// By the words of the metric `tidegate_policy_calls_total`.
 fn failures(counts: FailureCounts) -> BTreeMap<&'static str, u64> {
-    let FailureCounts { out_of_time, trap, out_of_memory, illegal, overloaded } = counts;
+    let FailureCounts { out_of_time, trap, out_of_memory, illegal, overloaded, quarantined } = counts;
     let all = [
         ("out_of_time", out_of_time),
         ("trap", trap),
         ("out_of_memory", out_of_memory),
         ("illegal", illegal),
         ("overloaded", overloaded),
+        ("quarantined", quarantined),
     ];
     all.into_iter().filter(|(_, count)| *count > 0).collect()
 }

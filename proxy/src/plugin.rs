@@ -21,6 +21,7 @@ pub mod outbound;
 pub mod policy;
 mod pool;
 mod problem;
+pub mod quarantine;
 mod scope;
 pub mod statistics;
 mod view;

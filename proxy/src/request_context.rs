@@ -17,7 +17,8 @@ use smallvec::SmallVec;
 use crate::cause::Cause;
 use crate::observe::access::AccessRecord;
 use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
-use crate::policy::chain::{ChainOutcome, ResponseOutcome};
+use crate::plugin::policy::PluginFailure;
+use crate::policy::chain::{ChainFailure, ChainOutcome, ResponseOutcome};
 use crate::policy::decision::{EditableHead, LocalResponse};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme, TlsFacts};
 use crate::route::rewrite::PathRewrite;
@@ -186,8 +187,9 @@ impl RequestContext {
                 Ok(Some(response))
             }
             ChainOutcome::Failed(failed) => {
+                let cause = cause_of(&failed);
                 self.policy = Some(failed.policy);
-                Err(Cause::PolicyFailed)
+                Err(cause)
             }
         }
     }
@@ -213,8 +215,9 @@ impl RequestContext {
                 Ok(Some(response))
             }
             ResponseOutcome::Failed(failed) => {
+                let cause = cause_of(&failed);
                 self.policy = Some(failed.policy);
-                Err(Cause::PolicyFailed)
+                Err(cause)
             }
         }
     }
@@ -226,8 +229,9 @@ impl RequestContext {
     pub async fn run_local_response(&mut self, request: &Parts, local: LocalResponse) -> Result<LocalResponse, Cause> {
         let Some(route) = &self.route else { return Ok(local) };
         route.chain.run_local_response(request, &self.facts, local).await.map_err(|failed| {
+            let cause = cause_of(&failed);
             self.policy = Some(failed.policy);
-            Cause::PolicyFailed
+            cause
         })
     }
 
@@ -407,6 +411,14 @@ fn rewritten(rewrite: &PathRewrite, uri: &http::Uri) -> Option<String> {
     match rewrite.apply(target) {
         Cow::Borrowed(_) => None,
         Cow::Owned(changed) => Some(changed),
+    }
+}
+
+/// A policy that was not asked is told from one that could not decide.
+fn cause_of(failed: &ChainFailure) -> Cause {
+    match failed.failure {
+        PluginFailure::Quarantined => Cause::Quarantined,
+        _ => Cause::PolicyFailed,
     }
 }
 

@@ -44,4 +44,9 @@ pub struct PolicyStatus {
     pub failures: BTreeMap<&'static str, u64>,
     /// The last failure in words.
     pub last_failure: Option<String>,
+    /// `good`; `quarantined` while it is not called, because it kept failing; `on_probation` once one call at a time is
+    /// let through to see.
+    pub standing: &'static str,
+    /// Whether its instances start from an image that is configured already, and why not.
+    pub image: String,
 }

@@ -71,6 +71,8 @@ impl Control for Fake {
             calls: 9,
             failures: [("trap", 1)].into(),
             last_failure: Some("unreachable".into()),
+            standing: "good",
+            image: "used".into(),
         };
         vec![PluginStatus {
             name: "api-key".into(),

@@ -90,7 +90,7 @@ pub(super) async fn give_up(
     session.as_downstream_mut().set_keepalive(None);
     let answered = match cause {
         // What could not decide is not asked once more.
-        Cause::PolicyFailed => send(session, ctx, refusal(ctx, cause)).await,
+        Cause::PolicyFailed | Cause::Quarantined => send(session, ctx, refusal(ctx, cause)).await,
         _ => refuse(session, ctx, cause).await,
     };
     if let Err(error) = answered {

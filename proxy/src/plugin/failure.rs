@@ -26,6 +26,9 @@ pub enum PluginFailure {
     /// `limits.instances` are all at work: overload, not the plugin's fault.
     #[error("all instances busy")]
     Overloaded,
+    /// It was not called: it failed too often of late.
+    #[error("quarantined after repeated failures")]
+    Quarantined,
 }
 
 impl PluginFailure {
@@ -38,6 +41,15 @@ impl PluginFailure {
             Self::OutOfMemory => CallOutcome::OutOfMemory,
             Self::Illegal(_) => CallOutcome::Illegal,
             Self::Overloaded => CallOutcome::Overloaded,
+            Self::Quarantined => CallOutcome::Quarantined,
+        }
+    }
+
+    /// Whether the plugin is to blame, and not the load or an earlier failure.
+    pub(super) fn is_the_plugins(&self) -> bool {
+        match self {
+            Self::OutOfTime | Self::Trap(_) | Self::OutOfMemory | Self::Illegal(_) => true,
+            Self::Overloaded | Self::Quarantined => false,
         }
     }
 

@@ -21,8 +21,8 @@ use crate::counters::Counters;
 use crate::observe::metrics::PolicySeries;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
-pub(super) use waiting::at_once;
 use waiting::WaitingExports;
+pub(super) use waiting::at_once;
 
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
 /// same again, since `configure` sees nothing but its text.

@@ -12,6 +12,7 @@ use super::image::{self, NoImage};
 use super::instance::{Instance, Refusal, Setup};
 use super::outbound::Outbound;
 use super::pool::Pool;
+use super::quarantine::{Quarantine, Standing};
 use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
@@ -44,6 +45,7 @@ struct ConfiguredPolicy {
     /// What instances start from, configured already; or why `configure` runs in each.
     image: Result<Program, String>,
     pool: Pool,
+    quarantine: Quarantine,
     recorder: Recorder,
 }
 
@@ -145,6 +147,7 @@ impl PolicyRuntime {
         let configured = ConfiguredPolicy {
             image: image_of(&plugin, &setup)?,
             pool: Pool::new(plugin.limits().instances),
+            quarantine: Quarantine::new(spec.name.clone(), Arc::clone(&setup.counters), plugin.quarantine),
             plugin,
             config: spec.config.clone(),
             setup,
@@ -205,6 +208,12 @@ impl PolicyRuntime {
             Ok(_) => ImageUse::Used,
             Err(reason) => ImageUse::Unused(reason.clone()),
         }
+    }
+
+    /// Whether it is called at all.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.configured.quarantine.standing()
     }
 
     /// Asks for a decision on a request. A plugin that does not decide on requests lets it pass.
@@ -274,8 +283,20 @@ impl PolicyRuntime {
         }
     }
 
-    /// Runs one call on one instance. Where anything goes wrong, the lease drops it, and its store with it.
+    /// Runs one call, unless the policy is quarantined.
     fn call<T>(
+        &self,
+        scope: CallScope<'_>,
+        run: impl FnOnce(&mut Instance) -> Result<T, Fault>,
+    ) -> Result<T, PluginFailure> {
+        let pass = self.configured.quarantine.admit()?;
+        let result = self.call_instance(scope, run);
+        pass.tell(&result);
+        result
+    }
+
+    /// Runs one call on one instance. Where anything goes wrong, the lease drops it, and its store with it.
+    fn call_instance<T>(
         &self,
         scope: CallScope<'_>,
         run: impl FnOnce(&mut Instance) -> Result<T, Fault>,
@@ -299,10 +320,17 @@ impl PolicyRuntime {
         result: Result<T, PluginFailure>,
         outcome: impl FnOnce(&T) -> CallOutcome,
     ) -> Result<T, PluginFailure> {
-        self.configured.recorder.call();
         match &result {
-            Ok(value) => self.metrics.call(outcome(value)),
+            Ok(value) => {
+                self.configured.recorder.call();
+                self.metrics.call(outcome(value));
+            }
+            Err(failure @ PluginFailure::Quarantined) => {
+                self.configured.recorder.quarantined();
+                self.metrics.call(failure.outcome());
+            }
             Err(failure) => {
+                self.configured.recorder.call();
                 self.metrics.call(failure.outcome());
                 self.configured.recorder.failure(&self.name, failure);
             }

@@ -38,6 +38,8 @@ pub struct FailureCounts {
     pub illegal: u64,
     /// All instances busy.
     pub overloaded: u64,
+    /// Not made, because the policy was quarantined.
+    pub quarantined: u64,
 }
 
 impl FailureCounts {
@@ -48,6 +50,7 @@ impl FailureCounts {
             PluginFailure::OutOfMemory => &mut self.out_of_memory,
             PluginFailure::Illegal(_) => &mut self.illegal,
             PluginFailure::Overloaded => &mut self.overloaded,
+            PluginFailure::Quarantined => &mut self.quarantined,
         }
     }
 }
@@ -56,6 +59,7 @@ impl FailureCounts {
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     calls: AtomicU64,
+    quarantined: AtomicU64,
     failures: Mutex<Failures>,
 }
 
@@ -70,6 +74,11 @@ struct Failures {
 impl Recorder {
     pub(super) fn call(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call was not made. It may be every request: nobody waits for a lock, and the log heard of the quarantine.
+    pub(super) fn quarantined(&self) {
+        self.quarantined.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a failure, and tells the log about it once in a while.
@@ -96,7 +105,7 @@ impl Recorder {
             instances,
             idle,
             calls: self.calls.load(Ordering::Relaxed),
-            failures: failures.counts,
+            failures: FailureCounts { quarantined: self.quarantined.load(Ordering::Relaxed), ..failures.counts },
             last_failure: failures.last.clone(),
         }
     }

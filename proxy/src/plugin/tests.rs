@@ -6,6 +6,7 @@ mod endurance;
 mod images;
 mod limits;
 mod loading;
+mod quarantine;
 mod sandbox;
 mod waiting;
 

@@ -40,6 +40,8 @@ pub struct PolicyGauges {
     pub instances: u32,
     /// Of them, those that wait for a call.
     pub idle: u32,
+    /// It is not called, because it kept failing.
+    pub quarantined: bool,
 }
 
 /// The store of counters that policies use, now.
@@ -96,6 +98,8 @@ const ENDPOINT_IN_FLIGHT: Scraped = gauge("tidegate_endpoint_requests_in_flight"
 const ENDPOINT_LATENCY: Scraped =
     gauge("tidegate_endpoint_latency_seconds", "Moving average of the time to a response head.");
 const POLICY_INSTANCES: Scraped = gauge("tidegate_policy_instances", "Instances alive, by state.");
+const POLICY_QUARANTINED: Scraped =
+    gauge("tidegate_policy_quarantined", "1 where it is not called, because it kept failing.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
 const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
 const CPU: Scraped = counter("process_cpu_seconds_total", "CPU time used, user and system.");
@@ -105,13 +109,14 @@ const THREADS: Scraped = gauge("process_threads", "Threads.");
 const OPEN_FDS: Scraped = gauge("process_open_fds", "File descriptors open.");
 const MAX_FDS: Scraped = gauge("process_max_fds", "File descriptors allowed.");
 
-const ALL: [&Scraped; 14] = [
+const ALL: [&Scraped; 15] = [
     &ENDPOINT_HEALTHY,
     &ENDPOINT_DRAINING,
     &ENDPOINT_WEIGHT,
     &ENDPOINT_IN_FLIGHT,
     &ENDPOINT_LATENCY,
     &POLICY_INSTANCES,
+    &POLICY_QUARANTINED,
     &COUNTERS,
     &COUNTER_EVICTIONS,
     &CPU,
@@ -161,6 +166,7 @@ impl GaugeSink {
             let labels = [("policy", policy), ("plugin", plugin), ("state", state)];
             self.add(&POLICY_INSTANCES, &labels, f64::from(instances));
         }
+        self.add(&POLICY_QUARANTINED, &[("policy", policy)], f64::from(now.quarantined));
     }
 
     /// The store of counters.

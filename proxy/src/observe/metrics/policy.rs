@@ -28,6 +28,7 @@ struct Handles {
     out_of_memory: Counter,
     illegal: Counter,
     overloaded: Counter,
+    quarantined: Counter,
     begun: AtomicU64,
     duration: Histogram<Call>,
 }
@@ -53,6 +54,8 @@ pub enum CallOutcome {
     Illegal,
     /// All instances busy.
     Overloaded,
+    /// Not made: the policy is quarantined.
+    Quarantined,
 }
 
 impl PolicyMetrics {
@@ -68,6 +71,7 @@ impl PolicyMetrics {
             out_of_memory: calls("out_of_memory"),
             illegal: calls("illegal"),
             overloaded: calls("overloaded"),
+            quarantined: calls("quarantined"),
             begun: AtomicU64::new(0),
             duration: families.policy_duration.series([policy, plugin]),
         }))
@@ -85,6 +89,7 @@ impl PolicyMetrics {
             CallOutcome::OutOfMemory => &self.0.out_of_memory,
             CallOutcome::Illegal => &self.0.illegal,
             CallOutcome::Overloaded => &self.0.overloaded,
+            CallOutcome::Quarantined => &self.0.quarantined,
         };
         counter.increment();
     }

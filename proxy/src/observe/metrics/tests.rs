@@ -18,7 +18,7 @@ impl Gauges for Sample {
                 endpoint,
                 &EndpointGauges { healthy: true, draining: false, weight, in_flight: 2, latency },
             );
-            out.policy("keys", endpoint, &PolicyGauges { instances: 3, idle: 1 });
+            out.policy("keys", endpoint, &PolicyGauges { instances: 3, idle: 1, quarantined: true });
         }
         out.counters(&CounterStoreGauges { size: 10, evictions: 4 });
     }
@@ -106,15 +106,17 @@ fn a_local_answer_shows_with_its_cause_and_exact_status() {
 
 #[test]
 fn each_outcome_of_a_call_has_a_series_of_its_own() {
-    use CallOutcome::{Decline, Forward, Illegal, OutOfMemory, OutOfTime, Overloaded, Pick, Respond, Trap};
+    use CallOutcome::{
+        Decline, Forward, Illegal, OutOfMemory, OutOfTime, Overloaded, Pick, Quarantined, Respond, Trap,
+    };
     let metrics = Metrics::new();
     let policy = metrics.policy("p", "g");
-    for outcome in [Forward, Respond, Pick, Decline, OutOfTime, Trap, OutOfMemory, Illegal, Overloaded] {
+    for outcome in [Forward, Respond, Pick, Decline, OutOfTime, Trap, OutOfMemory, Illegal, Overloaded, Quarantined] {
         policy.call(outcome);
     }
     let text = metrics.render(&());
     let calls = text.lines().filter(|line| line.starts_with("tidegate_policy_calls_total{"));
-    assert_eq!(calls.map(|line| assert!(line.ends_with(" 1"), "{line}")).count(), 9);
+    assert_eq!(calls.map(|line| assert!(line.ends_with(" 1"), "{line}")).count(), 10);
 }
 
 #[test]

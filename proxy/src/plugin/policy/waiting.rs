@@ -59,8 +59,20 @@ impl PolicyRuntime {
 }
 
 impl PolicyRuntime {
-    /// Runs one call that may wait. Host functions see the request whenever the guest runs, and only then.
+    /// Runs one call that may wait, unless the policy is quarantined.
     async fn call_waiting<T>(
+        &self,
+        scope: CallScope<'_>,
+        run: impl AsyncFnOnce(&mut Instance) -> Result<T, Fault>,
+    ) -> Result<T, PluginFailure> {
+        let pass = self.configured.quarantine.admit()?;
+        let result = self.call_waiting_instance(scope, run).await;
+        pass.tell(&result);
+        result
+    }
+
+    /// Host functions see the request whenever the guest runs, and only then.
+    async fn call_waiting_instance<T>(
         &self,
         scope: CallScope<'_>,
         run: impl AsyncFnOnce(&mut Instance) -> Result<T, Fault>,
