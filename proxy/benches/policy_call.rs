@@ -1,4 +1,4 @@
-//! What one call into a plugin costs: instance taken, guest run, decision checked, instance given back.
+//! What one call into a plugin costs: instance taken or started, guest run, decision checked, instance given back or dropped.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -40,13 +40,37 @@ name = "rate-limit"
 path = "../plugins/dist/rate_limit.wasm"
 grants = ["counters"]
 
+[[plugin]]
+name = "api-key-per-request"
+path = "../plugins/dist/api_key.wasm"
+grants = ["consumers"]
+instances = "per-request"
+
+[[plugin]]
+name = "rate-limit-per-request"
+path = "../plugins/dist/rate_limit.wasm"
+grants = ["counters"]
+instances = "per-request"
+
 [[policy]]
 name = "api-key"
 plugin = "api-key"
 
 [[policy]]
+name = "api-key-per-request"
+plugin = "api-key-per-request"
+
+[[policy]]
 name = "rate-limit"
 plugin = "rate-limit"
+[policy.config]
+limit = 1000000000
+window = "1s"
+by = "consumer"
+
+[[policy]]
+name = "rate-limit-per-request"
+plugin = "rate-limit-per-request"
 [policy.config]
 limit = 1000000000
 window = "1s"

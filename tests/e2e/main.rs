@@ -18,6 +18,7 @@ mod gate;
 mod health;
 mod observability;
 mod policies;
+mod quarantine;
 mod reload;
 mod retries;
 mod routing;
