@@ -5,7 +5,11 @@
 
 mod bindings;
 mod call;
+mod capability;
 
-pub use bindings::capabilities::tidegate::gateway::{consumers, counters, http, log, types};
+pub use bindings::capabilities::tidegate::gateway::{
+    clock, consumers, counters, http, log, random, shared_data, types,
+};
 pub use bindings::{balancer, configuration, request_policy, response_policy};
 pub use call::{Slot, address, ambiguity, configure, on_request, on_response, pick, update};
+pub use capability::{exchanged, labelled, verified};

@@ -44,9 +44,15 @@
 //! The same source compiles natively, where [`testing`] plays the gateway; the README tells how to build the component.
 //! A finished component imports exactly what it calls: one that never asks for [`consumers`] needs no grant for it.
 
+pub mod clock;
 pub mod consumers;
 pub mod counters;
+pub mod http_client;
+pub mod keysets;
 pub mod log;
+pub mod metrics;
+pub mod random;
+pub mod shared_data;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 

@@ -32,7 +32,7 @@ mod message;
 mod quota;
 
 pub use host::{LogLine, TestHost};
-pub(crate) use host::{consumers, counters, log};
+pub(crate) use host::{clock, consumers, counters, http_client, keysets, log, metrics, random, shared_data};
 pub use message::{RequestView, ResponseView, TestRequest, TestResponse};
 
 use crate::{Policy, Problem};

@@ -167,21 +167,6 @@ async fn a_response_policy_edits_and_replaces_answers() {
 }
 
 #[tokio::test]
-async fn every_capability_works_where_it_is_granted() {
-    let grants = "grants = [\"log\", \"counters\", \"consumers\"]";
-    let sections = plugin("everything", &guests::guest("wants_everything"), grants)
-        + &policy("all", "everything", "")
-        + &consumer("alice", "alice-key");
-    let (gateway, _origin) = guarded(&sections, "[\"all\"]").await;
-    for (key, known, left) in [("alice-key", "true", "9"), ("wrong", "false", "8")] {
-        let answer = gateway.call(&with_key(key)).await;
-        assert_eq!(answer.field("x-consumer-known"), Some(known));
-        assert_eq!(answer.field("x-count-left"), Some(left));
-    }
-    gateway.until_logged("wants everything: path /, consumer known false, 8 left").await;
-}
-
-#[tokio::test]
 async fn policies_of_one_route_do_not_touch_another() {
     let origin = Origin::start().await;
     let text = upstream("origin", &[&origin])

@@ -14,7 +14,21 @@ pub(super) mod capabilities {
             "tidegate:gateway/log@0.1.0/level": crate::log::Level,
             "tidegate:gateway/counters@0.1.0/quota": crate::counters::Quota,
             "tidegate:gateway/counters@0.1.0/admission": crate::counters::Admission,
+            "tidegate:gateway/shared-data@0.1.0/entry": crate::shared_data::Entry,
+            "tidegate:gateway/shared-data@0.1.0/write-error": crate::shared_data::WriteError,
+            "tidegate:gateway/http-client@0.1.0/outgoing": crate::http_client::Outgoing,
+            "tidegate:gateway/http-client@0.1.0/incoming": crate::http_client::Incoming,
         },
+    });
+}
+
+/// `metrics` once more, with labels that need not be copied to be passed on.
+pub(super) mod metrics {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world metrics { import tidegate:gateway/metrics@0.1.0; }",
+        ownership: Borrowing { duplicate_if_necessary: false },
+        generate_all,
     });
 }
 

@@ -1,5 +1,14 @@
 //! The capabilities, played by a test.
 
+pub(crate) mod clock;
+pub(crate) mod http_client;
+pub(crate) mod keysets;
+pub(crate) mod metrics;
+pub(crate) mod random;
+pub(crate) mod shared_data;
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,6 +35,11 @@ struct State {
     cells: HashMap<(Kind, Vec<u8>), Cell>,
     numbers: HashMap<Vec<u8>, (i64, Duration)>,
     lines: Vec<LogLine>,
+    random: u64,
+    shared: shared_data::Data,
+    metrics: metrics::Collected,
+    exchanges: http_client::Exchanges,
+    keysets: keysets::Keysets,
 }
 
 #[derive(Debug)]
@@ -52,7 +66,7 @@ pub struct LogLine {
 }
 
 impl TestHost {
-    /// A host that knows no consumer and has counted nothing. One at a time on a thread: a second takes the place of the
+    /// A host that knows no consumer, no upstream and no key set, and has counted nothing. One at a time on a thread: a second takes the place of the
     /// first.
     pub fn new() -> Self {
         HOST.set(Some(State::default()));
@@ -70,11 +84,6 @@ impl TestHost {
             }),
         });
         self
-    }
-
-    /// Moves the clock of the counters.
-    pub fn advance(&self, by: Duration) {
-        with(|state| state.now += by);
     }
 
     /// What was logged since the last call.

@@ -45,10 +45,11 @@ impl LogBudget {
 
     /// Says in one line what was not written; asked once a second, by nobody who serves requests.
     pub(in crate::plugin) fn tell(&self) {
-        let lines = self.take_unwritten();
-        if lines > 0 {
-            let policy = self.policy.as_str();
-            tracing::warn!(target: TARGET, policy, "{lines} lines of this policy were not written");
+        let policy = self.policy.as_str();
+        match self.take_unwritten() {
+            0 => {}
+            1 => tracing::warn!(target: TARGET, policy, "1 line of this policy was not written"),
+            lines => tracing::warn!(target: TARGET, policy, "{lines} lines of this policy were not written"),
         }
     }
 }
