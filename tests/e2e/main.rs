@@ -11,6 +11,7 @@ mod harness;
 mod admin;
 mod bad_input;
 mod balancing;
+mod compiling;
 mod connections;
 mod forwarding;
 mod framing;
