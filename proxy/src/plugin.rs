@@ -20,6 +20,7 @@ pub mod outbound;
 pub mod policy;
 mod pool;
 mod problem;
+mod runtime_imports;
 mod scope;
 pub mod statistics;
 mod view;

@@ -17,6 +17,7 @@ use super::inspection::{self, Inspection};
 use super::instance::HostState;
 use super::policy::Roles;
 pub use super::problem::{LoadError, LoadProblem};
+use super::runtime_imports;
 use crate::config::model::{Capability, Grants, Plugin, PluginLimits};
 
 /// What is known of a loaded plugin, for operators.
@@ -84,8 +85,8 @@ impl LoadedPlugin {
             return Err(refuse(problems));
         }
         let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![error.problem()]))?;
-        let lent = inspection.grants.iter().filter(|capability| spec.grants.has(*capability)).collect();
-        let component = link(engine, &artefact, lent).map_err(|error| refuse(vec![not_linked(&error)]))?;
+        let component =
+            link(engine, &artefact, &inspection, spec.grants).map_err(|error| refuse(vec![not_linked(&error)]))?;
         let exports = find_exports(&component, &inspection).map_err(|error| refuse(vec![not_linked(&error)]))?;
         let waits = inspection.waits();
         Ok(Arc::new(Self {
@@ -139,13 +140,19 @@ impl LoadedPlugin {
 }
 
 /// Only what is granted, and asked for, is there to be linked, whatever the inspection said.
-fn link(engine: &PluginEngine, artefact: &Artefact, grants: Grants) -> wasmtime::Result<InstancePre<HostState>> {
+fn link(
+    engine: &PluginEngine,
+    artefact: &Artefact,
+    inspection: &Inspection,
+    grants: Grants,
+) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    for capability in grants.iter() {
+    for capability in inspection.grants.iter().filter(|capability| grants.has(*capability)) {
         lend(&mut linker, capability)?;
     }
+    runtime_imports::answer(&mut linker, engine.wasmtime(), &artefact.component, grants)?;
     linker.instantiate_pre(&artefact.component)
 }
 

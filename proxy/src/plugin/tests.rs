@@ -3,6 +3,7 @@
 mod calls;
 mod capabilities;
 mod loading;
+mod runtime_imports;
 mod sandbox;
 mod waiting;
 
