@@ -22,6 +22,7 @@ pub mod policy;
 mod pool;
 mod problem;
 pub mod quarantine;
+mod runtime_imports;
 mod scope;
 pub mod statistics;
 mod view;

@@ -12,6 +12,7 @@ mod admin;
 mod bad_input;
 mod balancing;
 mod capabilities;
+mod compiling;
 mod connections;
 mod forwarding;
 mod framing;

@@ -18,6 +18,7 @@ use super::inspection::{self, Inspection};
 use super::instance::HostState;
 use super::policy::Roles;
 pub use super::problem::{LoadError, LoadProblem};
+use super::runtime_imports;
 use crate::config::model::{Capability, Grants, InstanceMode, Plugin, PluginLimits, Quarantine};
 
 /// What is known of a loaded plugin, for operators.
@@ -59,7 +60,10 @@ pub struct LoadedPlugin {
 /// What decides how a component is linked and called: a component and what is made of it have the same.
 #[derive(Clone, Copy)]
 struct Shape {
-    grants: Grants,
+    /// What it asks for, and was granted.
+    lent: Grants,
+    /// What it was granted, also where its language's runtime is the one to ask.
+    granted: Grants,
     roles: Roles,
     configuration: bool,
     waits: bool,
@@ -167,26 +171,27 @@ impl Shape {
     /// Only what is granted, and asked for, is there to be linked, whatever the inspection said.
     fn of(inspection: &Inspection, granted: Grants) -> Self {
         let &Inspection { roles, configuration, .. } = inspection;
-        let grants = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
-        Self { grants, roles, configuration, waits: inspection.waits() }
+        let lent = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
+        Self { lent, granted, roles, configuration, waits: inspection.waits() }
     }
 }
 
 impl Program {
     fn link(engine: &PluginEngine, artefact: Arc<Artefact>, shape: Shape) -> wasmtime::Result<Self> {
-        let component = link(engine, &artefact, shape.grants)?;
+        let component = link(engine, &artefact, shape)?;
         let exports = find_exports(&component, shape)?;
         Ok(Self { component, exports, artefact })
     }
 }
 
-fn link(engine: &PluginEngine, artefact: &Artefact, grants: Grants) -> wasmtime::Result<InstancePre<HostState>> {
+fn link(engine: &PluginEngine, artefact: &Artefact, shape: Shape) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    for capability in grants.iter() {
+    for capability in shape.lent.iter() {
         lend(&mut linker, capability)?;
     }
+    runtime_imports::answer(&mut linker, engine.wasmtime(), &artefact.component, shape.granted)?;
     linker.instantiate_pre(&artefact.component)
 }
 

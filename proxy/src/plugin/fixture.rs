@@ -30,7 +30,7 @@ const CONTRACT: [&str; 5] = [
     include_str!("../../../wit/worlds.wit"),
 ];
 
-/// Worlds that the contract does not offer, and one that wants WASI.
+/// Worlds that the contract does not offer, one of them as language runtimes make it.
 const WORLDS: &str = "
     package test:worlds;
     interface elsewhere { run: func(); }
@@ -38,9 +38,36 @@ const WORLDS: &str = "
     world none { export elsewhere; }
     interface things { resource thing; }
     world hoarding { include bare; export things; }
-    world wasi { import wasi:cli/environment@0.2.6; include tidegate:gateway/request-role@0.1.0; }
+    world foreign { import elsewhere; include tidegate:gateway/request-role@0.1.0; }
+    world runtime {
+        import wasi:cli/environment@0.2.6;
+        import wasi:cli/exit@0.2.6;
+        import wasi:cli/stdout@0.2.6;
+        import wasi:clocks/wall-clock@0.2.6;
+        import wasi:random/random@0.2.6;
+        import wasi:random/insecure-seed@0.2.6;
+        include tidegate:gateway/request-role@0.1.0;
+    }
 ";
-const WASI: &str = "package wasi:cli@0.2.6; interface environment { initial-cwd: func() -> option<string>; }";
+/// As much of WASI as the world `runtime` imports.
+const WASI: [&str; 4] = [
+    "package wasi:io@0.2.6;
+     interface error { resource error; }
+     interface streams {
+         use error.{error};
+         variant stream-error { last-operation-failed(error), closed }
+         resource output-stream { blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>; }
+     }",
+    "package wasi:cli@0.2.6;
+     interface environment { get-environment: func() -> list<tuple<string, string>>; }
+     interface exit { exit: func(status: result); }
+     interface stdout { use wasi:io/streams@0.2.6.{output-stream}; get-stdout: func() -> output-stream; }",
+    "package wasi:clocks@0.2.6;
+     interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }",
+    "package wasi:random@0.2.6;
+     interface random { get-random-u64: func() -> u64; }
+     interface insecure-seed { insecure-seed: func() -> tuple<u64, u64>; }",
+];
 
 /// A core module in the making.
 #[derive(Clone, Default)]
@@ -61,6 +88,12 @@ impl Fixture {
     /// A guest that decides on requests by running `body`, after it has let go of the request.
     pub(crate) fn request(body: &str) -> Self {
         Self::new("request-role").accepting().on_request(&format!("(call $drop-request (local.get 0)) {body}"))
+    }
+
+    /// A guest of a language whose runtime does this when it starts, in the middle of `configure`.
+    pub(crate) fn starting(body: &str) -> Self {
+        let configure = format!("{body} (i32.const 0)");
+        Self::new("runtime").configure(&configure).on_request("(call $drop-request (local.get 0)) (i32.const 0)")
     }
 
     /// A guest whose decision is `decision`, always.
@@ -170,7 +203,9 @@ impl Fixture {
             CONTRACT.iter().map(|file| file.replacen("package tidegate:gateway@0.1.0;", "", 1)).collect();
         let contract = format!("package tidegate:gateway@0.1.0;\n{}", bodies.join("\n")).replace("0.1.0", self.version);
         let package = resolve.push_source("contract.wit", &contract).unwrap();
-        resolve.push_source("wasi.wit", WASI).unwrap();
+        for package in WASI {
+            resolve.push_source("wasi.wit", package).unwrap();
+        }
         let worlds = match self.version {
             "0.1.0" => resolve.push_source("worlds.wit", WORLDS).unwrap(),
             _ => package,

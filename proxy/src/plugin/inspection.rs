@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::contract::{self, ContractVersion, Interface, PACKAGE};
 use super::policy::Roles;
 use super::problem::LoadProblem;
+use super::runtime_imports;
 use crate::config::model::{Capability, Grants};
 use names::Names;
 
@@ -30,7 +31,8 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// What it exports, as it says it.
     pub exports: Vec<String>,
-    /// Those of its imports that its language's runtime brought along (WASI).
+    /// Those of its imports that its language's runtime brought along (WASI). They are answered by an empty world, and give
+    /// no power.
     pub runtime_imports: Vec<String>,
 }
 
@@ -56,7 +58,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
         },
         configuration: exported("configuration"),
         grants: imports.iter().filter_map(|name| Interface::parse(name)?.capability()).collect(),
-        runtime_imports: imports.iter().filter(|name| is_of_a_runtime(name)).cloned().collect(),
+        runtime_imports: imports.iter().filter(|name| runtime_imports::is_one(name)).cloned().collect(),
         imports,
         exports,
     })
@@ -83,12 +85,12 @@ impl Inspection {
     }
 
     fn foreign_imports(&self) -> Option<LoadProblem> {
-        let is_foreign = |name: &&String| Interface::parse(name).is_none();
+        let is_foreign = |name: &&String| Interface::parse(name).is_none() && !runtime_imports::is_one(name);
         let foreign: Vec<&str> = self.imports.iter().filter(is_foreign).map(String::as_str).collect();
         (!foreign.is_empty()).then(|| {
             LoadProblem::new(
                 format!("imports what no policy is given: {}", foreign.join(", ")),
-                "a policy has no files, sockets or environment: build it for wasm32-unknown-unknown, or stub WASI out",
+                "a policy is lent what the contract has, and nothing else: leave out what needs this",
             )
         })
     }
@@ -147,10 +149,6 @@ impl Inspection {
             )
         })
     }
-}
-
-fn is_of_a_runtime(name: &str) -> bool {
-    name.starts_with("wasi:")
 }
 
 /// An interface that its version of the contract does not have.

@@ -7,6 +7,7 @@ mod images;
 mod limits;
 mod loading;
 mod quarantine;
+mod runtime_imports;
 mod sandbox;
 mod waiting;
 

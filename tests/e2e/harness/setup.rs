@@ -24,6 +24,7 @@ pub(crate) struct Setup {
 /// The parts of a configuration that tests vary.
 #[derive(Clone, Debug)]
 pub(crate) struct Sections {
+    server: String,
     limits: String,
     token: Option<String>,
     listeners: String,
@@ -34,10 +35,10 @@ impl Sections {
     /// The whole file.
     pub(crate) fn text(&self, directory: &Path) -> String {
         let access = access_log(directory);
-        let Self { limits, token, listeners, rest } = self;
+        let Self { server, limits, token, listeners, rest } = self;
         let token = token.as_ref().map(|token| format!("token = \"{token}\"")).unwrap_or_default();
         format!(
-            "[server]\nthreads = 2\nshutdown_timeout = \"5s\"\n\n[limits]\n{limits}\n\n\
+            "[server]\nthreads = 2\nshutdown_timeout = \"5s\"\n{server}\n\n[limits]\n{limits}\n\n\
              [access_log]\nformat = \"json\"\ntarget = \"{}\"\n\n\
              [admin]\naddress = \"127.0.0.1:0\"\n{token}\n\n{listeners}\n{rest}",
             access.display()
@@ -68,6 +69,7 @@ impl Setup {
         Self {
             directory,
             sections: Sections {
+                server: String::new(),
                 limits: String::new(),
                 token: None,
                 listeners: LISTENER.to_owned(),
@@ -79,6 +81,12 @@ impl Setup {
     /// Everything goes to one origin.
     pub(crate) fn proxying(origin: &Origin) -> Self {
         Self::new(upstream("origin", &[origin]) + &route("all", "origin", ""))
+    }
+
+    /// Further keys of `[server]`.
+    pub(crate) fn server(mut self, server: &str) -> Self {
+        server.clone_into(&mut self.sections.server);
+        self
     }
 
     /// Keys of `[limits]`.

@@ -28,6 +28,11 @@ const OWN_EXECUTABLE: &str = "/proc/self/exe";
 const MAX_CODE_BYTES: u64 = 512 << 20;
 /// A reason is a sentence.
 const MAX_REASON_BYTES: u64 = 4 << 10;
+/// Half of the machine stays for traffic, and each thread has its share of the address space.
+const MAX_THREADS: usize = 4;
+/// Allocators reserve address space far ahead, where it is not limited: mimalloc 1 GiB at once (here in KiB), glibc 64 MiB
+/// for each thread.
+const FRUGAL: [(&str, &str); 2] = [("MIMALLOC_ARENA_RESERVE", "65536"), ("MALLOC_ARENA_MAX", "1")];
 /// From `signal(7)`.
 const SIGXCPU: i32 = 24;
 
@@ -83,6 +88,7 @@ impl ChildCompiler {
             .current_dir("/")
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
+            .envs(FRUGAL)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -98,24 +104,25 @@ impl ChildCompiler {
         if status.success() {
             return Ok(code);
         }
-        let last = printable(reason.trim_end().lines().next_back().unwrap_or_default());
+        let said: Vec<&str> = reason.lines().collect();
+        // What the standard library says when an allocation fails, before it aborts.
+        let starved = said.iter().any(|line| line.starts_with("memory allocation of "));
+        let last = printable(said.last().copied().unwrap_or_default());
         let exit = status.code().and_then(|code| u8::try_from(code).ok());
         Err(match (exit, status.signal()) {
             (Some(inside::INVALID), _) => CompileError::Invalid(last),
             (Some(inside::OUT_OF_MEMORY), _) => CompileError::OutOfMemory(self.limits.memory),
-            // What the standard library says when an allocation fails, before it aborts.
-            _ if last.starts_with("memory allocation of ") => CompileError::OutOfMemory(self.limits.memory),
+            _ if starved => CompileError::OutOfMemory(self.limits.memory),
             // CPU time only runs ahead of the deadline where all threads work.
             (_, Some(SIGXCPU)) => CompileError::TimedOut(self.limits.timeout),
-            _ if last.is_empty() => CompileError::Died(status.to_string()),
-            _ => CompileError::Died(format!("{status}, {last}")),
+            _ if said.is_empty() => CompileError::Died(status.to_string()),
+            _ => CompileError::Died(printable(&format!("{status}, {}", said.join(" ")))),
         })
     }
 }
 
-/// Half of the machine stays for traffic.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, MAX_THREADS))
 }
 
 /// At most one byte more than allowed: enough to know that there is more.
@@ -176,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_compiler_without_memory_is_told_from_one_that_broke() {
-        for script in ["exit 11", "echo 'memory allocation of 16 bytes failed' >&2; kill -ABRT $$"] {
+        for script in ["exit 11", "printf 'memory allocation of 16 bytes failed\\nnote: x\\n' >&2; kill -ABRT $$"] {
             let error = compiled_by(script, LIMITS).unwrap_err();
             assert_eq!(error.to_string(), "takes more than 1.0 GiB of memory to compile", "{script}");
         }
