@@ -7,5 +7,6 @@ mod bindings;
 mod call;
 
 pub use bindings::capabilities::tidegate::gateway::{consumers, counters, http, log, types};
-pub use bindings::{balancer, configuration, request_policy, response_policy};
-pub use call::{Slot, address, ambiguity, configure, on_request, on_response, pick, update};
+pub use bindings::{balancer, body_policy, configuration, observer, request_policy, response_policy};
+pub use call::{Slot, address, ambiguity, configure, on_exchange, on_request, on_response, pick, update};
+pub use call::{attend_request, attend_response, on_request_body, on_response_body};
