@@ -8,7 +8,7 @@
 //! | `hold` | piece by piece; holds until a line has ended |
 //! | `finish` | in the first piece only |
 //! | `identity` | lets every piece pass as it is |
-//! | `mark` | puts `<` before the first piece and `>` behind the last |
+//! | `mark` | puts `mark` and `<` before the first piece, `>` and `mark` behind the last |
 //! | `respond` | answers 403 with the body `stop` at a piece that holds `forbidden` |
 //! | `trap` | panics at a piece that holds `trap` |
 //! | `refuse` | panics when it is asked how to be shown the body |
@@ -30,6 +30,8 @@ pub struct Config {
     pub request: Mode,
     /// How bodies of responses are treated.
     pub response: Mode,
+    /// What the mode `mark` writes.
+    pub mark: String,
 }
 
 /// How a body is treated.
@@ -69,7 +71,7 @@ impl BodyPolicy for Redactor {
     }
 
     fn on_request_body(&self, _: &Request, piece: Piece) -> Step {
-        self.0.request.treat(&piece)
+        self.treat(self.0.request, &piece)
     }
 
     fn attend_response(&self, _: &Request, _: &Response) -> Attention {
@@ -77,7 +79,7 @@ impl BodyPolicy for Redactor {
     }
 
     fn on_response_body(&self, _: &Request, _: &Response, piece: Piece) -> Step {
-        self.0.response.treat(&piece)
+        self.treat(self.0.response, &piece)
     }
 }
 
@@ -90,22 +92,22 @@ impl Mode {
             _ => Attention::Pieces,
         }
     }
+}
 
-    fn treat(self, piece: &Piece) -> Step {
-        match self {
-            Self::Skip | Self::Refuse | Self::Identity => Step::pass(),
-            Self::Whole => Step::replace(redacted(&piece.bytes)),
-            Self::Pieces => across_borders(piece),
-            Self::Hold if !piece.bytes.ends_with(b"\n") && !piece.last => Step::hold(),
-            Self::Hold => Step::replace(redacted(&piece.bytes)),
-            Self::Finish => Step::finish(redacted(&piece.bytes)),
-            Self::Mark => mark(piece),
-            Self::Respond if contains(&piece.bytes, b"forbidden") => {
+impl Redactor {
+    fn treat(&self, mode: Mode, piece: &Piece) -> Step {
+        match mode {
+            Mode::Hold if !piece.bytes.ends_with(b"\n") && !piece.last => Step::hold(),
+            Mode::Whole | Mode::Hold => Step::replace(redacted(&piece.bytes)),
+            Mode::Pieces => across_borders(piece),
+            Mode::Finish => Step::finish(redacted(&piece.bytes)),
+            Mode::Mark => mark(&self.0.mark, piece),
+            Mode::Respond if contains(&piece.bytes, b"forbidden") => {
                 Step::respond(LocalResponse::new(403).body("stop"))
             }
-            Self::Trap if contains(&piece.bytes, b"trap") => explode(),
-            Self::Respond | Self::Trap => Step::pass(),
-            Self::Forget => Step::pass().remember(vec![0; 4097]),
+            Mode::Trap if contains(&piece.bytes, b"trap") => explode(),
+            Mode::Forget => Step::pass().remember(vec![0; 4097]),
+            Mode::Skip | Mode::Refuse | Mode::Identity | Mode::Respond | Mode::Trap => Step::pass(),
         }
     }
 }
@@ -143,10 +145,10 @@ fn across_borders(piece: &Piece) -> Step {
     Step::replace(bytes).remember(memory)
 }
 
-fn mark(piece: &Piece) -> Step {
-    let before: &[u8] = if piece.memory.is_empty() { b"<" } else { b"" };
-    let behind: &[u8] = if piece.last { b">" } else { b"" };
-    Step::replace([before, &piece.bytes, behind].concat()).remember("begun")
+fn mark(mark: &str, piece: &Piece) -> Step {
+    let before = if piece.memory.is_empty() { format!("{mark}<") } else { String::new() };
+    let behind = if piece.last { format!(">{mark}") } else { String::new() };
+    Step::replace([before.as_bytes(), &piece.bytes, behind.as_bytes()].concat()).remember("begun")
 }
 
 export!(Redactor: body);
@@ -156,10 +158,11 @@ mod tests {
     use super::*;
 
     fn through(mode: Mode, pieces: &[&str]) -> String {
+        let policy = Redactor(Config { mark: "a".to_owned(), ..Config::default() });
         let (mut out, mut memory) = (Vec::new(), Vec::new());
         for (index, bytes) in pieces.iter().enumerate() {
             let piece = Piece { bytes: bytes.as_bytes().to_vec(), last: index + 1 == pieces.len(), memory };
-            let Step { action, memory: next } = mode.treat(&piece);
+            let Step { action, memory: next } = policy.treat(mode, &piece);
             memory = next;
             if let tidegate_plugin_sdk::Action::Replace(bytes) = action {
                 out.extend(bytes);
@@ -176,6 +179,6 @@ mod tests {
 
     #[test]
     fn a_body_is_marked_once() {
-        assert_eq!(through(Mode::Mark, &["a", "b", ""]), "<ab>");
+        assert_eq!(through(Mode::Mark, &["a", "b", ""]), "a<ab>a");
     }
 }
