@@ -1,5 +1,8 @@
 //! Bodies on their way through body policies, through the real binary.
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
 use crate::harness::message::Framing;
 use crate::harness::script::{Step, chunks};
 use crate::harness::sections::{plugin, policy, upstream_with};
@@ -173,6 +176,24 @@ async fn a_policy_answers_in_the_middle_of_a_request() {
     assert!(!origin.only_request().complete);
     let line = gateway.access_line("/").await;
     assert_eq!((&line["status"], &line["cause"], &line["policy"]), (&403.into(), &"policy".into(), &"redact".into()));
+}
+
+#[tokio::test]
+async fn an_answer_in_the_middle_of_a_request_cuts_off_a_response_that_has_begun() {
+    let hasty = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port can be bound");
+    let address = hasty.local_addr().expect("the address of a bound socket");
+    let text = format!("[[upstream]]\nname = \"hasty\"\n[[upstream.endpoint]]\naddress = \"{address}\"\n")
+        + &redactor("redact", "request = \"respond\"", "", "")
+        + &route("all", "hasty", "policies = [\"redact\"]");
+    let gateway = Setup::new(text).start().await;
+    let mut client = gateway.client().await;
+    client.send("POST / HTTP/1.1\r\nHost: edge.test\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    let (mut upstream, _) = hasty.accept().await.expect("the gateway connects");
+    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n").await.expect("an open connection");
+    assert_eq!(client.receive_head().await.word(1), "200");
+    client.send("9\r\nforbidden\r\n").await;
+    assert!(client.until_closed().await.is_empty());
+    assert_eq!(gateway.access_line("/").await["cause"], "policy");
 }
 
 #[tokio::test]
