@@ -1,6 +1,7 @@
 //! The macro that turns a policy type into a component.
 
-/// Exports a policy as a component with the roles named: `request`, `response`, `balancer`, or several of them.
+/// Exports a policy as a component with the roles named: `request`, `response`, `body`, `balancer`, `observer`, or several of
+/// them.
 ///
 /// ```text
 /// tidegate_plugin_sdk::export!(MyPolicy: request, response);
@@ -30,6 +31,13 @@ macro_rules! __role {
         const _: fn(&$policy, &$crate::Request, &$crate::Response) -> $crate::ResponseDecision =
             <$policy as $crate::ResponsePolicy>::on_response;
     };
+    (body, $policy:ty) => {
+        const _: fn(&$policy, &$crate::Request) -> $crate::Attention = <$policy as $crate::BodyPolicy>::attend_request;
+    };
+    (observer, $policy:ty) => {
+        const _: fn(&$policy, &$crate::Request, ::std::option::Option<&$crate::Response>, &$crate::Outcome) =
+            <$policy as $crate::Observer>::on_exchange;
+    };
     (balancer, $policy:ty) => {
         const _: fn(&mut $policy, ::std::vec::Vec<$crate::Endpoint>) = <$policy as $crate::Balancer>::update;
     };
@@ -37,12 +45,13 @@ macro_rules! __role {
         ::std::compile_error!(::std::concat!(
             "unknown role `",
             ::std::stringify!($other),
-            "`; the roles are `request`, `response` and `balancer`"
+            "`; the roles are `request`, `response`, `body`, `balancer` and `observer`"
         ));
     };
 }
 
-/// Exports a policy as a component with the roles named: `request`, `response`, `balancer`, or several of them.
+/// Exports a policy as a component with the roles named: `request`, `response`, `body`, `balancer`, `observer`, or several of
+/// them.
 #[cfg(target_arch = "wasm32")]
 #[macro_export]
 macro_rules! export {
@@ -97,6 +106,52 @@ macro_rules! __role {
             Component with_types_in $crate::contract::response_policy
         );
     };
+    (body) => {
+        impl $crate::contract::body_policy::exports::tidegate::gateway::body_policy::Guest for Component {
+            fn attend_request(request: &$crate::contract::http::Request) -> $crate::Attention {
+                $crate::contract::attend_request(&POLICY, request)
+            }
+
+            fn on_request_body(
+                request: &$crate::contract::http::Request,
+                bytes: ::std::vec::Vec<u8>,
+                last: bool,
+                memory: ::std::vec::Vec<u8>,
+            ) -> $crate::Step {
+                $crate::contract::on_request_body(&POLICY, request, $crate::Piece { bytes, last, memory })
+            }
+
+            fn attend_response(
+                request: &$crate::contract::http::Request,
+                response: &$crate::contract::http::Response,
+            ) -> $crate::Attention {
+                $crate::contract::attend_response(&POLICY, request, response)
+            }
+
+            fn on_response_body(
+                request: &$crate::contract::http::Request,
+                response: &$crate::contract::http::Response,
+                bytes: ::std::vec::Vec<u8>,
+                last: bool,
+                memory: ::std::vec::Vec<u8>,
+            ) -> $crate::Step {
+                $crate::contract::on_response_body(&POLICY, request, response, $crate::Piece { bytes, last, memory })
+            }
+        }
+        $crate::contract::body_policy::export_body_policy!(Component with_types_in $crate::contract::body_policy);
+    };
+    (observer) => {
+        impl $crate::contract::observer::exports::tidegate::gateway::observer::Guest for Component {
+            fn on_exchange(
+                request: &$crate::contract::http::Request,
+                response: ::std::option::Option<&$crate::contract::http::Response>,
+                outcome: $crate::Outcome,
+            ) {
+                $crate::contract::on_exchange(&POLICY, request, response, &outcome);
+            }
+        }
+        $crate::contract::observer::export_observer!(Component with_types_in $crate::contract::observer);
+    };
     (balancer) => {
         impl $crate::contract::balancer::exports::tidegate::gateway::balancer::Guest for Component {
             fn update(endpoints: ::std::vec::Vec<$crate::Endpoint>) {
@@ -114,7 +169,7 @@ macro_rules! __role {
     };
     ($other:ident) => {
         ::std::compile_error!(::std::concat!(
-            "unknown role `", ::std::stringify!($other), "`; the roles are `request`, `response` and `balancer`"
+            "unknown role `", ::std::stringify!($other), "`; the roles are `request`, `response`, `body`, `balancer` and `observer`"
         ));
     };
 }

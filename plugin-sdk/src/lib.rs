@@ -1,8 +1,8 @@
 //! Write Tidegate policies in Rust.
 //!
 //! A *plugin* is a component that the gateway loads; a *policy* is that plugin with one configuration. The author
-//! implements [`Policy`] and at least one role ([`RequestPolicy`], [`ResponsePolicy`], [`Balancer`]) on one type, and
-//! names the roles in [`export!`]:
+//! implements [`Policy`] and at least one role ([`RequestPolicy`], [`ResponsePolicy`], [`BodyPolicy`], [`Balancer`],
+//! [`Observer`]) on one type, and names the roles in [`export!`]:
 //!
 //! ```
 //! use serde::Deserialize;
@@ -57,11 +57,13 @@ pub mod shared_data;
 pub mod testing;
 
 mod balance;
+mod body;
 mod decision;
 mod edit;
 mod export;
 mod field_name;
 mod local_response;
+mod outcome;
 mod policy;
 mod problem;
 mod query;
@@ -73,11 +75,13 @@ mod response;
 pub mod contract;
 
 pub use balance::{Candidate, Candidates, Endpoint};
+pub use body::{Action, Attention, Piece, Step};
 pub use decision::{Decision, Forward, ResponseDecision, ResponseForward};
 pub use edit::{Edit, Field};
 pub use field_name::FieldName;
 pub use local_response::LocalResponse;
-pub use policy::{Balancer, NoConfig, Policy, RequestPolicy, ResponsePolicy};
+pub use outcome::Outcome;
+pub use policy::{Balancer, BodyPolicy, NoConfig, Observer, Policy, RequestPolicy, ResponsePolicy};
 pub use problem::Problem;
 pub use request::{Ambiguity, Request, TlsFacts};
 pub use response::Response;

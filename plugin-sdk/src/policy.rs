@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Candidates, Decision, Endpoint, Problem, Request, Response, ResponseDecision};
+use crate::{
+    Attention, Candidates, Decision, Endpoint, Outcome, Piece, Problem, Request, Response, ResponseDecision, Step,
+};
 
 /// A plugin that has taken over a policy's configuration.
 pub trait Policy: Sized {
@@ -35,6 +37,38 @@ pub trait RequestPolicy: Policy {
 pub trait ResponsePolicy: Policy {
     /// Decides on this response, given the request it answers.
     fn on_response(&self, request: &Request, response: &Response) -> ResponseDecision;
+}
+
+/// Sees the bodies of requests and responses on their way, piece by piece.
+///
+/// Implement what belongs to one direction or to both; the other passes untouched. What is compressed is shown compressed:
+/// look at `content-encoding`.
+pub trait BodyPolicy: Policy {
+    /// Says how the body of a request is to be shown; asked before the first piece, and only where there is a body.
+    fn attend_request(&self, _request: &Request) -> Attention {
+        Attention::Skip
+    }
+
+    /// Decides on a piece of a request's body. The last one comes once, with or without bytes.
+    fn on_request_body(&self, _request: &Request, _piece: Piece) -> Step {
+        Step::pass()
+    }
+
+    /// Says how the body of a response is to be shown.
+    fn attend_response(&self, _request: &Request, _response: &Response) -> Attention {
+        Attention::Skip
+    }
+
+    /// Decides on a piece of a response's body. The last one comes once, with or without bytes.
+    fn on_response_body(&self, _request: &Request, _response: &Response, _piece: Piece) -> Step {
+        Step::pass()
+    }
+}
+
+/// Hears of exchanges once they are over; nobody waits for it.
+pub trait Observer: Policy {
+    /// An exchange is over. There is no response where the client was sent no head.
+    fn on_exchange(&self, request: &Request, response: Option<&Response>, outcome: &Outcome);
 }
 
 /// Chooses the endpoint for a request.

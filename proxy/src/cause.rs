@@ -20,6 +20,8 @@ pub enum Cause {
     BodyTooLarge,
     /// The body made no progress for `limits.body_timeout`.
     BodyStalled,
+    /// More of a response was to be kept for a policy than its `limits.body`.
+    ResponseTooLarge,
     /// A policy answered.
     Policy,
     /// A policy failed, and its `on_failure` is "deny".
@@ -47,6 +49,7 @@ impl Cause {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::PolicyFailed | Self::Quarantined | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ResponseTooLarge => StatusCode::BAD_GATEWAY,
             Self::Upstream(TryFailure::ConnectTimeout | TryFailure::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Upstream(_) => StatusCode::BAD_GATEWAY,
             Self::Policy | Self::ClientGone | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -62,6 +65,7 @@ impl Cause {
             Self::Method => "this method is not supported here",
             Self::BodyTooLarge => "the request body is too large",
             Self::BodyStalled => "the request body stopped arriving",
+            Self::ResponseTooLarge => "the answer of the service is too large",
             Self::Policy => "answered by a policy",
             Self::PolicyFailed | Self::Quarantined => "a policy of this route could not decide",
             Self::NoEndpoint => "no instance of the service is available",
@@ -85,6 +89,7 @@ impl Cause {
             Self::Method => "method",
             Self::BodyTooLarge => "body-too-large",
             Self::BodyStalled => "body-stalled",
+            Self::ResponseTooLarge => "response-too-large",
             Self::Policy => "policy",
             Self::PolicyFailed => "policy-failed",
             Self::Quarantined => "quarantined",

@@ -1,21 +1,23 @@
 //! Pingora's phases, translated: each hook tells the [`RequestContext`] what happened and does what it says.
 
 mod answer;
+mod body;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::Version;
+use http::{HeaderMap, Version};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cause::Cause;
 use crate::error;
 use crate::gate;
 use crate::observe::metrics::TryFailure;
-use crate::request_context::{Ended, FailedTry, RequestContext, Verdict};
+use crate::request_context::{Arrival, Ended, FailedTry, RequestContext, Verdict};
 use crate::running::Running;
 use crate::wire::request::{self, Outgoing};
 use crate::wire::{parts, response};
@@ -50,9 +52,9 @@ impl ProxyHttp for Gateway {
         let Some(peer) = answer::peer_address(session) else {
             return Error::e_explain(ErrorType::InternalError, "a connection without an address");
         };
-        let tls = answer::tls(session);
+        let arrival = Arrival { peer, tls: answer::tls(session), has_body: !session.as_mut().is_body_empty() };
         let mut head = parts::open_request(session.req_header_mut());
-        let verdict = ctx.decide(&mut head, peer, tls).await;
+        let verdict = ctx.decide(&mut head, arrival).await;
         parts::close_request(session.req_header_mut(), head);
         match verdict {
             Verdict::Forward => Ok(false),
@@ -77,10 +79,7 @@ impl ProxyHttp for Gateway {
         });
         match peer {
             Ok(peer) => Ok(peer),
-            Err(cause) => {
-                ctx.cause = Some(cause);
-                Error::e_explain(ErrorType::HTTPStatus(cause.status().as_u16()), cause.label())
-            }
+            Err(cause) => body::refuse(ctx, cause),
         }
     }
 
@@ -89,9 +88,12 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        _ctx: &mut RequestContext,
+        ctx: &mut RequestContext,
     ) -> Result<()> {
         gate::count_body(session.body_bytes_read(), end_of_stream)?;
+        if ctx.attends_to_request() {
+            body::of_request(session, ctx, body, end_of_stream)?;
+        }
         // Pingora 0.9.1 writes the last chunk twice for an empty final piece, and the second poisons the connection
         // (cloudflare/pingora#935). This must stay the last thing that happens to a body.
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
@@ -106,6 +108,8 @@ impl ProxyHttp for Gateway {
         head: &mut RequestHeader,
         ctx: &mut RequestContext,
     ) -> Result<()> {
+        // For another try Pingora shows the body from its beginning, as it came.
+        ctx.rewind_request();
         let (Some(origin), Some(route)) = (&ctx.origin, &ctx.route) else {
             return Error::e_explain(ErrorType::InternalError, "a request without a route");
         };
@@ -118,6 +122,7 @@ impl ProxyHttp for Gateway {
             consumer: ctx.facts.consumer.as_deref(),
             host: route.upstream.host.as_ref(),
             target: ctx.target(),
+            body_may_change: ctx.attends_to_request(),
         };
         parts::of_request(head, |head| request::seal(head, &outgoing))
             .or_else(|contradiction| Error::e_because(ErrorType::HTTPStatus(400), "seal", contradiction))
@@ -152,7 +157,10 @@ impl ProxyHttp for Gateway {
         let request = session.req_header().as_ref();
         let mut opened = parts::open_response(head);
         let verdict = match ctx.run_response_policies(request, &mut opened.parts).await {
-            Ok(None) => Ok(response::seal(&mut opened.parts, &ctx.facts.request_id).map(|()| None)),
+            Ok(None) => match response::seal(&mut opened.parts, &ctx.facts.request_id) {
+                Ok(()) => ctx.attend_response(request, &mut opened.parts).map(|()| Ok(None)),
+                Err(contradiction) => Ok(Err(contradiction)),
+            },
             Ok(Some(local)) => Ok(Ok(Some(local))),
             Err(cause) => Err(cause),
         };
@@ -164,10 +172,32 @@ impl ProxyHttp for Gateway {
                 let broken = Error::because(ErrorType::InvalidHTTPHeader, "seal", contradiction);
                 Err(broken.into_up())
             }
-            Err(cause) => {
-                ctx.cause = Some(cause);
-                Error::e_explain(ErrorType::HTTPStatus(cause.status().as_u16()), cause.label())
-            }
+            Err(cause) => body::refuse(ctx, cause),
+        }
+    }
+
+    fn response_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        ctx: &mut RequestContext,
+    ) -> Result<Option<Duration>> {
+        if ctx.attends_to_response() {
+            body::of_response(session, ctx, body, end_of_stream)?;
+        }
+        Ok(None)
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        session: &mut Session,
+        trailers: &mut HeaderMap,
+        ctx: &mut RequestContext,
+    ) -> Result<Option<Bytes>> {
+        match ctx.trailers(session.req_header().as_ref(), trailers) {
+            Ok(rest) => Ok(Some(rest).filter(|rest| !rest.is_empty())),
+            Err(interruption) => body::interrupt(ctx, interruption),
         }
     }
 
@@ -220,8 +250,8 @@ impl ProxyHttp for Gateway {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut RequestContext) -> FailToProxy {
-        if let Some(local) = ctx.replacement.take() {
-            return answer::replace(session, ctx, local).await;
+        if let Some(replacement) = ctx.replacement.take().filter(|_| !answer::has_begun(session)) {
+            return answer::replace(session, ctx, replacement).await;
         }
         let cause = *ctx.cause.get_or_insert_with(|| error::cause(e));
         answer::give_up(session, ctx, cause, e).await
@@ -233,14 +263,11 @@ impl ProxyHttp for Gateway {
         {
             ctx.cause = Some(error::cause(e));
         }
-        let head = session.req_header();
         ctx.finish(&Ended {
-            status: session.response_written().map_or(0, |head| head.status.as_u16()),
+            request: session.req_header().as_ref(),
+            response: answer::written(session).map(AsRef::as_ref),
             bytes_in: session.body_bytes_read() as u64,
             bytes_out: session.body_bytes_sent() as u64,
-            method: head.method.as_str(),
-            target: head.uri.path_and_query().map_or("", |target| target.as_str()),
-            protocol: protocol(head.version),
         });
     }
 
@@ -257,13 +284,5 @@ impl ProxyHttp for Gateway {
         _context: pingora_proxy::ProxyWarnLogContext,
     ) -> bool {
         true
-    }
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "HTTP/2.0",
-        Version::HTTP_10 => "HTTP/1.0",
-        _ => "HTTP/1.1",
     }
 }

@@ -4,10 +4,13 @@
 //! (today Pingora's proxy) only translates: it tells the context what arrived, asks it where to go and whether to try
 //! again, and tells it how things ended.
 
+mod bodies;
+mod end;
+
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -15,7 +18,6 @@ use http::{Method, header};
 use smallvec::SmallVec;
 
 use crate::cause::Cause;
-use crate::observe::access::AccessRecord;
 use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
 use crate::plugin::policy::PluginFailure;
 use crate::policy::chain::{ChainFailure, ChainOutcome, ResponseOutcome};
@@ -27,6 +29,9 @@ use crate::snapshot::{Route, Snapshot};
 use crate::upstream::endpoint::InFlight;
 use crate::wire::forwarded::Origin;
 use crate::wire::{request, request_id};
+use bodies::Bodies;
+pub use bodies::Interruption;
+pub use end::Ended;
 
 /// One request on its way.
 #[derive(Debug)]
@@ -47,13 +52,25 @@ pub struct RequestContext {
     pub cause: Option<Cause>,
     /// The policy that answered or failed.
     pub policy: Option<String>,
-    /// What a response policy wants sent instead of the upstream's answer.
-    pub replacement: Option<LocalResponse>,
+    /// What a policy wants sent instead of the upstream's answer.
+    pub replacement: Option<Replacement>,
     /// The endpoint of the first try, until it is asked.
     pub chosen: Option<usize>,
+    bodies: Bodies,
     tries: Tries,
     under_way: Option<Held>,
     finished: bool,
+}
+
+/// What is known of a request beside its head.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// What TLS established on it.
+    pub tls: Option<Arc<TlsFacts>>,
+    /// Whether a body follows, which may turn out to be empty.
+    pub has_body: bool,
 }
 
 /// What becomes of a request.
@@ -65,6 +82,15 @@ pub enum Verdict {
     Respond(LocalResponse),
     /// The gateway refuses.
     Refuse(Cause),
+}
+
+/// What a policy wants sent instead of the upstream's answer.
+#[derive(Debug)]
+pub enum Replacement {
+    /// The response policies of its route have seen it.
+    Seen(LocalResponse),
+    /// They have not.
+    Unseen(LocalResponse),
 }
 
 /// How a try failed, as far as trying again is concerned.
@@ -113,6 +139,7 @@ impl RequestContext {
             policy: None,
             replacement: None,
             chosen: None,
+            bodies: Bodies::default(),
             tries: Tries::default(),
             under_way: None,
             finished: false,
@@ -122,16 +149,20 @@ impl RequestContext {
 
     /// Decides what becomes of a request whose head is complete: all that is to be known before an upstream is asked.
     ///
-    /// `peer` is the other end of the connection, `tls` what TLS established on it.
-    pub async fn decide(&mut self, head: &mut Parts, peer: IpAddr, tls: Option<Arc<TlsFacts>>) -> Verdict {
+    pub async fn decide(&mut self, head: &mut Parts, arrival: Arrival) -> Verdict {
         request::strip_untrusted(&mut head.headers, self.snapshot.limits.underscore_headers);
-        if let Err(cause) = self.begin(head, peer, tls) {
+        if let Err(cause) = self.begin(head, arrival.peer, arrival.tls) {
             return Verdict::Refuse(cause);
         }
         match self.run_request_policies(head).await {
             Ok(None) => {}
             Ok(Some(local)) => return Verdict::Respond(local),
             Err(cause) => return Verdict::Refuse(cause),
+        }
+        if arrival.has_body
+            && let Err(cause) = self.attend_request(head)
+        {
+            return Verdict::Refuse(cause);
         }
         // The first endpoint is chosen here, where a refusal leaves the client's connection open.
         match self.next_member(head) {
@@ -317,61 +348,6 @@ impl RequestContext {
     pub fn endpoint(&self) -> &str {
         self.tries.current.as_ref().map_or("", |current| &*current.in_flight.endpoint().label)
     }
-
-    /// The request is over: counts it and writes its line.
-    pub fn finish(&mut self, ended: &Ended<'_>) {
-        self.finished = true;
-        let taken = self.started.elapsed();
-        match &self.route {
-            Some(route) => route.metrics.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
-            None => self.snapshot.unrouted.request(ended.status, taken, ended.bytes_in, ended.bytes_out),
-        }
-        if self.snapshot.access_log.is_on() {
-            self.write_access_line(ended, taken);
-        }
-        self.tries.current = None;
-        self.under_way = None;
-    }
-
-    fn write_access_line(&self, ended: &Ended<'_>, taken: Duration) {
-        let endpoint = Some(self.endpoint()).filter(|endpoint| !endpoint.is_empty());
-        self.snapshot.access_log.write(&AccessRecord {
-            client: self.facts.client_address,
-            request_id: self.facts.request_id.as_str(),
-            method: ended.method,
-            authority: &self.facts.authority,
-            target: ended.target,
-            protocol: ended.protocol,
-            status: ended.status,
-            bytes_in: ended.bytes_in,
-            bytes_out: ended.bytes_out,
-            taken,
-            route: self.route.as_ref().map(|route| &*route.name),
-            upstream: self.route.as_ref().map(|route| route.upstream.name.as_str()),
-            endpoint,
-            tries: self.tries.count,
-            consumer: self.facts.consumer.as_ref().map(|consumer| consumer.name.as_str()),
-            policy: self.policy.as_deref(),
-            cause: self.cause.map(Cause::label),
-        });
-    }
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Ended<'a> {
-    /// What the client was answered; 0 where nothing was sent.
-    pub status: u16,
-    /// Body bytes received.
-    pub bytes_in: u64,
-    /// Body bytes sent.
-    pub bytes_out: u64,
-    /// Method as sent.
-    pub method: &'a str,
-    /// Path and query as sent.
-    pub target: &'a str,
-    /// `HTTP/1.1`, `HTTP/2.0`
-    pub protocol: &'static str,
 }
 
 impl Drop for RequestContext {

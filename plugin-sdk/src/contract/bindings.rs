@@ -86,6 +86,27 @@ pub mod response_policy {
     });
 }
 
+/// What sees bodies.
+pub mod body_policy {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world body-policy { export tidegate:gateway/body-policy@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_body_policy",
+        default_bindings_module: "tidegate_plugin_sdk::contract::body_policy",
+        with: {
+            "tidegate:gateway/http@0.1.0": crate::contract::http,
+            "tidegate:gateway/types@0.1.0": generate,
+            "tidegate:gateway/types@0.1.0/field": crate::Field,
+            "tidegate:gateway/types@0.1.0/local-response": crate::LocalResponse,
+            "tidegate:gateway/body-policy@0.1.0": generate,
+            "tidegate:gateway/body-policy@0.1.0/attention": crate::Attention,
+            "tidegate:gateway/body-policy@0.1.0/action": crate::Action,
+            "tidegate:gateway/body-policy@0.1.0/step": crate::Step,
+        },
+    });
+}
+
 /// What chooses endpoints.
 pub mod balancer {
     wit_bindgen::generate!({
@@ -100,6 +121,23 @@ pub mod balancer {
             "tidegate:gateway/balancer@0.1.0": generate,
             "tidegate:gateway/balancer@0.1.0/endpoint": crate::Endpoint,
             "tidegate:gateway/balancer@0.1.0/candidates": crate::Candidates,
+        },
+    });
+}
+
+/// What hears of exchanges.
+pub mod observer {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world observer { export tidegate:gateway/observer@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_observer",
+        default_bindings_module: "tidegate_plugin_sdk::contract::observer",
+        with: {
+            "tidegate:gateway/http@0.1.0": crate::contract::http,
+            "tidegate:gateway/types@0.1.0": generate,
+            "tidegate:gateway/observer@0.1.0": generate,
+            "tidegate:gateway/observer@0.1.0/outcome": crate::Outcome,
         },
     });
 }

@@ -6,8 +6,8 @@ use std::thread::LocalKey;
 
 use super::http;
 use super::types::IpAddress;
-use crate::{Ambiguity, Balancer, Candidates, Decision, Endpoint, Policy, Problem};
-use crate::{Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy};
+use crate::{Ambiguity, Attention, Balancer, BodyPolicy, Candidates, Decision, Endpoint, Observer, Outcome, Piece};
+use crate::{Policy, Problem, Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy, Step};
 
 /// Where an instance keeps its policy. A component has one thread, and the gateway makes one call at a time.
 pub type Slot<P> = LocalKey<RefCell<Option<P>>>;
@@ -52,6 +52,46 @@ pub fn on_response<P: ResponsePolicy>(
     response: &http::Response,
 ) -> ResponseDecision {
     with(slot, |policy| policy.on_response(&Request::new(request), &Response::new(response)))
+}
+
+/// Asks the policy how the body of a request is to be shown.
+pub fn attend_request<P: BodyPolicy>(slot: &'static Slot<P>, request: &http::Request) -> Attention {
+    with(slot, |policy| policy.attend_request(&Request::new(request)))
+}
+
+/// Shows the policy a piece of a request's body.
+pub fn on_request_body<P: BodyPolicy>(slot: &'static Slot<P>, request: &http::Request, piece: Piece) -> Step {
+    with(slot, |policy| policy.on_request_body(&Request::new(request), piece))
+}
+
+/// Asks the policy how the body of a response is to be shown.
+pub fn attend_response<P: BodyPolicy>(
+    slot: &'static Slot<P>,
+    request: &http::Request,
+    response: &http::Response,
+) -> Attention {
+    with(slot, |policy| policy.attend_response(&Request::new(request), &Response::new(response)))
+}
+
+/// Shows the policy a piece of a response's body.
+pub fn on_response_body<P: BodyPolicy>(
+    slot: &'static Slot<P>,
+    request: &http::Request,
+    response: &http::Response,
+    piece: Piece,
+) -> Step {
+    with(slot, |policy| policy.on_response_body(&Request::new(request), &Response::new(response), piece))
+}
+
+/// Tells the policy how an exchange went.
+pub fn on_exchange<P: Observer>(
+    slot: &'static Slot<P>,
+    request: &http::Request,
+    response: Option<&http::Response>,
+    outcome: &Outcome,
+) {
+    let response = response.map(Response::new);
+    with(slot, |policy| policy.on_exchange(&Request::new(request), response.as_ref(), outcome));
 }
 
 /// Tells the policy its endpoints.

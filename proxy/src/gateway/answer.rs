@@ -14,7 +14,7 @@ use crate::cause::Cause;
 use crate::gate;
 use crate::policy::decision::{EditableHead, LocalResponse};
 use crate::policy::facts::TlsFacts;
-use crate::request_context::RequestContext;
+use crate::request_context::{Replacement, RequestContext};
 use crate::wire::{problem, response};
 
 /// How long a body nobody wants is read, so that its connection can serve on.
@@ -57,18 +57,21 @@ pub(super) async fn local(session: &mut Session, ctx: &mut RequestContext, made:
 }
 
 /// Leaves a policy's answer for [`replace`], and ends the exchange with the upstream.
-pub(super) fn instead(ctx: &mut RequestContext, answer: LocalResponse) -> Result<()> {
+pub(super) fn instead<T>(ctx: &mut RequestContext, answer: LocalResponse) -> Result<T> {
     let status = answer.status.as_u16();
-    ctx.replacement = Some(answer);
+    ctx.replacement = Some(Replacement::Seen(answer));
     Error::e_explain(ErrorType::HTTPStatus(status), "replaced by a policy")
 }
 
-/// Sends the answer [`instead`] left; the policies have seen it where it was made.
-pub(super) async fn replace(session: &mut Session, ctx: &RequestContext, replacement: LocalResponse) -> FailToProxy {
-    let error_code = replacement.status.as_u16();
+/// Sends what was left to take the place of the upstream's answer.
+pub(super) async fn replace(session: &mut Session, ctx: &mut RequestContext, replacement: Replacement) -> FailToProxy {
     session.as_downstream_mut().set_keepalive(None);
     // The client can be gone by now; then there is nobody to tell.
-    let _ = send(session, ctx, replacement).await;
+    let _ = match replacement {
+        Replacement::Seen(answer) => send(session, ctx, answer).await,
+        Replacement::Unseen(answer) => local(session, ctx, answer).await,
+    };
+    let error_code = written(session).map_or(0, |head| head.status.as_u16());
     FailToProxy { error_code, can_reuse_downstream: false }
 }
 
@@ -80,11 +83,7 @@ pub(super) async fn give_up(
     error: &Error,
 ) -> FailToProxy {
     tracing::debug!(request_id = ctx.facts.request_id.as_str(), cause = cause.label(), %error, "request failed");
-    // A tunnel counts as answered: what is written into it now is no HTTP.
-    let already_answered = session
-        .response_written()
-        .is_some_and(|head| !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS);
-    if cause == Cause::ClientGone || already_answered {
+    if cause == Cause::ClientGone || has_begun(session) {
         return FailToProxy { error_code: 0, can_reuse_downstream: false };
     }
     session.as_downstream_mut().set_keepalive(None);
@@ -97,6 +96,17 @@ pub(super) async fn give_up(
         tracing::debug!(request_id = ctx.facts.request_id.as_str(), %error, "the client did not take its answer");
     }
     FailToProxy { error_code: cause.status().as_u16(), can_reuse_downstream: false }
+}
+
+/// Whether the client was sent the head of its answer.
+pub(super) fn has_begun(session: &Session) -> bool {
+    written(session).is_some()
+}
+
+/// The final head the client was sent. A tunnel counts as answered: what is written into it now is no HTTP.
+pub(super) fn written(session: &Session) -> Option<&ResponseHeader> {
+    let head = session.response_written()?;
+    (!head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS).then_some(head)
 }
 
 fn refusal(ctx: &RequestContext, cause: Cause) -> LocalResponse {

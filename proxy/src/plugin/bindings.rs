@@ -12,7 +12,9 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub(super) use self::exports::tidegate::gateway::{balancer, configuration, request_policy, response_policy};
+pub(super) use self::exports::tidegate::gateway::{
+    balancer, body_policy, configuration, observer, request_policy, response_policy,
+};
 pub(super) use self::tidegate::gateway::{
     clock, consumers, counters, http, http_client, log, metrics, random, shared_data, types,
 };

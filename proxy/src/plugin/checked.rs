@@ -1,5 +1,7 @@
 //! From what a guest returned to what the gateway may act on, or to why it may not.
 
+mod body;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

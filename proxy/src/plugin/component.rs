@@ -7,8 +7,8 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use super::bindings::{
-    balancer, clock, configuration, consumers, counters, http, http_client, log, metrics, random, request_policy,
-    response_policy, shared_data, types,
+    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, log, metrics, observer,
+    random, request_policy, response_policy, shared_data, types,
 };
 use super::contract::ContractVersion;
 use super::engine::{Artefact, PluginEngine};
@@ -82,7 +82,9 @@ pub(super) struct ExportIndices {
     pub(super) configuration: Option<configuration::GuestIndices>,
     pub(super) request: Option<request_policy::GuestIndices>,
     pub(super) response: Option<response_policy::GuestIndices>,
+    pub(super) body: Option<body_policy::GuestIndices>,
     pub(super) balancer: Option<balancer::GuestIndices>,
+    pub(super) observer: Option<observer::GuestIndices>,
 }
 
 impl std::fmt::Debug for LoadedPlugin {
@@ -154,6 +156,13 @@ impl LoadedPlugin {
         self.shape.waits
     }
 
+    /// The most bytes that any call of it may return: what a body policy puts in the place of a piece may be as large as
+    /// what is kept for it.
+    pub(super) fn most_output(&self) -> usize {
+        let piece = self.program.exports.body.as_ref().map_or(0, |_| self.limits.body);
+        self.limits.output.max(piece)
+    }
+
     /// Whether a policy made for one of them could as well be one of the other.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -215,7 +224,9 @@ fn find_exports(component: &InstancePre<HostState>, shape: Shape) -> wasmtime::R
         configuration: configuration.then(|| configuration::GuestIndices::new(component)).transpose()?,
         request: roles.request.then(|| request_policy::GuestIndices::new(component)).transpose()?,
         response: roles.response.then(|| response_policy::GuestIndices::new(component)).transpose()?,
+        body: roles.body.then(|| body_policy::GuestIndices::new(component)).transpose()?,
         balancer: roles.balancer.then(|| balancer::GuestIndices::new(component)).transpose()?,
+        observer: roles.observer.then(|| observer::GuestIndices::new(component)).transpose()?,
     })
 }
 

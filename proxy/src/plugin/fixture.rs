@@ -159,6 +159,25 @@ impl Fixture {
             .export("response-policy", "on-response", &format!("(param i32 i32) (result i32) {drops} {body}"))
     }
 
+    /// A guest that wants to see every body by pieces, and answers each piece of a request with `step`, where `$piece` and
+    /// `$length` are its bytes. It knows nothing of responses.
+    pub(crate) fn seeing_bodies(step: &str) -> Self {
+        let drop = "(call $drop-request (local.get 0))";
+        Self::new("body-role")
+            .accepting()
+            .import("http", "[resource-drop]request", "(func $drop-request (param i32))")
+            .export("body-policy", "attend-request", &format!("(param i32) (result i32) {drop} (i32.const 1)"))
+            .export("body-policy", "attend-response", "(param i32 i32) (result i32) (unreachable)")
+            .export(
+                "body-policy",
+                "on-request-body",
+                &format!(
+                    "(param i32) (param $piece i32) (param $length i32) (param i32 i32 i32) (result i32) {drop} {step}"
+                ),
+            )
+            .export("body-policy", "on-response-body", "(param i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable)")
+    }
+
     /// `update` counts itself in the byte at 8; `pick` runs `body`.
     pub(crate) fn balancing(body: &str) -> Self {
         Self::new("balancer-role")

@@ -1,5 +1,7 @@
 //! One instance of a component in a store of its own, started and configured.
 
+mod body;
+mod observer;
 mod waiting;
 
 use std::sync::{Arc, Weak};
@@ -8,7 +10,8 @@ use std::time::Duration;
 use wasmtime::Store;
 use wasmtime::component::{Instance as GuestInstance, Resource};
 
-use super::bindings::{balancer, configuration, request_policy, response_policy};
+use super::bindings;
+use super::bindings::{balancer, body_policy, configuration, request_policy, response_policy};
 use super::budget::{CpuBudget, Meter};
 use super::capability::log::budget::LogBudget;
 use super::component::{LoadedPlugin, Program};
@@ -27,7 +30,7 @@ pub(super) use waiting::at_once;
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
 /// same again, since `configure` sees nothing but its text.
 pub(super) const START_BUDGET: Duration = Duration::from_secs(1);
-/// A host call may carry this much more than `limits.output`: an output slightly over it is refused as that.
+/// A host call may carry this much more than a call may return: an output slightly over it is refused as that.
 const HOSTCALL_SLACK: usize = 1 << 20;
 /// The handles a guest gets stand for the message of the call; there is only ever one of each.
 const THE_REQUEST: u32 = 1;
@@ -154,11 +157,14 @@ pub(super) struct Instance {
     candidates: balancer::Candidates,
 }
 
+#[derive(Default)]
 struct Exports {
     configuration: Option<configuration::Guest>,
     request: Option<request_policy::Guest>,
     response: Option<response_policy::Guest>,
+    body: Option<body_policy::Guest>,
     balancer: Option<balancer::Guest>,
+    observer: Option<bindings::observer::Guest>,
     /// Instead of all of the above, where the plugin may wait.
     waiting: Option<WaitingExports>,
 }
@@ -232,8 +238,7 @@ impl Instance {
     /// `None` where the component does not decide on responses.
     pub(super) fn on_response(&mut self) -> wasmtime::Result<Option<response_policy::Decision>> {
         let Some(guest) = &self.exports.response else { return Ok(None) };
-        let response = Resource::<ResponseHandle>::new_borrow(THE_RESPONSE);
-        guest.call_on_response(&mut self.store, the_request(), response).map(Some)
+        guest.call_on_response(&mut self.store, the_request(), the_response()).map(Some)
     }
 
     /// Tells of the members where they are new to this instance, then asks.
@@ -261,21 +266,23 @@ impl Exports {
     ) -> wasmtime::Result<Self> {
         if plugin.waits() {
             let waiting = Some(WaitingExports::load(plugin, guest, store)?);
-            return Ok(Self { configuration: None, request: None, response: None, balancer: None, waiting });
+            return Ok(Self { waiting, ..Self::default() });
         }
         let indices = &program.exports;
         Ok(Self {
             configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             request: indices.request.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             response: indices.response.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
+            body: indices.body.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
+            observer: indices.observer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             waiting: None,
         })
     }
 }
 
-impl From<super::bindings::types::Problem> for ConfigureProblem {
-    fn from(problem: super::bindings::types::Problem) -> Self {
+impl From<bindings::types::Problem> for ConfigureProblem {
+    fn from(problem: bindings::types::Problem) -> Self {
         Self { path: printable(&problem.path), message: printable(&problem.message) }
     }
 }
@@ -301,7 +308,7 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
         HostState { setup: Arc::clone(setup), memory, cpu, time: None, outbound_calls: 0 },
     );
     store.limiter(|state| &mut state.memory);
-    store.set_hostcall_fuel(plugin.limits.output.saturating_mul(2).saturating_add(HOSTCALL_SLACK));
+    store.set_hostcall_fuel(plugin.most_output().saturating_mul(2).saturating_add(HOSTCALL_SLACK));
     store.set_max_component_handles(plugin.limits.handles);
     store.set_epoch_deadline(epochs);
     store.epoch_deadline_callback(|store| store.data().cpu.verdict());
@@ -315,6 +322,10 @@ fn failed(error: &wasmtime::Error, store: &Store<HostState>) -> Refusal {
 /// Borrowed, because an owned handle would stay in the store's table after the call.
 fn the_request() -> Resource<RequestHandle> {
     Resource::new_borrow(THE_REQUEST)
+}
+
+fn the_response() -> Resource<ResponseHandle> {
+    Resource::new_borrow(THE_RESPONSE)
 }
 
 fn no_candidates() -> balancer::Candidates {

@@ -1,5 +1,7 @@
 //! A plugin configured: what chains and balancers call.
 
+mod body;
+mod observer;
 mod waiting;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, Respons
 use crate::policy::view::{RequestView, ResponseView};
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
+pub use observer::Exchange;
 
 /// A policy ready to be called; `configure` has run and agreed.
 ///

@@ -1,5 +1,6 @@
 //! What a guest can do to the gateway, and what it cannot.
 
+mod bodies;
 mod calls;
 mod capabilities;
 mod endurance;

@@ -3,6 +3,8 @@
 //! A chain is an onion: a response passes the policies its request passed, the last one first. A local response is a
 //! response like any other for the policies outside of the one that made it.
 
+pub mod body;
+
 use std::sync::Arc;
 
 use http::{request, response};
@@ -10,8 +12,9 @@ use http::{request, response};
 use super::decision::{Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
 use super::facts::{HttpRequestView, HttpResponseView, RequestFacts};
 use super::local::LocalHead;
+use super::view::ResponseView;
 use crate::config::model::FailureMode;
-use crate::plugin::policy::{PluginFailure, PolicyRuntime};
+use crate::plugin::policy::{Exchange, PluginFailure, PolicyRuntime, Roles};
 
 /// A request head that policies see and change; the `http` crate's parts are one.
 pub trait RequestHead: EditableHead + Send + Sync {
@@ -62,6 +65,8 @@ pub struct ChainLink {
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     links: Vec<ChainLink>,
+    sees_bodies: bool,
+    observes: bool,
 }
 
 /// A policy failed, and its `on_failure` is `deny`.
@@ -110,7 +115,8 @@ impl Chain {
     /// A chain of these links.
     #[must_use]
     pub fn new(links: Vec<ChainLink>) -> Self {
-        Self { links }
+        let has = |role: fn(Roles) -> bool| links.iter().any(|link| role(link.policy.roles()));
+        Self { sees_bodies: has(|roles| roles.body), observes: has(|roles| roles.observer), links }
     }
 
     /// Its links, in the order a request meets them.
@@ -177,6 +183,24 @@ impl Chain {
             }
         }
         Ok(head.into())
+    }
+
+    /// Whether any policy wants to hear how an exchange went.
+    #[must_use]
+    pub fn observes(&self) -> bool {
+        self.observes
+    }
+
+    /// Tells all observers of an exchange that is over, whether it came as far as them or not.
+    pub fn observe(
+        &self,
+        request: &HttpRequestView<'_>,
+        response: Option<&HttpResponseView<'_>>,
+        exchange: &Exchange<'_>,
+    ) {
+        for link in self.links.iter().filter(|link| link.policy.roles().observer) {
+            link.policy.on_exchange(request, response.map(|response| response as &dyn ResponseView), exchange);
+        }
     }
 
     fn passed(&self, facts: &RequestFacts) -> impl Iterator<Item = &ChainLink> {

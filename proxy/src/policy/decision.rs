@@ -100,6 +100,14 @@ pub enum IllegalDecision {
         /// `plugin.limits.output_fields`.
         limit: usize,
     },
+    /// More to remember between two pieces of a body than there is room for.
+    #[error("memory of {bytes} bytes is over the limit of {limit}")]
+    Memory {
+        /// What the plugin returned.
+        bytes: usize,
+        /// What the contract allows.
+        limit: usize,
+    },
     /// A consumer that does not exist, or no grant to name one.
     #[error("unknown consumer {0:#x}")]
     Consumer(u64),

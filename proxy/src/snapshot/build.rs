@@ -15,7 +15,7 @@ use crate::observe::access::AccessLog;
 use crate::observe::metrics::UNROUTED;
 use crate::outbound::UpstreamClient;
 use crate::plugin::component::LoadedPlugin;
-use crate::plugin::policy::{PolicyRuntime, PolicyServices};
+use crate::plugin::policy::{PolicyRuntime, PolicyServices, Roles};
 use crate::policy::chain::{Chain, ChainLink};
 use crate::process::Process;
 use crate::route::RouteTable;
@@ -201,8 +201,8 @@ impl Builder<'_> {
         for (index, route) in config.routes.iter().enumerate() {
             for (place, name) in route.policies.iter().enumerate() {
                 let roles = policies.get(name).map(|policy| policy.roles());
-                if roles.is_some_and(|roles| !roles.request && !roles.response) {
-                    let message = format!("policy \"{name}\" decides neither on requests nor on responses");
+                if roles.is_some_and(|roles| roles == Roles { balancer: true, ..Roles::default() }) {
+                    let message = format!("policy \"{name}\" has no part in a route: its plugin only balances");
                     let hint = "a balancer is named at an upstream: balancer = { policy = \"...\" }".to_owned();
                     self.problem(&format!("route[{index}].policies[{place}]"), message, Some(hint));
                 }

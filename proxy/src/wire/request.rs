@@ -47,6 +47,8 @@ pub struct Outgoing<'a> {
     pub host: Option<&'a HeaderValue>,
     /// Replaces path and query.
     pub target: Option<&'a str>,
+    /// Policies may change the body on its way, so that its length is not known here.
+    pub body_may_change: bool,
 }
 
 /// A head that contradicts itself: HTTP/2 only, the Gate refuses such HTTP/1 heads.
@@ -88,7 +90,10 @@ pub fn strip_untrusted(headers: &mut HeaderMap, allow_underscores: bool) {
 /// # Errors
 /// It contradicts itself.
 pub fn seal(parts: &mut Parts, outgoing: &Outgoing<'_>) -> Result<(), Contradiction> {
-    let framing = framing(&parts.headers)?;
+    let framing = match framing(&parts.headers)? {
+        _ if outgoing.body_may_change => Framing::Chunked,
+        framing => framing,
+    };
     let upgrade = is_websocket(parts, outgoing.client_version);
     let headers = &mut parts.headers;
     for name in hop_by_hop::standard(headers) {
@@ -204,7 +209,11 @@ mod tests {
         head
     }
 
-    fn sealed(mut head: Parts, target: Option<&str>) -> Parts {
+    fn sealed(head: Parts, target: Option<&str>) -> Parts {
+        sealed_with(head, target, false)
+    }
+
+    fn sealed_with(mut head: Parts, target: Option<&str>, body_may_change: bool) -> Parts {
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
         let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Https };
         let outgoing = Outgoing {
@@ -216,6 +225,7 @@ mod tests {
             consumer: None,
             host: None,
             target,
+            body_may_change,
         };
         seal(&mut head, &outgoing).unwrap();
         head
@@ -274,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_may_change_has_no_length() {
+        let head = sealed_with(head(&[("Host", "a"), ("Content-Length", "3")]), None, true);
+        assert_eq!(get(&head, "transfer-encoding"), ["chunked"]);
+        assert!(get(&head, "content-length").is_empty());
+    }
+
+    #[test]
     fn two_lengths_are_refused() {
         let mut head = head(&[("Host", "a"), ("Content-Length", "3"), ("Content-Length", "3")]);
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -287,6 +304,7 @@ mod tests {
             consumer: None,
             host: None,
             target: None,
+            body_may_change: false,
         };
         assert!(seal(&mut head, &outgoing).is_err());
     }

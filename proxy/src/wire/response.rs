@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderValue};
 use http::response::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::hop_by_hop;
 use super::request::Contradiction;
@@ -25,6 +25,30 @@ pub fn seal(head: &mut Parts, request_id: &RequestId) -> Result<(), Contradictio
     }
     head.headers.insert(X_REQUEST_ID.clone(), request_id.as_field().clone());
     Ok(())
+}
+
+/// Whether a body follows the head (RFC 9112 section 6.3); a tunnel is none.
+#[must_use]
+pub fn has_body(method: &Method, head: &Parts) -> bool {
+    let never = head.status.is_informational()
+        || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || *method == Method::HEAD;
+    let is_empty = || {
+        !head.headers.contains_key(header::TRANSFER_ENCODING)
+            && head.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0")
+    };
+    !never && !is_empty()
+}
+
+/// Takes the length out of a sealed head, since policies may change the body on its way.
+///
+/// A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+pub fn forget_length(head: &mut Parts, client_version: Version) {
+    head.headers.remove(header::CONTENT_LENGTH);
+    if client_version != Version::HTTP_10 {
+        head.version = Version::HTTP_11;
+        head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 fn strip(headers: &mut HeaderMap) {
@@ -104,6 +128,27 @@ mod tests {
         }
         assert!(sealed(200, &[("Content-Length", "5"), ("Content-Length", "6")]).is_err());
         assert!(sealed(200, &[("Content-Length", "-1")]).is_err());
+    }
+
+    #[test]
+    fn a_body_follows_where_it_may() {
+        let head = |status: u16, fields: &[(&'static str, &'static str)]| sealed(status, fields).unwrap();
+        let with_body = [head(200, &[]), head(200, &[("Content-Length", "1")]), head(500, &[])];
+        assert!(with_body.iter().all(|head| has_body(&Method::GET, head)));
+        assert!(!has_body(&Method::HEAD, &head(200, &[("Content-Length", "1")])));
+        let without = [head(101, &[]), head(204, &[]), head(304, &[]), head(200, &[("Content-Length", "0")])];
+        assert!(without.iter().all(|head| !has_body(&Method::GET, head)));
+        assert!(has_body(&Method::GET, &head(200, &[("Content-Length", "0"), ("Transfer-Encoding", "chunked")])));
+    }
+
+    #[test]
+    fn a_body_that_may_change_has_no_length() {
+        let mut told = sealed(200, &[("Content-Length", "5")]).unwrap();
+        forget_length(&mut told, Version::HTTP_2);
+        assert!(!told.headers.contains_key("content-length") && told.headers["transfer-encoding"] == "chunked");
+        let mut old = sealed(200, &[("Content-Length", "5")]).unwrap();
+        forget_length(&mut old, Version::HTTP_10);
+        assert!(!old.headers.contains_key("content-length") && !old.headers.contains_key("transfer-encoding"));
     }
 
     #[test]

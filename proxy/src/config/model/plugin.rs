@@ -152,7 +152,8 @@ pub struct PluginLimits {
     pub table_elements: usize,
     /// Resource handles it may hold at once.
     pub handles: usize,
-    /// Bytes of one body that are kept for it, to be shown whole.
+    /// Bytes of one body that are kept for it, to be shown whole or held; also the most that one step may put in the place
+    /// of a piece, where it is more than `output`.
     pub body: usize,
     /// Lines in the log in a second; more are counted, not written.
     pub log_lines: u32,

@@ -23,6 +23,7 @@ struct Handles {
     respond: Counter,
     pick: Counter,
     decline: Counter,
+    observe: Counter,
     out_of_time: Counter,
     trap: Counter,
     out_of_memory: Counter,
@@ -44,6 +45,8 @@ pub enum CallOutcome {
     Pick,
     /// A balancer left the choice to the gateway.
     Decline,
+    /// An observer heard of an exchange.
+    Observe,
     /// Out of CPU budget.
     OutOfTime,
     /// Trapped.
@@ -66,6 +69,7 @@ impl PolicyMetrics {
             respond: calls("respond"),
             pick: calls("pick"),
             decline: calls("decline"),
+            observe: calls("observe"),
             out_of_time: calls("out_of_time"),
             trap: calls("trap"),
             out_of_memory: calls("out_of_memory"),
@@ -84,6 +88,7 @@ impl PolicyMetrics {
             CallOutcome::Respond => &self.0.respond,
             CallOutcome::Pick => &self.0.pick,
             CallOutcome::Decline => &self.0.decline,
+            CallOutcome::Observe => &self.0.observe,
             CallOutcome::OutOfTime => &self.0.out_of_time,
             CallOutcome::Trap => &self.0.trap,
             CallOutcome::OutOfMemory => &self.0.out_of_memory,

@@ -1,0 +1,82 @@
+//! A policy that sees bodies.
+
+use super::{Fault, PluginFailure, PolicyRuntime};
+use crate::observe::metrics::CallOutcome;
+use crate::plugin::bindings::body_policy;
+use crate::policy::body::{Action, Attention, Piece, Step};
+use crate::policy::view::{RequestView, ResponseView};
+
+impl PolicyRuntime {
+    /// The most bytes of one body that are kept for it.
+    #[must_use]
+    pub fn body_limit(&self) -> usize {
+        self.configured.plugin.limits().body
+    }
+
+    /// Asks how the body of a request is to be shown.
+    ///
+    /// # Errors
+    /// The plugin failed.
+    pub fn attend_request(&self, request: &dyn RequestView) -> Result<Attention, PluginFailure> {
+        let scope = self.scope(request, None);
+        let attention = self.call(scope, |instance| Ok(attention(instance.attend_request()?)));
+        self.count(attention, |_| CallOutcome::Forward)
+    }
+
+    /// Asks how the body of a response is to be shown.
+    ///
+    /// # Errors
+    /// The plugin failed.
+    pub fn attend_response(
+        &self,
+        request: &dyn RequestView,
+        response: &dyn ResponseView,
+    ) -> Result<Attention, PluginFailure> {
+        let scope = self.scope(request, Some(response));
+        let attention = self.call(scope, |instance| Ok(attention(instance.attend_response()?)));
+        self.count(attention, |_| CallOutcome::Forward)
+    }
+
+    /// Shows a piece of a request's body.
+    ///
+    /// # Errors
+    /// The plugin failed; the piece is as it was.
+    pub fn on_request_body(&self, request: &dyn RequestView, piece: Piece<'_>) -> Result<Step, PluginFailure> {
+        let scope = self.scope(request, None);
+        let step = self.call(scope, |instance| self.step(instance.on_request_body(piece)?));
+        self.count(step, outcome)
+    }
+
+    /// Shows a piece of a response's body.
+    ///
+    /// # Errors
+    /// The plugin failed; the piece is as it was.
+    pub fn on_response_body(
+        &self,
+        request: &dyn RequestView,
+        response: &dyn ResponseView,
+        piece: Piece<'_>,
+    ) -> Result<Step, PluginFailure> {
+        let scope = self.scope(request, Some(response));
+        let step = self.call(scope, |instance| self.step(instance.on_response_body(piece)?));
+        self.count(step, outcome)
+    }
+
+    fn step(&self, step: Option<body_policy::Step>) -> Result<Step, Fault> {
+        match step {
+            Some(step) => Ok(self.rules().step(step, self.configured.plugin.most_output())?),
+            None => Ok(Step { action: Action::Pass, memory: Vec::new() }),
+        }
+    }
+}
+
+fn attention(attention: Option<body_policy::Attention>) -> Attention {
+    attention.map_or(Attention::Skip, Attention::from)
+}
+
+fn outcome(step: &Step) -> CallOutcome {
+    match step.action {
+        Action::Respond(_) => CallOutcome::Respond,
+        Action::Pass | Action::Replace(_) | Action::Hold | Action::Finish(_) => CallOutcome::Forward,
+    }
+}

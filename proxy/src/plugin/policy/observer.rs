@@ -1,0 +1,45 @@
+//! A policy that hears of exchanges.
+
+use std::time::Duration;
+
+use super::{PluginFailure, PolicyRuntime};
+use crate::observe::metrics::CallOutcome;
+use crate::plugin::bindings::observer;
+use crate::policy::view::{RequestView, ResponseView};
+
+/// How an exchange went.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// Body bytes received from the client.
+    pub request_bytes: u64,
+    /// Body bytes sent to the client.
+    pub response_bytes: u64,
+    /// From the request's head to the response's end.
+    pub taken: Duration,
+    /// Endpoints asked.
+    pub tries: u32,
+    /// The endpoint asked last.
+    pub endpoint: Option<&'a str>,
+    /// Why it did not end with the upstream's whole answer, in the words of the access log.
+    pub cause: Option<&'static str>,
+}
+
+impl PolicyRuntime {
+    /// Tells of an exchange that is over. What it answers is nothing, and where it fails, that is counted.
+    pub fn on_exchange(&self, request: &dyn RequestView, response: Option<&dyn ResponseView>, exchange: &Exchange<'_>) {
+        let outcome = observer::Outcome {
+            status: response.map_or(0, |response| response.status()),
+            request_bytes: exchange.request_bytes,
+            response_bytes: exchange.response_bytes,
+            duration_us: u64::try_from(exchange.taken.as_micros()).unwrap_or(u64::MAX),
+            tries: exchange.tries,
+            endpoint: exchange.endpoint.map(str::to_owned),
+            cause: exchange.cause.map(str::to_owned),
+        };
+        let scope = self.scope(request, response);
+        let heard: Result<(), PluginFailure> =
+            self.call(scope, |instance| Ok(instance.on_exchange(response.is_some(), &outcome)?));
+        // Counted, and told to the log once in a while; there is nothing else to be done about it.
+        let _ = self.count(heard, |()| CallOutcome::Observe);
+    }
+}
