@@ -42,6 +42,15 @@ pub struct PolicyGauges {
     pub idle: u32,
 }
 
+/// A key set, now.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysetGauges {
+    /// Keys in use.
+    pub keys: usize,
+    /// Since the last good fetch; `None` where nothing was fetched.
+    pub age: Option<Duration>,
+}
+
 /// The store of counters that policies use, now.
 #[derive(Clone, Copy, Debug)]
 pub struct CounterStoreGauges {
@@ -96,6 +105,8 @@ const ENDPOINT_IN_FLIGHT: Scraped = gauge("tidegate_endpoint_requests_in_flight"
 const ENDPOINT_LATENCY: Scraped =
     gauge("tidegate_endpoint_latency_seconds", "Moving average of the time to a response head.");
 const POLICY_INSTANCES: Scraped = gauge("tidegate_policy_instances", "Instances alive, by state.");
+const KEYSET_KEYS: Scraped = gauge("tidegate_keyset_keys", "Keys of a key set that can be used.");
+const KEYSET_AGE: Scraped = gauge("tidegate_keyset_age_seconds", "Since a key set was last fetched.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
 const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
 const CPU: Scraped = counter("process_cpu_seconds_total", "CPU time used, user and system.");
@@ -105,13 +116,15 @@ const THREADS: Scraped = gauge("process_threads", "Threads.");
 const OPEN_FDS: Scraped = gauge("process_open_fds", "File descriptors open.");
 const MAX_FDS: Scraped = gauge("process_max_fds", "File descriptors allowed.");
 
-const ALL: [&Scraped; 14] = [
+const ALL: [&Scraped; 16] = [
     &ENDPOINT_HEALTHY,
     &ENDPOINT_DRAINING,
     &ENDPOINT_WEIGHT,
     &ENDPOINT_IN_FLIGHT,
     &ENDPOINT_LATENCY,
     &POLICY_INSTANCES,
+    &KEYSET_KEYS,
+    &KEYSET_AGE,
     &COUNTERS,
     &COUNTER_EVICTIONS,
     &CPU,
@@ -160,6 +173,14 @@ impl GaugeSink {
         for (state, instances) in [("idle", now.idle), ("busy", busy)] {
             let labels = [("policy", policy), ("plugin", plugin), ("state", state)];
             self.add(&POLICY_INSTANCES, &labels, f64::from(instances));
+        }
+    }
+
+    /// One key set.
+    pub fn keyset(&mut self, keyset: &str, now: &KeysetGauges) {
+        self.add(&KEYSET_KEYS, &[("keyset", keyset)], now.keys as f64);
+        if let Some(age) = now.age {
+            self.add(&KEYSET_AGE, &[("keyset", keyset)], age.as_secs_f64());
         }
     }
 

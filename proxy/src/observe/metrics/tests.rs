@@ -132,7 +132,7 @@ fn what_no_snapshot_names_is_dropped_and_the_rest_counts_on() {
     metrics.route("old").request(200, Duration::ZERO, 0, 0);
     metrics.endpoint("u", "10.0.0.9:80").attempt(Try::Retry);
     metrics.route(UNROUTED).request(404, Duration::ZERO, 0, 0);
-    metrics.retain(["r"], [("u", "10.0.0.1:80")], []);
+    metrics.retain(["r"], [("u", "10.0.0.1:80")], [], []);
     let text = metrics.render(&());
     assert_eq!(value(&text, "tidegate_requests_total{route=\"r\",class=\"2xx\"}"), Some(1.0));
     assert_eq!(value(&text, "tidegate_requests_total{route=\"(none)\",class=\"4xx\"}"), Some(1.0));
