@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
+use http::uri::Scheme;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::fetch::FetchError;
 use super::keyset::{Keyset, Remote};
@@ -71,6 +74,9 @@ impl fmt::Debug for KeysetKeeper {
 /// Fetches for ever; the only one who does so for this key set.
 pub(super) async fn keep(keyset: Arc<Keyset>, metrics: KeysetMetrics) {
     let Some(remote) = &keyset.remote else { return };
+    if is_exposed(&remote.spec.url) {
+        tracing::warn!(keyset = keyset.name(), "its keys come without TLS: whoever is on the way can replace them");
+    }
     let mut failures = 0;
     loop {
         let began = Instant::now();
@@ -80,6 +86,13 @@ pub(super) async fn keep(keyset: Arc<Keyset>, metrics: KeysetMetrics) {
         keyset.take(outcome);
         wait(remote, began, pause(remote.spec.refresh, failures, fastrand::f64())).await;
     }
+}
+
+/// Whether others are between here and the server, and nothing keeps them out.
+fn is_exposed(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.scheme() == Some(&Scheme::HTTP) && !is_local
 }
 
 async fn fetch(keyset: &Keyset, remote: &Remote) -> Result<super::KeyRing, FetchError> {
@@ -95,7 +108,7 @@ async fn wait(remote: &Remote, began: Instant, pause: Duration) {
         remote.unknown_kid.notified().await;
     };
     tokio::select! {
-        () = sleep_until(began + pause) => {}
+        () = sleep(pause) => {}
         () = asked => {}
     }
 }

@@ -89,8 +89,8 @@ fn algorithms(fields: &mut Fields<'_, '_>) -> Vec<At<TokenAlgorithm>> {
 fn source(fields: &mut Fields<'_, '_>) -> Option<KeysetOrigin> {
     let before = fields.problem_count();
     let file = fields.file("file").map(KeysetOrigin::File);
-    let url = remote(fields).map(|remote| KeysetOrigin::Url(Box::new(remote)));
     let keys = Some(fields.sections("keys", Key::read)).filter(|keys| !keys.is_empty()).map(KeysetOrigin::Keys);
+    let url = remote(fields, file.is_some() || keys.is_some()).map(|remote| KeysetOrigin::Url(Box::new(remote)));
     let at = fields.at().clone();
     one_of(fields, &at, before, "`file`, `url` and `keys`", [file, url, keys])
 }
@@ -115,7 +115,8 @@ fn one_of<T, const N: usize>(
     None
 }
 
-fn remote(fields: &mut Fields<'_, '_>) -> Option<Remote> {
+/// Where the keys are elsewhere, whoever wrote how to fetch them believes that it happens.
+fn remote(fields: &mut Fields<'_, '_>, elsewhere: bool) -> Option<Remote> {
     let url = fields.optional("url", net::url);
     let refresh = fields.optional("refresh", duration(SECOND..=24 * HOUR));
     let min_interval = fields.optional("min_interval", duration(SECOND / 10..=HOUR));
@@ -124,6 +125,9 @@ fn remote(fields: &mut Fields<'_, '_>) -> Option<Remote> {
     let ca = fields.file("ca");
     let places = [at(&refresh), at(&min_interval), at(&timeout), at(&max_bytes), at(&ca)];
     let Some(url) = url else {
+        if !elsewhere {
+            return None;
+        }
         for (key, place) in REMOTE_KEYS.into_iter().zip(places.into_iter()).filter_map(|(k, p)| Some((k, p?))) {
             fields.problem_at(&place, Wrong::new(format!("`{key}` is for keys that are fetched from a `url`")));
         }

@@ -4,9 +4,7 @@ use ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
 use serde_json::json;
 
 use super::keyset;
-use super::signer::{
-    PAYLOAD, RSA_PUBLIC, SECRET, base64, ec_jwk, ecdsa, good, jwks, keys, oct_jwk, rsa_jwk, sign, token,
-};
+use super::signer::{PAYLOAD, RSA_PUBLIC, base64, ec_jwk, ecdsa, good, jwks, keys, oct_jwk, rsa_jwk, sign, token};
 use crate::keysets::TokenError::{self, Algorithm, Malformed, Signature, UnknownKey};
 
 const PUBLIC: [&str; 4] = ["RS256", "ES256", "ES384", "EdDSA"];
@@ -149,7 +147,7 @@ fn forgeries() -> Vec<(&'static str, String, TokenError)> {
         ("four parts", with_parts(|parts| parts.push("e30".into())), Malformed),
         ("five parts, as an encrypted one", with_parts(|parts| parts.extend(["e30".into(), "e30".into()])), Malformed),
         ("a dot behind it", with_parts(|parts| parts.push(String::new())), Malformed),
-        ("the signature cut off by a character", with_parts(|parts| drop(parts[2].pop())), Malformed),
+        ("the signature cut off by a character", with_parts(|parts| parts[2].truncate(341)), Malformed),
         ("padding behind the header", with_parts(|parts| parts[0].push('=')), Malformed),
         ("padding behind the payload", with_parts(|parts| parts[1].push('=')), Malformed),
         ("padding behind the signature", with_parts(|parts| parts[2].push_str("==")), Malformed),
@@ -174,7 +172,6 @@ fn forgeries() -> Vec<(&'static str, String, TokenError)> {
         ("a header that is not UTF-8", with_header(b"{\"alg\":\"RS256\",\"kid\":\"rsa\",\"x\":\"\xff\"}"), Malformed),
         ("a header behind a byte order mark", with_header("\u{feff}{\"alg\":\"RS256\",\"kid\":\"rsa\"}"), Malformed),
         ("a huge header", with_members(&format!(r#","x":"{}""#, "x".repeat(20_000))), Malformed),
-        ("a header nested deep", with_members(&format!(r#","x":{}{}"#, "[".repeat(4000), "]".repeat(4000))), Malformed),
         (
             "a huge token",
             token(r#"{"alg":"RS256","kid":"rsa"}"#, &[b'x'; 60_000], |signed| sign("RS256", signed)),
@@ -211,7 +208,9 @@ fn a_token_of_each_algorithm_is_believed_and_its_payload_returned() {
 #[test]
 fn what_a_header_may_hold_beside_is_let_through() {
     let keyset = keyset(&jwks(), &PUBLIC);
+    let deep = format!(r#","x":{}{}"#, "[".repeat(4000), "]".repeat(4000));
     for members in [
+        deep.as_str(),
         r#","b64":true"#,
         r#","x5t":"abc","cty":"JWT""#,
         r#","jku":"https://attacker.example/""#,
@@ -286,9 +285,4 @@ proptest! {
         prop_assert!(keyset.verify(made.as_bytes()).is_err());
         prop_assert!(keyset.verify(with_header(&header).as_bytes()).is_err());
     }
-}
-
-#[test]
-fn the_secret_of_the_tests_is_long_enough_for_every_algorithm() {
-    assert!(SECRET.len() >= 64, "{}", SECRET.len());
 }

@@ -157,7 +157,7 @@ fn a_file_without_a_usable_key_is_refused() {
     let shown = path.display();
     assert_eq!(refused(&file_spec(&path))[0].1, format!("cannot read {shown}: there is no such file"));
     for (text, why) in [
-        ("[]", "it is not a JWK set: invalid type"),
+        ("[]", "it is not a JWK set: invalid length 0"),
         ("{\"keys\":[]}", "none of its keys can be used: it has none"),
         (&json!({ "keys": [oct_jwk()] }).to_string(), "none of its keys can be used: none of the allowed algorithms"),
     ] {

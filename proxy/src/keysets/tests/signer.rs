@@ -13,7 +13,7 @@ use ring::signature::{
 use ring::{hmac, rsa};
 use serde_json::{Value, json};
 
-pub(super) const SECRET: &[u8] = b"a secret of sixty-four bytes, which is enough for all three....";
+pub(super) const SECRET: &[u8] = b"a secret of sixty-four bytes, which is enough for all three.....";
 pub(super) const PAYLOAD: &[u8] = br#"{"sub":"alice"}"#;
 pub(super) const RSA_PRIVATE: &str = include_str!("../../../../tests/keys/rsa.pem");
 pub(super) const RSA_PUBLIC: &str = include_str!("../../../../tests/keys/rsa.pub.pem");

@@ -20,6 +20,7 @@ impl Gauges for Sample {
             );
             out.policy("keys", endpoint, &PolicyGauges { instances: 3, idle: 1 });
         }
+        out.keyset("accounts", &KeysetGauges { keys: 2, age: Some(Duration::from_secs(3)) });
         out.counters(&CounterStoreGauges { size: 10, evictions: 4 });
     }
 }
@@ -46,6 +47,7 @@ fn populated() -> Metrics {
     drop(policy.sample());
     policy.call(CallOutcome::Forward);
     drop(metrics.policy_series("keys"));
+    metrics.keyset("accounts").fetch(true);
     metrics.access_lines().full.increment();
     metrics.reload(ReloadResult::Applied { generation: 7 }, 0);
     metrics
