@@ -2,6 +2,7 @@
 
 mod calls;
 mod capabilities;
+mod keysets;
 mod loading;
 mod sandbox;
 mod waiting;
