@@ -56,7 +56,7 @@ bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md
 	$(CARGO) build --locked --release -p tidegate
 	proxy/benches/compare.sh --write
 
-microbench: plugins ## route lookup, configuration load and one policy call by themselves (criterion)
+microbench: plugins ## route lookup, configuration load, one policy call and one token by themselves (criterion)
 	$(CARGO) bench --locked --profile quick -p tidegate --benches
 
 release-pgo: ## the release build, trained by a load first: target/pgo/tidegate (two long builds)

@@ -10,6 +10,7 @@
 //! | `PATCH /upstreams/{name}/endpoints/{address}` | sets `{"weight": 50, "draining": true}`, either or both |
 //! | `DELETE /upstreams/{name}/endpoints/{address}` | removes it; requests under way end in peace |
 //! | `GET /plugins` | plugins with their grants, policies and failures |
+//! | `GET /keysets` | key sets with their keys, their age and what kept them from being fetched |
 //! | `GET /config` | the running configuration, secrets redacted |
 //! | `POST /reload` | reads the files again: 200 `applied` or `unchanged`, 422 `rejected`, 409 `needs_restart` |
 //! | `GET /metrics` | Prometheus text |
@@ -24,6 +25,7 @@
 mod answer;
 mod endpoints;
 mod entry;
+mod keyset;
 mod plugin;
 mod routes;
 mod serve;
@@ -33,6 +35,7 @@ mod upstream;
 
 use async_trait::async_trait;
 
+pub use keyset::{FetchFailure, KeyStatus, KeysetStatus, UnusableKeyStatus};
 pub use plugin::{PluginStatus, PolicyStatus};
 pub use serve::serve;
 pub use status::{LastReload, PlaceReport, ProblemReport, ReloadReport, Status};
@@ -50,6 +53,8 @@ pub trait Control: Send + Sync + 'static {
     fn upstreams(&self) -> Vec<UpstreamStatus>;
     /// All plugins, in the order of the configuration.
     fn plugins(&self) -> Vec<PluginStatus>;
+    /// All key sets, by name.
+    fn keysets(&self) -> Vec<KeysetStatus>;
     /// The running configuration without its secrets.
     fn running_config(&self) -> serde_json::Value;
     /// All metrics in the Prometheus text format.

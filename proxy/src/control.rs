@@ -1,5 +1,7 @@
 //! The program as the admin listener sees it: asks the running snapshot, changes overlays, reloads.
 
+mod keysets;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::{
-    ChangeError, CheckStatus, EndpointChange, EndpointSource, EndpointStatus, HealthChange, LastReload, PluginStatus,
-    PolicyStatus, ReloadReport, Status, UpstreamStatus,
+    ChangeError, CheckStatus, EndpointChange, EndpointSource, EndpointStatus, HealthChange, KeysetStatus, LastReload,
+    PluginStatus, PolicyStatus, ReloadReport, Status, UpstreamStatus,
 };
 use crate::config::problem::Report;
 use crate::config::{model, show};
@@ -68,6 +70,10 @@ impl crate::admin::Control for Control {
         let snapshot = self.running().snapshot();
         let specs = snapshot.loaded.config.plugins.iter();
         specs.filter_map(|spec| Some(plugin_status(&snapshot, spec, snapshot.plugins.get(&spec.name)?))).collect()
+    }
+
+    fn keysets(&self) -> Vec<KeysetStatus> {
+        self.running().snapshot().keysets.iter().map(|keyset| keysets::status(keyset)).collect()
     }
 
     fn running_config(&self) -> serde_json::Value {
@@ -143,6 +149,9 @@ impl Gauges for Running {
             let quarantined = policy.standing() != Standing::Good;
             let now = PolicyGauges { instances: statistics.instances, idle, quarantined };
             out.policy(&policy.name, &policy.plugin().facts().name, &now);
+        }
+        for keyset in snapshot.keysets.iter() {
+            out.keyset(keyset.name(), &keysets::gauges(keyset));
         }
         let counters = &self.process.counters;
         out.counters(&CounterStoreGauges { size: counters.len() as u64, evictions: counters.dropped() });

@@ -11,6 +11,7 @@ use crate::config::model::Config;
 use crate::counters::clock::{Clock, SystemClock};
 use crate::counters::{self, Counters};
 use crate::gate::Connections;
+use crate::keysets::KeysetKeeper;
 use crate::observe::metrics::Metrics;
 use crate::outbound::OutboundPool;
 use crate::plugin::compile::Compilation;
@@ -41,6 +42,8 @@ pub struct Process {
     pub shared_data: SharedData,
     /// Active checks.
     pub health: HealthSupervisor,
+    /// Fetches of keys.
+    pub keysets: KeysetKeeper,
     /// Connections open now, on all listeners.
     pub connections: Arc<Connections>,
     /// When it began.
@@ -48,7 +51,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Everything that has no configuration yet; `control` runs active checks.
+    /// Everything that has no configuration yet; `control` runs active checks and fetches.
     #[must_use]
     pub fn new(control: Handle, config: &Config, compilation: Compilation) -> Self {
         let metrics = Arc::new(Metrics::new());
@@ -62,6 +65,7 @@ impl Process {
             outbound: OutboundPool::default(),
             counters: Arc::new(Counters::new(counters::DEFAULT_CAPACITY, Arc::clone(&clock))),
             shared_data: SharedData::new(clock),
+            keysets: KeysetKeeper::new(control.clone(), Arc::clone(&metrics)),
             health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),
             connections: Arc::default(),
             started: Instant::now(),

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use crate::config::model::Config;
+use crate::config::model::{Config, Keyset};
 use crate::config::problem::Report;
 use crate::config::{self, Loaded};
 use crate::observe::metrics::ReloadResult;
@@ -233,8 +233,9 @@ fn take_over(running: &Running, loaded: Arc<Loaded>) -> ReloadOutcome {
 /// Files a configuration names.
 fn referenced(config: &Config) -> BTreeSet<PathBuf> {
     let plugins = config.plugins.iter().map(|plugin| plugin.path.clone());
+    let keysets = config.keysets.iter().flat_map(Keyset::files);
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    plugins.chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])).collect()
+    plugins.chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])).chain(keysets).collect()
 }
 
 fn swap(running: &Running, next: Snapshot) -> u64 {

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::config::Loaded;
 use crate::config::model::Limits;
 use crate::gate::Terms;
+use crate::keysets::Keysets;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Metrics, RouteMetrics};
 use crate::plugin::component::LoadedPlugin;
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub plugins: BTreeMap<String, Arc<LoadedPlugin>>,
     /// By name.
     pub policies: BTreeMap<String, Arc<PolicyRuntime>>,
+    /// Keys that tokens are checked with.
+    pub keysets: Arc<Keysets>,
     /// What the Gate goes by, for each listener.
     pub terms: BTreeMap<String, Arc<Terms>>,
     /// Where access lines go.
@@ -78,7 +81,7 @@ pub enum Refresh {
 }
 
 impl Snapshot {
-    /// Makes what runs serve this snapshot: checks are started and stopped, series nobody feeds any more are dropped.
+    /// Makes what runs serve this snapshot: checks and fetches are started and stopped, series nobody feeds any more are dropped.
     pub(crate) fn take_effect(&self, process: &Process) {
         let checks = self.loaded.config.upstreams.iter().filter_map(|spec| Some((spec, spec.health.as_ref()?)));
         let wanted = checks.flat_map(|(spec, check)| {
@@ -91,6 +94,7 @@ impl Snapshot {
         for upstream in process.overlays.lock().follow(&self.loaded.config.upstreams) {
             tracing::warn!(upstream, "the file's endpoints changed: what was changed at run time is dropped");
         }
+        process.keysets.reconcile(&self.keysets);
         self.forget_the_gone(process);
     }
 
@@ -100,7 +104,8 @@ impl Snapshot {
         let endpoints = self.upstreams.values().flat_map(|upstream| {
             upstream.members.iter().map(|member| (upstream.name.as_str(), &*member.endpoint.label))
         });
-        process.metrics.retain(routes, endpoints, policies);
+        let keysets = self.keysets.iter().map(|keyset| keyset.name());
+        process.metrics.retain(routes, endpoints, policies, keysets);
         process.shared_data.retain(|policy| self.policies.contains_key(policy));
     }
 
@@ -110,6 +115,7 @@ impl Snapshot {
         self.loaded.config == other.loaded.config
             && same_values(&self.plugins, &other.plugins)
             && same_values(&self.terms, &other.terms)
+            && self.keysets.is_same(&other.keysets)
             && self.upstreams.iter().all(|(name, upstream)| {
                 other.upstreams.get(name).is_some_and(|before| Arc::ptr_eq(&before.members, &upstream.members))
             })

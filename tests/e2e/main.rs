@@ -27,3 +27,4 @@ mod reload;
 mod retries;
 mod routing;
 mod sandbox;
+mod tokens;

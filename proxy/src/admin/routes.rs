@@ -14,12 +14,13 @@ use super::Control;
 use super::answer::Problem;
 use super::endpoints;
 use super::entry::Entry;
+use super::keyset::KeysetStatus;
 use super::plugin::PluginStatus;
 use super::status::{ReloadReport, Status};
 use super::upstream::UpstreamStatus;
 
 /// All calls, as an unknown path is told.
-pub(super) const ROUTES: [&str; 12] = [
+pub(super) const ROUTES: [&str; 13] = [
     "GET /",
     "GET /healthz",
     "GET /status",
@@ -29,6 +30,7 @@ pub(super) const ROUTES: [&str; 12] = [
     "PATCH /upstreams/{name}/endpoints/{address}",
     "DELETE /upstreams/{name}/endpoints/{address}",
     "GET /plugins",
+    "GET /keysets",
     "GET /config",
     "POST /reload",
     "GET /metrics",
@@ -55,6 +57,7 @@ pub(super) fn router(control: Arc<dyn Control>, entry: Entry) -> Router {
         .route("/upstreams/{name}/endpoints", post(endpoints::add))
         .route("/upstreams/{name}/endpoints/{address}", patch(endpoints::update).delete(endpoints::remove))
         .route("/plugins", get(plugins))
+        .route("/keysets", get(keysets))
         .route("/config", get(config))
         .route("/reload", post(reload))
         .route("/metrics", get(metrics))
@@ -106,6 +109,10 @@ async fn upstream(State(control): Controlled, Path(name): Path<String>) -> Resul
 
 async fn plugins(State(control): Controlled) -> Json<Vec<PluginStatus>> {
     Json(control.plugins())
+}
+
+async fn keysets(State(control): Controlled) -> Json<Vec<KeysetStatus>> {
+    Json(control.keysets())
 }
 
 async fn config(State(control): Controlled) -> Json<serde_json::Value> {

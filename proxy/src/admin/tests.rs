@@ -87,6 +87,19 @@ impl Control for Fake {
         }]
     }
 
+    fn keysets(&self) -> Vec<KeysetStatus> {
+        vec![KeysetStatus {
+            name: "accounts".into(),
+            source: "https://accounts.example/jwks.json".into(),
+            algorithms: vec!["RS256"],
+            keys: vec![KeyStatus { kid: Some("2026-01".into()), algorithms: vec!["RS256"] }],
+            unusable: vec![],
+            fetched_at: Some(UNIX_EPOCH.into()),
+            age_seconds: Some(12),
+            failure: None,
+        }]
+    }
+
     fn running_config(&self) -> Value {
         json!({ "admin": { "token": "<redacted>" } })
     }

@@ -2,6 +2,7 @@
 
 mod admin;
 pub(super) mod consumers;
+mod keysets;
 mod listeners;
 pub(super) mod names;
 mod routes;
@@ -29,6 +30,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
     let consumers = consumers::resolve(written.consumers, problems);
+    let keysets = each(written.keysets, |keyset| keysets::resolve(keyset, problems));
     let routes = routes::resolve(written.routes, &known, problems);
     Some(model::Config {
         server: process.server,
@@ -41,6 +43,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
         plugins: plugins?,
         policies: policies?,
         consumers: consumers?,
+        keysets: keysets?,
         routes: routes?,
     })
 }
@@ -56,6 +59,7 @@ impl Known {
     fn new(written: &written::Config, problems: &mut Problems<'_>) -> Self {
         Names::new("listener", written.listeners.iter().map(|listener| &listener.name), problems);
         Names::new("consumer", written.consumers.iter().map(|consumer| &consumer.name), problems);
+        Names::new("keyset", written.keysets.iter().map(|keyset| &keyset.name), problems);
         Names::new("route", written.routes.iter().map(|route| &route.name), problems);
         Self {
             upstreams: Names::new("upstream", written.upstreams.iter().map(|upstream| &upstream.name), problems),

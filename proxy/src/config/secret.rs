@@ -18,9 +18,19 @@ pub(super) fn is_secret(path: &str) -> bool {
     match section.split('[').next().unwrap_or_default() {
         "consumer" => !is_one_of(&["name", "tags"]),
         "admin" => !is_one_of(&["enabled", "address", "token_file"]),
+        "keyset" => !is_public_of_keyset(below),
         "listener" => is_secret_name(below) && !is_one_of(&["tls.key"]),
         _ => is_secret_name(path),
     }
+}
+
+/// Of a key set, only what is known to be public: a misspelt `secret` must not give its value away,
+/// and a url may hold a password.
+fn is_public_of_keyset(below: &str) -> bool {
+    const PUBLIC: [&str; 7] = ["name", "file", "refresh", "min_interval", "timeout", "max_bytes", "ca"];
+    const PUBLIC_OF_KEY: [&str; 5] = ["kid", "algorithm", "pem", "pem_file", "secret_file"];
+    let of_key = below.strip_prefix("keys[").and_then(|rest| rest.split_once("].")).map(|(_, key)| key);
+    PUBLIC.contains(&below) || below.starts_with("algorithms") || of_key.is_some_and(|key| PUBLIC_OF_KEY.contains(&key))
 }
 
 /// A stretch to hide where a text is no TOML and no key path can tell: the rest of an assignment to a secret name.

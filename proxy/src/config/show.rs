@@ -1,5 +1,7 @@
 //! The running configuration as the admin API shows it, without secrets.
 
+mod keyset;
+
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ pub fn to_json(config: &Config) -> Value {
         "plugin": each(&config.plugins, plugin),
         "policy": each(&config.policies, policy),
         "consumer": each(&config.consumers, consumer),
+        "keyset": each(&config.keysets, keyset::keyset),
         "route": each(&config.routes, route),
     })
 }

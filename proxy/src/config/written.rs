@@ -4,6 +4,7 @@
 //! `None`: its problem is noted already, and the rest of its section can still be checked.
 
 mod consumer;
+mod keyset;
 mod listener;
 pub(super) mod plugin;
 mod process;
@@ -17,6 +18,7 @@ use super::key_path::KeyPath;
 use super::value::net;
 
 pub(super) use consumer::Consumer;
+pub(super) use keyset::{Key, Keyset, KeysetOrigin, Material, Remote};
 pub(super) use listener::Listener;
 pub(super) use plugin::{Plugin, Policy};
 pub(super) use process::{Admin, Process};
@@ -40,6 +42,7 @@ pub(super) struct Config {
     pub(super) plugins: Vec<Plugin>,
     pub(super) policies: Vec<Policy>,
     pub(super) consumers: Vec<Consumer>,
+    pub(super) keysets: Vec<Keyset>,
     pub(super) routes: Vec<Route>,
 }
 
@@ -56,6 +59,7 @@ impl Config {
             plugins: fields.sections("plugin", Plugin::read),
             policies: fields.sections("policy", Policy::read),
             consumers: fields.sections("consumer", Consumer::read),
+            keysets: fields.sections("keyset", Keyset::read),
             routes: fields.sections("route", Route::read),
         })
     }

@@ -14,6 +14,7 @@ mod endpoint;
 mod families;
 mod family;
 mod gauges;
+mod keyset;
 mod listener;
 mod plugin_series;
 mod policy;
@@ -32,7 +33,8 @@ use prometheus::Registry;
 use by_key::ByKey;
 pub use endpoint::{EndpointMetrics, Try, TryFailure};
 use families::Families;
-pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
+pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, KeysetGauges, PolicyGauges};
+pub use keyset::KeysetMetrics;
 pub use listener::ListenerMetrics;
 use plugin_series::PluginSeries;
 pub use plugin_series::PolicySeries;
@@ -136,6 +138,12 @@ impl Metrics {
         self.plugin_series.policy(policy, || self.families.policy_series_dropped.series([policy]))
     }
 
+    /// Handles of one key set.
+    #[must_use]
+    pub fn keyset(&self, name: &str) -> KeysetMetrics {
+        KeysetMetrics::new(&self.families, name)
+    }
+
     /// What the access log counts.
     #[must_use]
     pub fn access_lines(&self) -> AccessLineMetrics {
@@ -160,7 +168,7 @@ impl Metrics {
         }
     }
 
-    /// Drops the series of routes, endpoints (upstream and endpoint) and policies that no snapshot names any more.
+    /// Drops the series of routes, endpoints (upstream and endpoint), policies and key sets that no snapshot names any more.
     ///
     /// Called when a snapshot has been swapped in. Requests that still run on the old one add to series nobody will see.
     pub fn retain<'a>(
@@ -168,14 +176,17 @@ impl Metrics {
         routes: impl IntoIterator<Item = &'a str>,
         endpoints: impl IntoIterator<Item = (&'a str, &'a str)>,
         policies: impl IntoIterator<Item = &'a str>,
+        keysets: impl IntoIterator<Item = &'a str>,
     ) {
         let routes: HashSet<_> = routes.into_iter().chain([UNROUTED]).collect();
         let endpoints: HashSet<_> = endpoints.into_iter().collect();
         let policies: HashSet<_> = policies.into_iter().collect();
+        let keysets: HashSet<_> = keysets.into_iter().collect();
         self.families.retain(
             |route| routes.contains(route),
             |upstream, endpoint| endpoints.contains(&(upstream, endpoint)),
             |policy| policies.contains(policy),
+            |keyset| keysets.contains(keyset),
         );
         self.plugin_series.retain(|policy| policies.contains(policy));
     }

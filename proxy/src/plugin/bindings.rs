@@ -16,5 +16,5 @@ pub(super) use self::exports::tidegate::gateway::{
     balancer, body_policy, configuration, observer, request_policy, response_policy,
 };
 pub(super) use self::tidegate::gateway::{
-    clock, consumers, counters, http, http_client, log, metrics, random, shared_data, types,
+    clock, consumers, counters, http, http_client, keysets, log, metrics, random, shared_data, types,
 };

@@ -4,6 +4,7 @@ mod clock;
 mod consumers;
 mod counters;
 mod http_client;
+mod keysets;
 pub(super) mod log;
 mod metrics;
 mod random;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use super::bindings::{
-    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, log, metrics, observer,
-    random, request_policy, response_policy, shared_data, types,
+    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, log, metrics,
+    observer, random, request_policy, response_policy, shared_data, types,
 };
 use super::contract::ContractVersion;
 use super::engine::{Artefact, PluginEngine};
@@ -214,7 +214,7 @@ fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Res
         Capability::Random => random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::SharedData => shared_data::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Metrics => metrics::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Keysets => Ok(()),
+        Capability::Keysets => keysets::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
     }
 }
 

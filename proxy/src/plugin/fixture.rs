@@ -19,6 +19,7 @@ use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
 use crate::config::model::{FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers};
 use crate::counters::Counters;
+use crate::keysets::Keysets;
 use crate::observe::metrics::Metrics;
 use crate::shared_data::SharedData;
 
@@ -304,6 +305,7 @@ pub(crate) fn services() -> PolicyServices {
         counters: Arc::new(Counters::default()),
         shared_data: SharedData::default().policy("policy"),
         consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),
+        keysets: Arc::new(Keysets::default()),
         outbound: Arc::new(Nowhere),
         metrics: metrics.policy("policy", "guest"),
         series: metrics.policy_series("policy"),

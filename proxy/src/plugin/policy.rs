@@ -20,6 +20,7 @@ use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
 use crate::consumers::Consumers;
 use crate::counters::Counters;
+use crate::keysets::Keysets;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
 use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
@@ -29,13 +30,14 @@ pub use observer::Exchange;
 
 /// A policy ready to be called; `configure` has run and agreed.
 ///
-/// It belongs to one snapshot, because it holds that snapshot's consumers; what is dear about it, the instances, is
+/// It belongs to one snapshot, because it holds that snapshot's consumers and key sets; what is dear about it, the instances, is
 /// shared with the next snapshot by [`PolicyRuntime::share`] where plugin and configuration stay the same.
 pub struct PolicyRuntime {
     /// Name of the policy.
     pub name: String,
     configured: Arc<ConfiguredPolicy>,
     consumers: Arc<Consumers>,
+    keysets: Arc<Keysets>,
     outbound: Arc<dyn Outbound>,
     metrics: PolicyMetrics,
 }
@@ -61,6 +63,8 @@ pub struct PolicyServices {
     pub shared_data: Arc<PolicyData>,
     /// The consumers of the snapshot the policy is made for.
     pub consumers: Arc<Consumers>,
+    /// Its key sets.
+    pub keysets: Arc<Keysets>,
     /// Sends what the policy asks upstreams for.
     pub outbound: Arc<dyn Outbound>,
     /// Where its calls are counted.
@@ -146,7 +150,7 @@ impl PolicyRuntime {
     ) -> Result<Arc<Self>, Vec<ConfigureProblem>> {
         let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
         let setup = Arc::new(Setup::new(&plugin, spec, config, &services));
-        let PolicyServices { consumers, outbound, metrics, .. } = services;
+        let PolicyServices { consumers, keysets, outbound, metrics, .. } = services;
         let configured = ConfiguredPolicy {
             image: image_of(&plugin, &setup)?,
             pool: Pool::new(plugin.limits().instances),
@@ -157,10 +161,17 @@ impl PolicyRuntime {
             recorder: Recorder::default(),
         };
         configured.pool.lease(|| configured.create()).map_err(problems)?.give_back();
-        Ok(Arc::new(Self { name: spec.name.clone(), configured: Arc::new(configured), consumers, outbound, metrics }))
+        Ok(Arc::new(Self {
+            name: spec.name.clone(),
+            configured: Arc::new(configured),
+            consumers,
+            keysets,
+            outbound,
+            metrics,
+        }))
     }
 
-    /// The same policy with the next snapshot's consumers, where plugin and configuration are the same: instances and
+    /// The same policy with the next snapshot's consumers and key sets, where plugin and configuration are the same: instances and
     /// statistics go on. `None` where it has to be bound anew.
     #[must_use]
     pub fn share(&self, plugin: &LoadedPlugin, spec: &Policy, services: &PolicyServices) -> Option<Arc<Self>> {
@@ -174,6 +185,7 @@ impl PolicyRuntime {
                 name: self.name.clone(),
                 configured: Arc::clone(configured),
                 consumers: Arc::clone(&services.consumers),
+                keysets: Arc::clone(&services.keysets),
                 outbound: Arc::clone(&services.outbound),
                 metrics: services.metrics.clone(),
             })
@@ -274,7 +286,7 @@ impl PolicyRuntime {
     }
 
     fn scope<'a>(&'a self, request: &'a dyn RequestView, response: Option<&'a dyn ResponseView>) -> CallScope<'a> {
-        CallScope { request, response, consumers: &self.consumers, outbound: &*self.outbound }
+        CallScope { request, response, consumers: &self.consumers, keysets: &self.keysets, outbound: &*self.outbound }
     }
 
     fn rules(&self) -> Rules<'_> {

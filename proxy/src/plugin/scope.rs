@@ -8,6 +8,7 @@ use scoped_tls_hkt::scoped_thread_local;
 
 use super::outbound::Outbound;
 use crate::consumers::Consumers;
+use crate::keysets::Keysets;
 use crate::policy::view::{RequestView, ResponseView};
 
 /// What one call may see.
@@ -19,6 +20,8 @@ pub(super) struct CallScope<'a> {
     pub(super) response: Option<&'a dyn ResponseView>,
     /// The consumers of the snapshot the request runs in.
     pub(super) consumers: &'a Consumers,
+    /// Its key sets.
+    pub(super) keysets: &'a Keysets,
     /// Sends requests to upstreams.
     pub(super) outbound: &'a dyn Outbound,
 }
@@ -58,8 +61,9 @@ mod tests {
         let error = see("the request", |_| ()).unwrap_err();
         assert!(error.to_string().starts_with("the request is not available outside of a request"), "{error}");
         with_request("", |request| {
-            let consumers = Consumers::default();
-            let scope = CallScope { request, response: None, consumers: &consumers, outbound: &Nowhere };
+            let (consumers, keysets) = (Consumers::default(), Keysets::default());
+            let scope =
+                CallScope { request, response: None, consumers: &consumers, keysets: &keysets, outbound: &Nowhere };
             assert_eq!(lend(scope, request_id), "id-1");
         });
         assert_eq!(request_id(), "");

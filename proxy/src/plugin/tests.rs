@@ -5,6 +5,7 @@ mod calls;
 mod capabilities;
 mod endurance;
 mod images;
+mod keysets;
 mod limits;
 mod loading;
 mod quarantine;

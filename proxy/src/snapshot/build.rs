@@ -11,6 +11,7 @@ use crate::config::model::{self, Balancer, Config};
 use crate::config::problem::Report;
 use crate::consumers::{Consumer, Consumers};
 use crate::gate::{Terms, TlsTerminator};
+use crate::keysets::{Keyset, Keysets};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::UNROUTED;
 use crate::outbound::UpstreamClient;
@@ -41,8 +42,9 @@ impl Snapshot {
         let terms = builder.terms();
         let plugins = builder.plugins();
         let consumers = Arc::new(consumers(&loaded.config));
+        let keysets = Arc::new(Keysets::new(builder.keysets()));
         let outbound = Arc::new(UpstreamClient::new(process.outbound.clone()));
-        let policies = builder.policies(&plugins, &consumers, &outbound);
+        let policies = builder.policies(&plugins, &consumers, &keysets, &outbound);
         builder.check_roles(&policies);
         let access_log = builder.access_log();
         let upstreams = builder.upstreams(&policies);
@@ -61,6 +63,7 @@ impl Snapshot {
             upstreams,
             plugins,
             policies,
+            keysets,
             terms,
             access_log,
             metrics: Arc::clone(&process.metrics),
@@ -157,10 +160,34 @@ impl Builder<'_> {
         all
     }
 
+    /// Files are read, nothing is fetched: that begins when the snapshot takes effect.
+    fn keysets(&mut self) -> Vec<Arc<Keyset>> {
+        let mut all = Vec::new();
+        for (index, spec) in self.loaded.config.keysets.iter().enumerate() {
+            let before = self.previous.and_then(|previous| previous.keysets.get(&spec.name));
+            if let Some(before) = before.filter(|_| self.refresh == Refresh::Endpoints) {
+                all.push(Arc::clone(before));
+                continue;
+            }
+            match Keyset::load(spec, before) {
+                Ok(keyset) => all.push(keyset),
+                Err(problems) => {
+                    for problem in problems {
+                        let at = format!("keyset[{index}].{}", problem.key);
+                        let message = format!("key set \"{}\": {}", spec.name, problem.message);
+                        self.problem(&at, message, problem.hint);
+                    }
+                }
+            }
+        }
+        all
+    }
+
     fn policies(
         &mut self,
         plugins: &ByName<LoadedPlugin>,
         consumers: &Arc<Consumers>,
+        keysets: &Arc<Keysets>,
         outbound: &Arc<UpstreamClient>,
     ) -> ByName<PolicyRuntime> {
         let mut all = ByName::new();
@@ -171,6 +198,7 @@ impl Builder<'_> {
                 counters: Arc::clone(&self.process.counters),
                 shared_data: self.process.shared_data.policy(&spec.name),
                 consumers: Arc::clone(consumers),
+                keysets: Arc::clone(keysets),
                 outbound: Arc::<UpstreamClient>::clone(outbound),
                 metrics: self.process.metrics.policy(&spec.name, &spec.plugin),
                 series: self.process.metrics.policy_series(&spec.name),

@@ -94,7 +94,8 @@ impl Reply {
         self
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// The response on the wire.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Told\r\n{}", self.status, self.fields);
         if self.chunked {
             head.push_str("transfer-encoding: chunked\r\n\r\n");

@@ -4,15 +4,20 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::client::tcp;
+use super::script::Reply;
 use super::wait::within;
+use super::wire::Wire;
 
 /// Signs the certificates of one test.
 pub(crate) struct Authority {
@@ -39,6 +44,34 @@ impl Authority {
         std::fs::write(directory.join(format!("{name}.key")), key.serialize_pem()).expect("a writable folder");
     }
 
+    /// Writes the certificate that clients trust.
+    pub(crate) fn write(&self, file: &Path) {
+        std::fs::write(file, self.root_pem()).expect("a writable folder");
+    }
+
+    fn root_pem(&self) -> String {
+        let text = STANDARD.encode(&self.root);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    }
+
+    /// Answers every request over TLS with this body, as the host whose certificate has this name in the folder.
+    pub(crate) async fn serve(&self, directory: &Path, name: &str, body: String) -> SocketAddr {
+        let read = |kind: &str| std::fs::read(directory.join(format!("{name}.{kind}"))).expect("what was issued");
+        let chain = CertificateDer::pem_slice_iter(&read("crt")).collect::<Result<Vec<_>, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_slice(&read("key")).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the versions of the library")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("a certificate and its key");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("the address of a bound socket");
+        tokio::spawn(answer_all(listener, TlsAcceptor::from(Arc::new(config)), Reply::ok(body)));
+        address
+    }
+
     /// Opens a TLS connection that offers these protocols, and says which one the gateway chose.
     pub(crate) async fn connect(&self, address: SocketAddr, host: &str, offered: &[&str]) -> Secured {
         let mut roots = RootCertStore::empty();
@@ -55,6 +88,22 @@ impl Authority {
         let stream = within("the TLS handshake", handshake).await.expect("a certificate this authority signed");
         let chosen = stream.get_ref().1.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned());
         Secured { stream, chosen }
+    }
+}
+
+async fn answer_all(listener: TcpListener, acceptor: TlsAcceptor, reply: Reply) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (acceptor, reply) = (acceptor.clone(), reply.clone());
+        tokio::spawn(async move {
+            // A client that does not trust us goes away: that is what some tests are for.
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let mut wire = Wire::new(stream);
+            while let Ok(Some(_)) = wire.head().await {
+                if wire.send(&reply.bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use http::Uri;
+use http::uri::Scheme;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
@@ -90,6 +92,23 @@ pub(in crate::config) fn authority(value: &DeValue<'_>) -> Result<String, Wrong>
         return Ok(written.to_owned());
     }
     Err(Wrong::new(format!("{} is not a host", quoted(written))).hint("as in \"example.com\" or \"example.com:8443\""))
+}
+
+/// The address of something to fetch. One with a password in it is not repeated in the message.
+pub(in crate::config) fn url(value: &DeValue<'_>) -> Result<Uri, Wrong> {
+    let written = string(value)?;
+    if written.contains('@') {
+        let wrong = Wrong::new("a url with a user name or password is not asked for");
+        return Err(wrong.hint("leave out what stands before `@`"));
+    }
+    let example = "as in \"https://accounts.example/jwks.json\"";
+    let wrong = || Wrong::new(format!("{} is not a url", quoted(written))).hint(example);
+    let url: Uri = written.parse().map_err(|_| wrong())?;
+    let host = url.host().map(str::to_ascii_lowercase).unwrap_or_default();
+    let is_fetchable = url.scheme() == Some(&Scheme::HTTPS) || url.scheme() == Some(&Scheme::HTTP);
+    let port_is_good = url.port().is_none_or(|port| port.as_u16() > 0);
+    let is_good = is_fetchable && port_is_good && (is_dns_name(&host) || is_bracketed_v6(&host));
+    if is_good { Ok(url) } else { Err(wrong()) }
 }
 
 /// RFC 1123 section 2.1 names, and the underscores that service discovery puts into them.

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use toml::de::DeValue;
 
 use super::{Wrong, string};
+use crate::config::model::SharedSecret;
 
 /// An API key as its SHA-256: plain keys are hashed at once and dropped, `sha256:<hex>` is taken as it is.
 pub(in crate::config) fn api_key(value: &DeValue<'_>) -> Result<[u8; 32], Wrong> {
@@ -29,6 +30,14 @@ pub(in crate::config) fn token(value: &DeValue<'_>) -> Result<String, Wrong> {
 pub(in crate::config) fn token_text(written: &str) -> Result<String, Wrong> {
     visible(written, "a token")?;
     Ok(written.to_owned())
+}
+
+/// A secret that signs tokens, as it stands.
+pub(in crate::config) fn shared(value: &DeValue<'_>) -> Result<SharedSecret, Wrong> {
+    match concealed(value)? {
+        "" => Err(Wrong::new("a secret must not be empty")),
+        written => Ok(SharedSecret::new(written.as_bytes())),
+    }
 }
 
 fn concealed<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {

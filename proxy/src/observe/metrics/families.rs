@@ -72,6 +72,7 @@ families! {
 
     policy_series_dropped: Counter, "tidegate_policy_series_dropped_total",
         "Numbers of a plugin that were not kept: an illegal name or label, or too many of them.", ["policy"];
+    keyset_fetches: Counter, "tidegate_keyset_fetches_total", "Fetches of key sets, by outcome.", ["keyset", "outcome"];
 
     reloads: Counter, "tidegate_reloads_total", "Attempts to load the configuration, by outcome.", ["outcome"];
     generation: Gauge, "tidegate_config_generation", "Number of the configuration in force.", [];
@@ -87,12 +88,13 @@ families! {
 }
 
 impl Families {
-    /// Drops the series of routes, endpoints and policies that are not wanted.
+    /// Drops the series of routes, endpoints, policies and key sets that are not wanted.
     pub(super) fn retain(
         &self,
         route: impl Fn(&str) -> bool,
         endpoint: impl Fn(&str, &str) -> bool,
         policy: impl Fn(&str) -> bool,
+        keyset: impl Fn(&str) -> bool,
     ) {
         self.requests.retain(|[name, _]| route(name));
         self.request_duration.retain(|[name]| route(name));
@@ -106,5 +108,6 @@ impl Families {
         self.policy_calls.retain(|[name, ..]| policy(name));
         self.policy_duration.retain(|[name, _]| policy(name));
         self.policy_series_dropped.retain(|[name]| policy(name));
+        self.keyset_fetches.retain(|[name, _]| keyset(name));
     }
 }

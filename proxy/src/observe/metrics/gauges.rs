@@ -44,6 +44,15 @@ pub struct PolicyGauges {
     pub quarantined: bool,
 }
 
+/// A key set, now.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysetGauges {
+    /// Keys in use.
+    pub keys: usize,
+    /// Since the last good fetch; `None` where nothing was fetched.
+    pub age: Option<Duration>,
+}
+
 /// The store of counters that policies use, now.
 #[derive(Clone, Copy, Debug)]
 pub struct CounterStoreGauges {
@@ -100,6 +109,8 @@ const ENDPOINT_LATENCY: Scraped =
 const POLICY_INSTANCES: Scraped = gauge("tidegate_policy_instances", "Instances alive, by state.");
 const POLICY_QUARANTINED: Scraped =
     gauge("tidegate_policy_quarantined", "1 where it is not called, because it kept failing.");
+const KEYSET_KEYS: Scraped = gauge("tidegate_keyset_keys", "Keys of a key set that can be used.");
+const KEYSET_AGE: Scraped = gauge("tidegate_keyset_age_seconds", "Since a key set was last fetched.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
 const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
 const CPU: Scraped = counter("process_cpu_seconds_total", "CPU time used, user and system.");
@@ -109,7 +120,7 @@ const THREADS: Scraped = gauge("process_threads", "Threads.");
 const OPEN_FDS: Scraped = gauge("process_open_fds", "File descriptors open.");
 const MAX_FDS: Scraped = gauge("process_max_fds", "File descriptors allowed.");
 
-const ALL: [&Scraped; 15] = [
+const ALL: [&Scraped; 17] = [
     &ENDPOINT_HEALTHY,
     &ENDPOINT_DRAINING,
     &ENDPOINT_WEIGHT,
@@ -117,6 +128,8 @@ const ALL: [&Scraped; 15] = [
     &ENDPOINT_LATENCY,
     &POLICY_INSTANCES,
     &POLICY_QUARANTINED,
+    &KEYSET_KEYS,
+    &KEYSET_AGE,
     &COUNTERS,
     &COUNTER_EVICTIONS,
     &CPU,
@@ -167,6 +180,14 @@ impl GaugeSink {
             self.add(&POLICY_INSTANCES, &labels, f64::from(instances));
         }
         self.add(&POLICY_QUARANTINED, &[("policy", policy)], f64::from(now.quarantined));
+    }
+
+    /// One key set.
+    pub fn keyset(&mut self, keyset: &str, now: &KeysetGauges) {
+        self.add(&KEYSET_KEYS, &[("keyset", keyset)], now.keys as f64);
+        if let Some(age) = now.age {
+            self.add(&KEYSET_AGE, &[("keyset", keyset)], age.as_secs_f64());
+        }
     }
 
     /// The store of counters.

@@ -20,6 +20,7 @@ impl Gauges for Sample {
             );
             out.policy("keys", endpoint, &PolicyGauges { instances: 3, idle: 1, quarantined: true });
         }
+        out.keyset("accounts", &KeysetGauges { keys: 2, age: Some(Duration::from_secs(3)) });
         out.counters(&CounterStoreGauges { size: 10, evictions: 4 });
     }
 }
@@ -46,6 +47,7 @@ fn populated() -> Metrics {
     drop(policy.sample());
     policy.call(CallOutcome::Forward);
     drop(metrics.policy_series("keys"));
+    metrics.keyset("accounts").fetch(true);
     metrics.access_lines().full.increment();
     metrics.reload(ReloadResult::Applied { generation: 7 }, 0);
     metrics
@@ -134,7 +136,7 @@ fn what_no_snapshot_names_is_dropped_and_the_rest_counts_on() {
     metrics.route("old").request(200, Duration::ZERO, 0, 0);
     metrics.endpoint("u", "10.0.0.9:80").attempt(Try::Retry);
     metrics.route(UNROUTED).request(404, Duration::ZERO, 0, 0);
-    metrics.retain(["r"], [("u", "10.0.0.1:80")], []);
+    metrics.retain(["r"], [("u", "10.0.0.1:80")], [], []);
     let text = metrics.render(&());
     assert_eq!(value(&text, "tidegate_requests_total{route=\"r\",class=\"2xx\"}"), Some(1.0));
     assert_eq!(value(&text, "tidegate_requests_total{route=\"(none)\",class=\"4xx\"}"), Some(1.0));
