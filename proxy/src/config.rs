@@ -11,6 +11,7 @@ mod key_path;
 pub mod model;
 pub mod problem;
 mod problems;
+pub mod project;
 mod render;
 mod resolve;
 mod secret;

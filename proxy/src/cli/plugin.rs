@@ -2,10 +2,12 @@
 
 mod ask;
 mod bench;
+pub(super) mod build;
 mod compare;
 mod componentize;
 mod contract;
 mod inspect;
+mod new;
 mod outcome;
 mod run;
 mod test;
@@ -22,6 +24,8 @@ const EXIT_MISUSED: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
+  tidegate plugin new --lang rust my-policy
+  tidegate plugin build my-policy
   tidegate plugin inspect my-policy.wasm
   tidegate plugin test .
   tidegate plugin run my-policy.wasm --request 'GET /items' -H 'apikey: alice-key' --consumer alice=alice-key
@@ -35,6 +39,10 @@ Exit codes: 0 all is well, 1 the plugin is not right, 2 the command or a table o
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum PluginCommand {
+    /// Make a folder to begin with: a small policy, its cases, and the contract.
+    New(new::NewArguments),
+    /// Build the component of a folder.
+    Build(build::BuildArguments),
     /// Say what a component is: its roles, what it imports, and what has to be granted.
     Inspect(inspect::InspectArguments),
     /// Hold a plugin to tables of cases.
@@ -50,6 +58,8 @@ pub enum PluginCommand {
 /// Runs the command.
 pub(super) fn main(command: &PluginCommand) -> ExitCode {
     let done = match command {
+        PluginCommand::New(arguments) => new::main(arguments).map(|()| ExitCode::SUCCESS),
+        PluginCommand::Build(arguments) => build::main(arguments),
         PluginCommand::Inspect(arguments) => inspect::main(arguments),
         PluginCommand::Test(arguments) => test::main(arguments),
         PluginCommand::Run(arguments) => run::main(arguments),
