@@ -141,7 +141,7 @@ async fn counters_live_through_a_table_until_a_case_begins_afresh() {
     let ask = |name: &str, more: &str, decision: &str| {
         format!("[[case]]\nname = \"{name}\"\n{more}\nexpect = {{ decision = \"{decision}\" }}\n")
     };
-    let table = "[config]\nlimits = [{ limit = 1, per = \"1m\" }]\n".to_owned()
+    let table = "[config]\nlimit = 1\nwindow = \"1m\"\nalgorithm = \"window\"\n".to_owned()
         + &ask("the first passes", "", "forward")
         + &ask("the second is one too many", "", "respond")
         + &ask("a minute later there is room again", "after = \"1m\"", "forward")
