@@ -30,7 +30,7 @@ A table:
   request = { target = \"/items\", headers = { apikey = \"alice-key\" } }
   expect = { decision = \"forward\", consumer = \"alice\" }
 
-config/cases.toml in the gateway's sources has every key. Cases run in order, on one clock and one set of counters.
+Cases run in order, on one clock that is moved by `after`, and on one set of counters. --reference shows every key.
 
 Exit codes: 0 all cases pass, 1 one fails or the plugin does not load, 2 a table is wrong.";
 
@@ -47,6 +47,9 @@ pub struct TestArguments {
     /// Tell only of cases whose name has this in it. The others run too, since state lives through a table.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Print a table with every key, explained, and run nothing.
+    #[arg(long)]
+    reference: bool,
     /// Write a report in the form that CI servers read.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -67,6 +70,10 @@ struct CaseResult {
 
 /// Runs the cases.
 pub(super) fn main(arguments: &TestArguments) -> anyhow::Result<ExitCode> {
+    if arguments.reference {
+        print(cases::REFERENCE.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
     let files = tables(&arguments.path)?;
     let mut read = Vec::new();
     let mut wrong = false;

@@ -15,10 +15,13 @@ use crate::config::model::{self, FailureMode, Grants, InstanceMode, Plugin, Plug
 use crate::consumers::{Consumer, Consumers};
 use crate::counters::{Counters, DEFAULT_CAPACITY};
 use crate::observe::metrics::Metrics;
+use crate::plugin::compile::Compilation;
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::engine::{EngineCapacity, PluginEngine};
+use crate::plugin::outbound::Nowhere;
 use crate::plugin::policy::{ConfigureProblem, PluginFailure, PolicyRuntime, PolicyServices};
 use crate::policy::decision::{RequestDecision, ResponseDecision};
+use crate::shared_data::SharedData;
 use crate::upstream::member::Member;
 use clock::HandClock;
 use log::PolicyLog;
@@ -43,6 +46,7 @@ pub(super) struct Trial {
     consumers: Arc<Consumers>,
     clock: Arc<HandClock>,
     counters: Arc<Counters>,
+    shared_data: SharedData,
     metrics: Metrics,
     /// The policy as it was configured last.
     bound: Option<(Value, Arc<PolicyRuntime>)>,
@@ -77,7 +81,9 @@ impl Trial {
     pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
         let Terms { grants, limits, consumers } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
-        let engine = PluginEngine::new(EngineCapacity { instances: INSTANCES * 4, memory: limits.memory })?;
+        let capacity = EngineCapacity { instances: INSTANCES * 4, memory: limits.memory };
+        // An author compiles what they made themselves.
+        let engine = PluginEngine::new(capacity, Arc::new(Compilation::in_process()))?;
         let spec = Plugin {
             name: NAME.to_owned(),
             path: file.to_owned(),
@@ -100,6 +106,7 @@ impl Trial {
             plugin,
             consumers: Arc::new(Consumers::new(known)),
             counters: counters(&clock),
+            shared_data: shared_data(&clock),
             clock,
             metrics: Metrics::new(),
             bound: None,
@@ -113,9 +120,10 @@ impl Trial {
         self.clock.advance(by);
     }
 
-    /// Forgets what the policy keeps: its counters and its instances.
+    /// Forgets what the policy keeps: its counters, its shared data and its instances.
     pub(super) fn start_over(&mut self) {
         self.counters = counters(&self.clock);
+        self.shared_data = shared_data(&self.clock);
         self.bound = None;
         self.told = None;
     }
@@ -140,8 +148,11 @@ impl Trial {
         };
         let services = PolicyServices {
             counters: Arc::clone(&self.counters),
+            shared_data: self.shared_data.policy(NAME),
             consumers: Arc::clone(&self.consumers),
+            outbound: Arc::new(Nowhere),
             metrics: self.metrics.policy(NAME, NAME),
+            series: self.metrics.policy_series(NAME),
         };
         PolicyRuntime::bind(Arc::clone(&self.plugin), &spec, services)
     }
@@ -185,4 +196,8 @@ impl Trial {
 
 fn counters(clock: &Arc<HandClock>) -> Arc<Counters> {
     Arc::new(Counters::new(DEFAULT_CAPACITY, Arc::<HandClock>::clone(clock)))
+}
+
+fn shared_data(clock: &Arc<HandClock>) -> SharedData {
+    SharedData::new(Arc::<HandClock>::clone(clock))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use http::{HeaderMap, HeaderValue, Request, Response, request, response};
+use tokio::runtime::{self, Runtime};
 
 use super::Verdict;
 use crate::config::cases::{AskedCandidate, AskedRequest, Fieldset, Subject};
@@ -22,6 +23,8 @@ pub(in crate::cli::plugin) struct Question {
     parts: request::Parts,
     facts: RequestFacts,
     about: About,
+    /// A plugin that asks upstreams waits, if only for being told that there are none.
+    waiting: Runtime,
 }
 
 enum About {
@@ -53,17 +56,25 @@ impl Question {
                 About::Candidates { members, candidates: candidates(asked) }
             }
         };
-        Ok(Self { parts: head(asked)?, facts: facts(asked, consumers), about })
+        let waiting = runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { parts: head(asked)?, facts: facts(asked, consumers), about, waiting })
     }
 
     /// Asks a policy.
     pub(in crate::cli::plugin) fn put(&self, policy: &PolicyRuntime) -> Verdict {
         let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
         let verdict = match &self.about {
+            About::Request if policy.waits() => {
+                self.waiting.block_on(policy.on_request_waiting(&request)).map(Verdict::Request)
+            }
             About::Request => policy.on_request(&request).map(Verdict::Request),
             About::Response(parts) => {
                 let response = HttpResponseView { parts, trailers: None };
-                policy.on_response(&request, &response).map(Verdict::Response)
+                let decision = match policy.waits() {
+                    true => self.waiting.block_on(policy.on_response_waiting(&request, &response)),
+                    false => policy.on_response(&request, &response),
+                };
+                decision.map(Verdict::Response)
             }
             About::Candidates { members, candidates } => policy.pick(&request, members, candidates).map(Verdict::Pick),
         };
