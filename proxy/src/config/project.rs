@@ -29,7 +29,9 @@ pub enum Language {
     Rust,
     /// C, with bindings that were generated.
     C,
-    /// JavaScript, with QuickJS inside of the component.
+    /// Go, with its runtime inside of the component, and the canonical ABI by hand.
+    Go,
+    /// JavaScript, with SpiderMonkey inside of the component.
     JavaScript,
     /// Python, with CPython inside of the component.
     Python,
@@ -39,7 +41,7 @@ pub enum Language {
 
 impl Language {
     /// All there are.
-    pub const ALL: [Self; 5] = [Self::Rust, Self::C, Self::JavaScript, Self::Python, Self::AssemblyScript];
+    pub const ALL: [Self; 6] = [Self::Rust, Self::C, Self::Go, Self::JavaScript, Self::Python, Self::AssemblyScript];
 
     /// Its word in `plugin.toml` and on the command line.
     #[must_use]
@@ -47,6 +49,7 @@ impl Language {
         match self {
             Self::Rust => "rust",
             Self::C => "c",
+            Self::Go => "go",
             Self::JavaScript => "js",
             Self::Python => "python",
             Self::AssemblyScript => "assemblyscript",

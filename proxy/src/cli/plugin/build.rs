@@ -81,6 +81,7 @@ fn run(project: &Project, recipe: &Recipe) -> anyhow::Result<()> {
     let status = Command::new(program)
         .args(before)
         .args(&recipe.arguments)
+        .envs(recipe.environment.iter().copied())
         .current_dir(&project.folder)
         .stdin(Stdio::null())
         // Standard output is the command's own.

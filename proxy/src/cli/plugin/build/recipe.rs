@@ -14,6 +14,7 @@ pub(super) struct Recipe {
     /// How to get one.
     pub(super) install: &'static str,
     pub(super) arguments: Vec<String>,
+    pub(super) environment: &'static [(&'static str, &'static str)],
     /// What it leaves, in the project's folder.
     pub(super) output: PathBuf,
     pub(super) emits: Emits,
@@ -60,6 +61,7 @@ impl Recipe {
         match project.language {
             Language::Rust => rust(&project.name),
             Language::C => c(),
+            Language::Go => go(),
             Language::JavaScript => javascript(),
             Language::Python => python(),
             Language::AssemblyScript => assemblyscript(),
@@ -80,6 +82,7 @@ fn rust(name: &str) -> Recipe {
         output: ["target", "wasm32-unknown-unknown", "release", &file].iter().collect(),
         // The macro that makes the bindings also writes the world into the module.
         emits: Emits::Core { world: None, adapts: false },
+        environment: &[],
         when_it_fails: Some("where `core` or `std` cannot be found: rustup target add wasm32-unknown-unknown"),
     }
 }
@@ -97,21 +100,36 @@ fn c() -> Recipe {
         ),
         output: "build/policy.core.wasm".into(),
         emits: Emits::Core { world: Some(WORLD), adapts: true },
+        environment: &[],
         when_it_fails: Some(
             "where headers or libclang_rt are missing: apt-get install wasi-libc libclang-rt-dev-wasm32",
         ),
     }
 }
 
+fn go() -> Recipe {
+    Recipe {
+        tools: vec![Tool::new(&["go"])],
+        install: "https://go.dev/dl (1.24 or newer)",
+        arguments: words("build -trimpath -buildvcs=false -ldflags=-s -buildmode=c-shared -o build/policy.core.wasm ."),
+        output: "build/policy.core.wasm".into(),
+        emits: Emits::Core { world: Some(WORLD), adapts: true },
+        environment: &[("GOOS", "wasip1"), ("GOARCH", "wasm")],
+        when_it_fails: None,
+    }
+}
+
 fn javascript() -> Recipe {
     Recipe {
-        tools: vec![Tool::new(&["node_modules/.bin/componentize-qjs"]), Tool::new(&["componentize-qjs"])],
+        tools: vec![Tool::new(&["node_modules/.bin/componentize-js"]), Tool::new(&["componentize-js"])],
         install: "npm install, in its folder",
         arguments: words(&format!(
-            "--wit wit --world {WORLD} --js policy.js --sync --stub-wasi --output build/policy.wasm"
+            "policy.js --wit wit --world-name {WORLD} --disable stdio random clocks http fetch-event \
+             --out build/policy.wasm"
         )),
         output: "build/policy.wasm".into(),
         emits: Emits::Component,
+        environment: &[],
         when_it_fails: None,
     }
 }
@@ -124,6 +142,7 @@ fn python() -> Recipe {
         arguments: words(&format!("--wit-path wit --world {WORLD} componentize --stub-wasi app -o build/policy.wasm")),
         output: "build/policy.wasm".into(),
         emits: Emits::Component,
+        environment: &[],
         when_it_fails: None,
     }
 }
@@ -134,10 +153,11 @@ fn assemblyscript() -> Recipe {
         install: "npm install, in its folder",
         arguments: words(
             "policy.ts --outFile build/policy.core.wasm --runtime stub --use abort= --transform ./exports.mjs \
-             -O3 --converge",
+             -Oz --converge --noAssert",
         ),
         output: "build/policy.core.wasm".into(),
         emits: Emits::Core { world: Some(WORLD), adapts: false },
+        environment: &[],
         when_it_fails: None,
     }
 }

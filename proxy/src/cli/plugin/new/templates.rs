@@ -26,6 +26,12 @@ const C: [File; 4] = [
     ("generated/gate.h", include_str!("../templates/c/generated/gate.h")),
 ];
 
+const GO: [File; 3] = [
+    ("policy.go", include_str!("../templates/go/policy.go")),
+    ("abi.go", include_str!("../templates/go/abi.go")),
+    ("go.mod", include_str!("../templates/go/go.mod")),
+];
+
 const JAVASCRIPT: [File; 2] = [
     ("policy.js", include_str!("../templates/javascript/policy.js")),
     ("package.json", include_str!("../templates/javascript/package.json")),
@@ -64,11 +70,12 @@ impl Template {
                 needs: "clang with wasi-libc and lld, or Zig; `CC` names another compiler",
                 limits: "",
             },
+            Language::Go => Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", limits: "" },
             Language::JavaScript => Self {
                 files: &JAVASCRIPT,
                 source: "policy.js",
                 needs: "Node.js, and once `npm install` in this folder",
-                limits: "\n[limits] # QuickJS is in the component; the configuration of the gateway wants the same\nmemory = \"64MiB\"\n",
+                limits: "\n[limits] # SpiderMonkey is in the component; the configuration of the gateway wants the same\nmemory = \"64MiB\"\n",
             },
             Language::Python => Self {
                 files: &PYTHON,

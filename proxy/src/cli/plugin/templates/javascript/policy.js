@@ -1,19 +1,22 @@
 // Lets requests with a known API key pass.
 
-import consumers from "tidegate:gateway/consumers@0.1.0";
+import { findByKey } from "tidegate:gateway/consumers@0.1.0";
 
 const DEFAULTS = { header: "apikey" };
 
 let settings = DEFAULTS;
 
-// The engine has no TextEncoder; this one is for ASCII.
-const bytes = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+const encoder = new TextEncoder();
 
 const remove = (name) => ({ tag: "remove", val: name });
 
 const REFUSED = {
   tag: "respond",
-  val: { status: 401, headers: [{ name: "www-authenticate", value: bytes("ApiKey") }], body: bytes("") },
+  val: {
+    status: 401,
+    headers: [{ name: "www-authenticate", value: encoder.encode("ApiKey") }],
+    body: encoder.encode(""),
+  },
 };
 
 export const configuration = {
@@ -28,17 +31,18 @@ export const configuration = {
 export const requestPolicy = {
   onRequest(request) {
     const consumer = identify(request);
-    if (consumer === null) return REFUSED;
-    return { tag: "forward", val: { request: [remove(settings.header)], response: [], consumer, target: null } };
+    if (consumer === undefined) return REFUSED;
+    const forward = { request: [remove(settings.header)], response: [], consumer, target: undefined };
+    return { tag: "forward", val: forward };
   },
 };
 
 function identify(request) {
   try {
-    return consumers.findByKey(request.soleHeader(settings.header));
-  } catch (ambiguity) {
+    return findByKey(request.soleHeader(settings.header));
+  } catch (error) {
     // Anything but the contract's own error is a mistake of this program, and ends the call.
-    if (ambiguity !== "missing" && ambiguity !== "repeated") throw ambiguity;
-    return null;
+    if (error.payload !== "missing" && error.payload !== "repeated") throw error;
+    return undefined;
   }
 }
