@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod demo;
+mod dev;
 pub mod plugin;
 pub mod run;
 
@@ -27,6 +28,8 @@ const EXAMPLES: &str = "\
 Examples:
   tidegate demo                      three sample instances and a gateway before them, ready to try
   tidegate check tidegate.toml       is this file right? what is wrong with it, all of it, with line and hint
+  tidegate plugin new --lang rust x  a plugin to begin with; `tidegate plugin --help` shows how to build and test it
+  tidegate dev -c tidegate.toml      serve, and build plugins anew when their sources change
   tidegate run -c tidegate.toml      serve; the file and its plugins are watched and reloaded while traffic flows
   kill -HUP PID                      reload now
 
@@ -46,6 +49,12 @@ enum Command {
     },
     /// Start three sample instances and a gateway before them, with keys, a limit and a balancer in force.
     Demo(demo::DemoArguments),
+    /// Serve like `run`, and build plugins anew whenever their sources change.
+    ///
+    /// A plugin whose file lies in a folder with a plugin.toml (`tidegate plugin new` makes one) is built at the start and
+    /// after every save; the new component is then reloaded while traffic flows. Where it does not build, what the tool
+    /// says is shown, and the last one serves on. Example: tidegate dev -c tidegate.toml
+    Dev(RunArguments),
     /// Write, build, test and measure plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -87,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::main(&run),
         Command::Check { file } => return check::main(&file),
         Command::Demo(demo) => demo::main(&demo),
+        Command::Dev(run) => dev::main(&run),
         Command::Plugin(command) => return plugin::main(&command),
         Command::CompilePlugin(limits) => return inside::main(limits),
     };

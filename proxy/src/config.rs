@@ -11,6 +11,7 @@ mod key_path;
 pub mod model;
 pub mod problem;
 mod problems;
+pub mod project;
 mod render;
 mod resolve;
 mod secret;
@@ -29,6 +30,7 @@ use problem::Report;
 
 pub use changes::changes;
 pub use sources::Sources;
+pub use written::plugin::default_limits;
 
 /// A configuration that passed, with the text it came from.
 #[derive(Clone, Debug)]

@@ -43,8 +43,7 @@ pub(super) fn control_runtime() -> std::io::Result<Runtime> {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<()> {
     log::init(&arguments.log.log, arguments.log.log_format).context("log")?;
-    let ready = if arguments.ready_json { Ready::Json } else { Ready::Log };
-    serve(&arguments.config, ready)
+    serve(&arguments.config, Ready::of(arguments))
 }
 
 /// How it is told that listeners accept.
@@ -54,6 +53,12 @@ pub(super) enum Ready {
     Log,
     /// As JSON lines on standard output.
     Json,
+}
+
+impl Ready {
+    pub(super) fn of(arguments: &RunArguments) -> Self {
+        if arguments.ready_json { Self::Json } else { Self::Log }
+    }
 }
 
 /// Serves one configuration file until a signal to stop.

@@ -1,7 +1,7 @@
 //! Tables of cases for a plugin: what it is asked, and what it shall decide.
 //!
 //! They are read as the configuration is, key by key, so that a mistake in a table is told with its line and a hint.
-//! `config/cases.toml` is the language.
+//! `config/cases/reference.toml` is the language.
 
 mod asked;
 mod expected;
@@ -210,6 +210,9 @@ impl FailureWord {
         }
     }
 }
+
+/// Every key of a table, explained.
+pub const REFERENCE: &str = include_str!("../../../config/cases/reference.toml");
 
 /// Reads a table of cases; relative paths in it start at its folder.
 ///

@@ -214,6 +214,11 @@ impl Instance {
         self.store.data_mut().cpu.meter()
     }
 
+    /// Bytes of linear memory it has.
+    pub(super) fn memory(&self) -> usize {
+        self.store.data().memory.used()
+    }
+
     /// Whether it has served its calls and makes way for a new one.
     pub(super) fn is_spent(&self) -> bool {
         self.calls_left == 0

@@ -8,6 +8,7 @@ const MAX_PARTS: usize = 64;
 /// Counts what the memories and the tables of an instance have together, and remembers a refusal of memory.
 #[derive(Debug)]
 pub(super) struct MemoryBudget {
+    limit: usize,
     left: usize,
     elements_left: usize,
     denied: bool,
@@ -15,12 +16,18 @@ pub(super) struct MemoryBudget {
 
 impl MemoryBudget {
     pub(super) fn new(bytes: usize, table_elements: usize) -> Self {
-        Self { left: bytes, elements_left: table_elements, denied: false }
+        Self { limit: bytes, left: bytes, elements_left: table_elements, denied: false }
     }
 
     /// Room for what the gateway itself does in the instance.
     pub(super) fn lend(&mut self, bytes: usize) {
+        self.limit = self.limit.saturating_add(bytes);
         self.left = self.left.saturating_add(bytes);
+    }
+
+    /// Bytes that the memories have now.
+    pub(super) fn used(&self) -> usize {
+        self.limit.saturating_sub(self.left)
     }
 
     /// Whether growth was refused since the last call of [`Self::forgive`].

@@ -204,6 +204,15 @@ impl PolicyRuntime {
         &self.configured.plugin
     }
 
+    /// Bytes of linear memory that an idle instance has; none where all are at work.
+    #[must_use]
+    pub fn instance_memory(&self) -> Option<usize> {
+        let lease = self.configured.pool.lease(|| Err::<Instance, _>(PluginFailure::Overloaded)).ok()?;
+        let memory = lease.instance.memory();
+        lease.give_back();
+        Some(memory)
+    }
+
     /// How it is doing, since it was bound.
     #[must_use]
     pub fn statistics(&self) -> PolicyStatistics {

@@ -92,8 +92,9 @@ fn folder(file: &Path) -> Option<PathBuf> {
 #[derive(Debug, PartialEq, Eq)]
 struct Seen(Vec<(PathBuf, Option<Stamp>)>);
 
+/// What a file looks like from outside: it differs once the file was written or replaced.
 #[derive(Debug, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct Stamp {
     inode: u64,
     length: u64,
     changed: (i64, i64),
@@ -118,7 +119,8 @@ impl Seen {
     }
 }
 
-fn stamp(file: &Path) -> Option<Stamp> {
+/// None where there is no such file.
+pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
     let meta = std::fs::metadata(file).ok()?;
     Some(Stamp { inode: meta.ino(), length: meta.len(), changed: (meta.ctime(), meta.ctime_nsec()) })
 }

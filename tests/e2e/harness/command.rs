@@ -37,8 +37,14 @@ pub(crate) fn tidegate() -> Command {
 
 /// Runs the binary with these arguments until it ends.
 pub(crate) async fn run(arguments: &[&str]) -> Finished {
-    let output = tidegate().args(arguments).output();
-    let output = within(&format!("`tidegate {}` to end", arguments.join(" ")), output).await;
+    let mut command = tidegate();
+    command.args(arguments);
+    finished(&arguments.join(" "), command).await
+}
+
+/// Runs a command that was prepared until it ends.
+pub(crate) async fn finished(what: &str, mut command: Command) -> Finished {
+    let output = within(&format!("`tidegate {what}` to end"), command.output()).await;
     let output = output.expect("the binary can be run");
     Finished {
         code: output.status.code(),

@@ -8,7 +8,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use super::contract;
 
 /// The adapter of this binary, by the name it has on the command line.
-const OWN_ADAPTER: &str = "wasi-stub";
+pub(super) const OWN_ADAPTER: &str = "wasi-stub";
 const WASI_STUB: &str = include_str!("componentize/wasi-stub.wat");
 /// The module that language runtimes import WASI from.
 const PREVIEW1: &str = "wasi_snapshot_preview1";

@@ -68,6 +68,25 @@ fn a_key_that_another_decision_has_is_unknown() {
 }
 
 #[test]
+fn the_reference_is_a_table_and_has_every_key() {
+    let table = read(REFERENCE).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    assert!(table.cases.len() >= 8);
+    let sources = Sources::new("reference.toml", REFERENCE);
+    let document = source::document(&sources).unwrap();
+    let mut reader = Reader::recording(&sources, Path::new(""));
+    Written::read(&mut reader, document.get_ref());
+    for key in reader.into_asked() {
+        let last = key.rsplit('.').next().unwrap();
+        assert!(
+            REFERENCE.contains(&format!("{last} = "))
+                || REFERENCE.contains(&format!("[{last}]"))
+                || REFERENCE.contains(&format!("[[{last}]]")),
+            "{key}"
+        );
+    }
+}
+
+#[test]
 fn a_table_without_cases_says_how_to_write_one() {
     assert!(refused("plugin = \"a.wasm\"\n").contains("hint: add `[[case]]`"));
 }

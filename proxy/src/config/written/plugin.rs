@@ -80,7 +80,9 @@ fn quarantine(fields: &mut Fields<'_, '_>) -> Option<Quarantine> {
     NonZeroU32::new(failures).map(|failures| Quarantine { failures, window, pause })
 }
 
-pub(in crate::config) fn default_limits() -> PluginLimits {
+/// What an instance may use where nothing else is written.
+#[must_use]
+pub fn default_limits() -> PluginLimits {
     PluginLimits {
         cpu: Duration::from_millis(10),
         memory: 16 * MIB,

@@ -69,7 +69,7 @@ fn check_kind(bytes: &[u8]) -> Result<(), LoadProblem> {
     if bytes.starts_with(CORE_MODULE) {
         return Err(LoadProblem::new(
             "is a core WebAssembly module, not a component",
-            "make a component of it: `wasm-tools component new module.wasm -o plugin.wasm`",
+            "make a component of it: `tidegate plugin componentize module.wasm --world request-role -o plugin.wasm`",
         ));
     }
     if bytes.starts_with(MAGIC) {

@@ -100,7 +100,7 @@ fn another_version_of_the_contract_is_refused_with_both_versions() {
 fn a_core_module_is_told_from_a_component() {
     let (message, hint) = only(load(b"\0asm\x01\0\0\0", all_grants(), LIMITS));
     assert_eq!(message, "is a core WebAssembly module, not a component");
-    assert!(hint.contains("wasm-tools component new"), "{hint}");
+    assert!(hint.contains("tidegate plugin componentize"), "{hint}");
 }
 
 #[test]

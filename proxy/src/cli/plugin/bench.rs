@@ -1,0 +1,209 @@
+//! `tidegate plugin bench`: what a call costs, and what it may cost.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::ask::{AskArguments, Asked};
+use super::print;
+use super::trial::Verdict;
+use crate::plugin::policy::ConfigureProblem;
+
+/// Instances made to see what making one takes; fewer where that takes long.
+const STARTS: u32 = 50;
+/// As long as one row may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate plugin bench policy.wasm --request 'GET /items' -H 'apikey: alice-key' --consumer alice=alice-key
+  tidegate plugin bench policy.wasm --calls 100000 --json
+
+Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided.
+Only a binary built with optimisation (`make release`) tells what production does.";
+
+/// Which plugin to measure, and at what.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArguments {
+    #[command(flatten)]
+    ask: AskArguments,
+    /// Calls to measure, after a tenth as many that are not.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..))]
+    calls: u32,
+    /// Print one JSON object, times in nanoseconds.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+struct Figures {
+    load: Duration,
+    start: Sample,
+    first_call: Sample,
+    call: Sample,
+    memory: Option<usize>,
+}
+
+/// Times, from the shortest to the longest.
+struct Sample(Vec<Duration>);
+
+impl Sample {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self(times)
+    }
+
+    /// The time that so many of a hundred do not exceed.
+    fn percentile(&self, percent: usize) -> Duration {
+        let last = self.0.len().saturating_sub(1);
+        self.0.get(last * percent / 100).copied().unwrap_or_default()
+    }
+}
+
+/// Measures, and tells.
+pub(super) fn main(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let mut asked = arguments.ask.prepare()?;
+    let load = began.elapsed();
+    let figures = measure(&mut asked, load, arguments.calls)?;
+    print(&if arguments.json { json(&asked, &figures).to_string() } else { text(&asked, &figures) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figures> {
+    let (start, first_call) = starts(asked)?;
+    let policy = asked.trial.policy(&asked.config).map_err(|problems| misconfigured(&problems))?;
+    for _ in 0..calls / 10 {
+        expect_decision(&asked.question.put(&policy))?;
+    }
+    let mut times = Vec::with_capacity(usize::try_from(calls)?);
+    let began = Instant::now();
+    while times.len() < times.capacity() && began.elapsed() < PATIENCE {
+        let began = Instant::now();
+        let verdict = asked.question.put(&policy);
+        times.push(began.elapsed());
+        expect_decision(&verdict)?;
+    }
+    Ok(Figures { load, start, first_call, call: Sample::of(times), memory: policy.instance_memory() })
+}
+
+/// Instances made and configured, and the first question to each.
+fn starts(asked: &Asked) -> anyhow::Result<(Sample, Sample)> {
+    let (mut starts, mut first_calls) = (Vec::new(), Vec::new());
+    let all = Instant::now();
+    for _ in 0..STARTS {
+        let began = Instant::now();
+        let policy = asked.trial.bind(&asked.config).map_err(|problems| misconfigured(&problems))?;
+        starts.push(began.elapsed());
+        let began = Instant::now();
+        let verdict = asked.question.put(&policy);
+        first_calls.push(began.elapsed());
+        expect_decision(&verdict)?;
+        if all.elapsed() > PATIENCE {
+            break;
+        }
+    }
+    Ok((Sample::of(starts), Sample::of(first_calls)))
+}
+
+/// What fails is not worth measuring.
+fn expect_decision(verdict: &Verdict) -> anyhow::Result<()> {
+    match verdict {
+        Verdict::Failed(failure) => {
+            anyhow::bail!(
+                "the plugin failed: {failure}\nhint: --cpu and --memory give it more; `tidegate plugin run` shows one call"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+fn misconfigured(problems: &[ConfigureProblem]) -> anyhow::Error {
+    let told = problems.iter().map(|problem| match problem.path.as_str() {
+        "" => problem.message.clone(),
+        path => format!("{path}: {}", problem.message),
+    });
+    anyhow::anyhow!("the plugin refuses its configuration: {}", told.collect::<Vec<_>>().join("; "))
+}
+
+fn text(asked: &Asked, figures: &Figures) -> String {
+    let limits = asked.limits;
+    let row =
+        |label: &str, value: String, note: String| format!("{label:<14}{value:>12}   {note}").trim_end().to_owned();
+    let spread = |sample: &Sample| format!("p99 {}, {} measured", shown(sample.percentile(99)), sample.0.len());
+    let share = figures.call.percentile(99).as_secs_f64() / limits.cpu.as_secs_f64() * 100.0;
+    let memory = figures.memory.map_or_else(|| "unknown".to_owned(), kib);
+    [
+        asked.file.display().to_string(),
+        row("load", shown(figures.load), "read, check and compile".to_owned()),
+        row(
+            "start",
+            shown(figures.start.percentile(50)),
+            format!("an instance, configured; {}", spread(&figures.start)),
+        ),
+        row("first call", shown(figures.first_call.percentile(50)), spread(&figures.first_call)),
+        row("call", shown(figures.call.percentile(50)), spread(&figures.call)),
+        row("budget", shown(limits.cpu), format!("limits.cpu; the p99 is {share:.2} % of it")),
+        row("memory", memory, format!("of an instance; limits.memory is {}", kib(limits.memory))),
+    ]
+    .join("\n")
+}
+
+fn kib(bytes: usize) -> String {
+    format!("{} KiB", bytes.div_ceil(1024))
+}
+
+/// In the unit that leaves three figures before the point at most.
+fn shown(time: Duration) -> String {
+    match time.as_nanos() {
+        0..1_000 => format!("{} ns", time.as_nanos()),
+        1_000..1_000_000 => format!("{:.2} us", time.as_secs_f64() * 1e6),
+        1_000_000..1_000_000_000 => format!("{:.2} ms", time.as_secs_f64() * 1e3),
+        _ => format!("{:.2} s", time.as_secs_f64()),
+    }
+}
+
+fn json(asked: &Asked, figures: &Figures) -> serde_json::Value {
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let sample = |sample: &Sample| {
+        json!({
+            "median_ns": nanoseconds(sample.percentile(50)),
+            "p99_ns": nanoseconds(sample.percentile(99)),
+            "measured": sample.0.len(),
+        })
+    };
+    json!({
+        "file": asked.file,
+        "load_ns": nanoseconds(figures.load),
+        "start": sample(&figures.start),
+        "first_call": sample(&figures.first_call),
+        "call": sample(&figures.call),
+        "memory_bytes": figures.memory,
+        "limits": { "cpu_ns": nanoseconds(asked.limits.cpu), "memory_bytes": asked.limits.memory },
+        "optimised": !cfg!(debug_assertions),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sorted_times() {
+        let sample = Sample::of((0..=100).rev().map(Duration::from_micros).collect());
+        assert_eq!(
+            (sample.percentile(50), sample.percentile(99)),
+            (Duration::from_micros(50), Duration::from_micros(99))
+        );
+        assert_eq!(Sample::of(Vec::new()).percentile(50), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_is_shown_in_a_unit_that_fits() {
+        assert_eq!(shown(Duration::from_nanos(740)), "740 ns");
+        assert_eq!(shown(Duration::from_nanos(1_740)), "1.74 us");
+        assert_eq!(shown(Duration::from_millis(14)), "14.00 ms");
+    }
+}

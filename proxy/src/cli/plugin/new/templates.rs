@@ -1,0 +1,103 @@
+//! What new folders hold, by language.
+
+use crate::config::project::Language;
+
+/// A file's path and its text, with `{{...}}` to be filled in.
+type File = (&'static str, &'static str);
+
+/// In every folder.
+pub(super) const SHARED: [File; 5] = [
+    ("plugin.toml", include_str!("../templates/shared/plugin.toml")),
+    ("cases.toml", include_str!("../templates/shared/cases.toml")),
+    ("README.md", include_str!("../templates/shared/README.md")),
+    (".gitignore", include_str!("../templates/shared/gitignore")),
+    ("wit/world.wit", include_str!("../templates/shared/world.wit")),
+];
+
+const RUST: [File; 2] = [
+    ("Cargo.toml", include_str!("../templates/rust/Cargo.toml")),
+    ("src/lib.rs", include_str!("../templates/rust/src/lib.rs")),
+];
+
+const C: [File; 4] = [
+    ("policy.c", include_str!("../templates/c/policy.c")),
+    ("generate.sh", include_str!("../templates/c/generate.sh")),
+    ("generated/gate.c", include_str!("../templates/c/generated/gate.c")),
+    ("generated/gate.h", include_str!("../templates/c/generated/gate.h")),
+];
+
+const GO: [File; 3] = [
+    ("policy.go", include_str!("../templates/go/policy.go")),
+    ("abi.go", include_str!("../templates/go/abi.go")),
+    ("go.mod", include_str!("../templates/go/go.mod")),
+];
+
+const JAVASCRIPT: [File; 2] = [
+    ("policy.js", include_str!("../templates/javascript/policy.js")),
+    ("package.json", include_str!("../templates/javascript/package.json")),
+];
+
+const PYTHON: [File; 1] = [("app.py", include_str!("../templates/python/app.py"))];
+
+const ASSEMBLYSCRIPT: [File; 4] = [
+    ("policy.ts", include_str!("../templates/assemblyscript/policy.ts")),
+    ("abi.ts", include_str!("../templates/assemblyscript/abi.ts")),
+    ("exports.mjs", include_str!("../templates/assemblyscript/exports.mjs")),
+    ("package.json", include_str!("../templates/assemblyscript/package.json")),
+];
+
+/// What sets one language apart.
+pub(super) struct Template {
+    pub(super) files: &'static [File],
+    source: &'static str,
+    needs: &'static str,
+    /// Where a language's runtime wants more than the gateway gives by default.
+    limits: &'static str,
+}
+
+impl Template {
+    pub(super) fn of(language: Language) -> Self {
+        match language {
+            Language::Rust => Self {
+                files: &RUST,
+                source: "src/lib.rs",
+                needs: "Rust, and once `rustup target add wasm32-unknown-unknown`",
+                limits: "",
+            },
+            Language::C => Self {
+                files: &C,
+                source: "policy.c",
+                needs: "clang with wasi-libc and lld, or Zig; `CC` names another compiler",
+                limits: "",
+            },
+            Language::Go => Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", limits: "" },
+            Language::JavaScript => Self {
+                files: &JAVASCRIPT,
+                source: "policy.js",
+                needs: "Node.js, and once `npm install` in this folder",
+                limits: "\n[limits] # SpiderMonkey is in the component; the configuration of the gateway wants the same\nmemory = \"64MiB\"\n",
+            },
+            Language::Python => Self {
+                files: &PYTHON,
+                source: "app.py",
+                needs: "`pip install componentize-py==0.25.1`",
+                limits: "\n[limits] # CPython is in the component; the configuration of the gateway wants the same\nmemory = \"64MiB\"\n",
+            },
+            Language::AssemblyScript => Self {
+                files: &ASSEMBLYSCRIPT,
+                source: "policy.ts",
+                needs: "Node.js, and once `npm install` in this folder",
+                limits: "",
+            },
+        }
+    }
+
+    /// The text with everything filled in.
+    pub(super) fn filled(&self, text: &str, name: &str, language: Language) -> String {
+        text.replace("{{name}}", name)
+            .replace("{{lang}}", language.word())
+            .replace("{{source}}", self.source)
+            .replace("{{needs}}", self.needs)
+            .replace("{{limits}}", self.limits)
+    }
+}

@@ -1,0 +1,199 @@
+//! What a policy decided, as people and programs read it.
+
+use http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use super::trial::{Outcome, Verdict};
+use crate::plugin::policy::{ConfigureProblem, PluginFailure};
+use crate::policy::decision::{Edit, Forward, LocalResponse, RequestDecision, ResponseDecision};
+
+/// One thing that is true of a decision, by the key it has in a table of cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    pub(super) values: Vec<String>,
+}
+
+impl Fact {
+    pub(super) fn new(label: &'static str, values: impl IntoIterator<Item = String>) -> Self {
+        Self { label, values: values.into_iter().collect() }
+    }
+}
+
+impl Outcome {
+    /// Everything there is to say, the decision first; what is empty is left out.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let mut facts = match &self.verdict {
+            Verdict::Request(RequestDecision::Forward(forward)) => passed(forward),
+            Verdict::Request(RequestDecision::Respond(answer)) => answered("respond", answer),
+            Verdict::Response(ResponseDecision::Forward(edits)) => vec![decision("forward"), edited("response", edits)],
+            Verdict::Response(ResponseDecision::Replace(answer)) => answered("replace", answer),
+            Verdict::Pick(Some(index)) => vec![decision("pick"), Fact::new("pick", [index.to_string()])],
+            Verdict::Pick(None) => vec![decision("decline")],
+            Verdict::Failed(failure) => failed(failure),
+            Verdict::Misconfigured(problems) => misconfigured(problems),
+        };
+        facts.push(Fact::new("log", self.log.iter().cloned()));
+        facts.retain(|fact| !fact.values.is_empty());
+        facts
+    }
+
+    /// For people: one line for each fact.
+    pub(super) fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for Fact { label, values } in self.facts() {
+            for (index, value) in values.iter().enumerate() {
+                let label = if index == 0 { label } else { "" };
+                lines.push(format!("{label:<10}{}", shown(value)));
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// For programs, in the words of `expect` in a table of cases.
+    pub(super) fn json(&self) -> Value {
+        let mut object = match &self.verdict {
+            Verdict::Request(RequestDecision::Forward(forward)) => forward_json(forward),
+            Verdict::Request(RequestDecision::Respond(answer)) => answer_json("respond", answer),
+            Verdict::Response(ResponseDecision::Forward(edits)) => {
+                json!({ "decision": "forward", "response": edits_json(edits) })
+            }
+            Verdict::Response(ResponseDecision::Replace(answer)) => answer_json("replace", answer),
+            Verdict::Pick(Some(index)) => json!({ "decision": "pick", "pick": index }),
+            Verdict::Pick(None) => json!({ "decision": "decline" }),
+            Verdict::Failed(failure) => {
+                json!({ "decision": "failure", "failure": word(failure), "reason": failure.to_string() })
+            }
+            Verdict::Misconfigured(problems) => misconfigured_json(problems),
+        };
+        if let Some(object) = object.as_object_mut() {
+            object.insert("log".to_owned(), json!(self.log));
+        }
+        object
+    }
+}
+
+/// One line, whatever is in it.
+pub(super) fn shown(value: &str) -> String {
+    value.chars().fold(String::with_capacity(value.len()), |mut line, character| {
+        if character.is_control() {
+            line.extend(character.escape_default())
+        } else {
+            line.push(character)
+        }
+        line
+    })
+}
+
+fn decision(word: &str) -> Fact {
+    Fact::new("decision", [word.to_owned()])
+}
+
+fn passed(forward: &Forward) -> Vec<Fact> {
+    vec![
+        decision("forward"),
+        Fact::new("consumer", forward.consumer.iter().map(|consumer| consumer.name.clone())),
+        Fact::new("target", forward.target.iter().map(ToString::to_string)),
+        edited("request", &forward.request),
+        edited("response", &forward.response),
+    ]
+}
+
+fn edited(label: &'static str, edits: &[Edit]) -> Fact {
+    Fact::new(label, edits.iter().map(edit_line))
+}
+
+/// An edit as one reads it: `set x-gate: c`.
+fn edit_line(edit: &Edit) -> String {
+    match edit {
+        Edit::Set(name, value) => format!("set {}", field_line(name, value)),
+        Edit::Append(name, value) => format!("append {}", field_line(name, value)),
+        Edit::Remove(name) => format!("remove {name}"),
+    }
+}
+
+fn field_line(name: &HeaderName, value: &HeaderValue) -> String {
+    format!("{name}: {}", text(value.as_bytes()))
+}
+
+fn text(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string(), str::to_owned)
+}
+
+fn answered(word: &str, answer: &LocalResponse) -> Vec<Fact> {
+    vec![
+        decision(word),
+        Fact::new("status", [answer.status.as_u16().to_string()]),
+        Fact::new("headers", answer.headers.iter().map(|(name, value)| field_line(name, value))),
+        Fact::new("body", (!answer.body.is_empty()).then(|| text(&answer.body))),
+    ]
+}
+
+fn failed(failure: &PluginFailure) -> Vec<Fact> {
+    let reason = Fact::new("reason", [failure.to_string()]);
+    vec![decision("failure"), Fact::new("failure", [word(failure).to_owned()]), reason]
+}
+
+/// As metrics and tables of cases name it.
+fn word(failure: &PluginFailure) -> &'static str {
+    match failure {
+        PluginFailure::OutOfTime => "out_of_time",
+        PluginFailure::Trap(_) => "trap",
+        PluginFailure::OutOfMemory => "out_of_memory",
+        PluginFailure::Illegal(_) => "illegal",
+        PluginFailure::Overloaded => "overloaded",
+    }
+}
+
+fn misconfigured(problems: &[ConfigureProblem]) -> Vec<Fact> {
+    let reasons = problems.iter().map(|problem| match problem.path.as_str() {
+        "" => problem.message.clone(),
+        path => format!("{path}: {}", problem.message),
+    });
+    vec![
+        decision("misconfigured"),
+        Fact::new("problems", problems.iter().map(|problem| problem.path.clone())),
+        Fact::new("reason", reasons),
+    ]
+}
+
+fn misconfigured_json(problems: &[ConfigureProblem]) -> Value {
+    let reasons: Vec<_> =
+        problems.iter().map(|problem| json!({ "path": problem.path, "message": problem.message })).collect();
+    json!({ "decision": "misconfigured", "problems": reasons })
+}
+
+fn forward_json(forward: &Forward) -> Value {
+    json!({
+        "decision": "forward",
+        "consumer": forward.consumer.as_ref().map(|consumer| &consumer.name),
+        "target": forward.target.as_ref().map(ToString::to_string),
+        "request": edits_json(&forward.request),
+        "response": edits_json(&forward.response),
+    })
+}
+
+fn edits_json(edits: &[Edit]) -> Value {
+    let (mut set, mut append, mut removed) = (Map::new(), Map::new(), Vec::new());
+    for edit in edits {
+        match edit {
+            Edit::Set(name, value) => add(&mut set, name, value),
+            Edit::Append(name, value) => add(&mut append, name, value),
+            Edit::Remove(name) => removed.push(name.as_str()),
+        }
+    }
+    json!({ "set": set, "append": append, "remove": removed })
+}
+
+fn add(fields: &mut Map<String, Value>, name: &HeaderName, value: &HeaderValue) {
+    let values = fields.entry(name.as_str()).or_insert_with(|| json!([]));
+    if let Some(values) = values.as_array_mut() {
+        values.push(json!(text(value.as_bytes())));
+    }
+}
+
+fn answer_json(word: &str, answer: &LocalResponse) -> Value {
+    let mut headers = Map::new();
+    answer.headers.iter().for_each(|(name, value)| add(&mut headers, name, value));
+    json!({ "decision": word, "status": answer.status.as_u16(), "headers": headers, "body": text(&answer.body) })
+}

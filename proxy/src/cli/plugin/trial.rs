@@ -1,0 +1,203 @@
+//! A plugin on the host that production runs, with a clock moved by hand and made-up clients and endpoints.
+
+mod clock;
+mod log;
+mod question;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::config::cases::{AskedCandidate, AskedRequest, Subject};
+use crate::config::model::{self, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
+use crate::consumers::{Consumer, Consumers};
+use crate::counters::{Counters, DEFAULT_CAPACITY};
+use crate::observe::metrics::Metrics;
+use crate::plugin::compile::Compilation;
+use crate::plugin::component::LoadedPlugin;
+use crate::plugin::engine::{EngineCapacity, PluginEngine};
+use crate::plugin::outbound::Nowhere;
+use crate::plugin::policy::{ConfigureProblem, PluginFailure, PolicyRuntime, PolicyServices};
+use crate::policy::decision::{RequestDecision, ResponseDecision};
+use crate::shared_data::SharedData;
+use crate::upstream::member::Member;
+use clock::HandClock;
+use log::PolicyLog;
+pub(super) use question::Question;
+
+/// The plugin and the policy of a trial go by this name.
+const NAME: &str = "trial";
+/// A trial asks one question at a time.
+const INSTANCES: u32 = 4;
+
+/// What a plugin is tried with.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) grants: Grants,
+    pub(super) limits: PluginLimits,
+    pub(super) consumers: Vec<model::Consumer>,
+}
+
+/// A plugin, and the state that outlives a question.
+pub(super) struct Trial {
+    plugin: Arc<LoadedPlugin>,
+    consumers: Arc<Consumers>,
+    clock: Arc<HandClock>,
+    counters: Arc<Counters>,
+    shared_data: SharedData,
+    metrics: Metrics,
+    /// The policy as it was configured last.
+    bound: Option<(Value, Arc<PolicyRuntime>)>,
+    /// The endpoints of the last question: the same ones are told to an instance once.
+    told: Option<(Vec<AskedCandidate>, Arc<[Member]>)>,
+    log: PolicyLog,
+}
+
+/// What a question came to.
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    /// What the policy logged, each as `info: text`.
+    pub(super) log: Vec<String>,
+    /// Time on the wall, of the call alone.
+    pub(super) took: Duration,
+}
+
+/// What was decided, or why nothing was.
+pub(super) enum Verdict {
+    Request(RequestDecision),
+    Response(ResponseDecision),
+    Pick(Option<usize>),
+    Failed(PluginFailure),
+    Misconfigured(Vec<ConfigureProblem>),
+}
+
+impl Trial {
+    /// Compiles a component.
+    ///
+    /// # Errors
+    /// What keeps it from being loaded, with hints.
+    pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
+        let Terms { grants, limits, consumers } = terms;
+        let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
+        let capacity = EngineCapacity { instances: INSTANCES * 4, memory: limits.memory };
+        // An author compiles what they made themselves.
+        let engine = PluginEngine::new(capacity, Arc::new(Compilation::in_process()))?;
+        let spec = Plugin {
+            name: NAME.to_owned(),
+            path: file.to_owned(),
+            sha256: None,
+            grants,
+            upstreams: Vec::new(),
+            instances: InstanceMode::Reused,
+            limits,
+        };
+        let plugin = LoadedPlugin::load(&engine, &spec).map_err(|error| {
+            let told = error.problems.iter().map(|problem| match &problem.hint {
+                Some(hint) => format!("{}: {}\nhint: {hint}", file.display(), problem.message),
+                None => format!("{}: {}", file.display(), problem.message),
+            });
+            anyhow::anyhow!("{}", told.collect::<Vec<_>>().join("\n"))
+        })?;
+        let known = consumers.into_iter().map(|spec| (Consumer::new(spec.name, spec.tags), spec.api_key_hashes));
+        let clock = Arc::new(HandClock::new());
+        Ok(Self {
+            plugin,
+            consumers: Arc::new(Consumers::new(known)),
+            counters: counters(&clock),
+            shared_data: shared_data(&clock),
+            clock,
+            metrics: Metrics::new(),
+            bound: None,
+            told: None,
+            log: PolicyLog::default(),
+        })
+    }
+
+    /// Moves the clock on.
+    pub(super) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Forgets what the policy keeps: its counters, its shared data and its instances.
+    pub(super) fn start_over(&mut self) {
+        self.counters = counters(&self.clock);
+        self.shared_data = shared_data(&self.clock);
+        self.bound = None;
+        self.told = None;
+    }
+
+    /// The policy with this configuration; the same one as for the last question, where that is the same.
+    pub(super) fn policy(&mut self, config: &Value) -> Result<Arc<PolicyRuntime>, Vec<ConfigureProblem>> {
+        if let Some((_, policy)) = self.bound.as_ref().filter(|(known, _)| known == config) {
+            return Ok(Arc::clone(policy));
+        }
+        let policy = self.bind(config)?;
+        self.bound = Some((config.clone(), Arc::clone(&policy)));
+        Ok(policy)
+    }
+
+    /// A policy with an instance that has not been asked anything.
+    pub(super) fn bind(&self, config: &Value) -> Result<Arc<PolicyRuntime>, Vec<ConfigureProblem>> {
+        let spec = Policy {
+            name: NAME.to_owned(),
+            plugin: NAME.to_owned(),
+            config: config.clone(),
+            on_failure: FailureMode::Deny,
+        };
+        let services = PolicyServices {
+            counters: Arc::clone(&self.counters),
+            shared_data: self.shared_data.policy(NAME),
+            consumers: Arc::clone(&self.consumers),
+            outbound: Arc::new(Nowhere),
+            metrics: self.metrics.policy(NAME, NAME),
+            series: self.metrics.policy_series(NAME),
+        };
+        PolicyRuntime::bind(Arc::clone(&self.plugin), &spec, services)
+    }
+
+    /// A question as the host takes it.
+    pub(super) fn question(&mut self, request: &AskedRequest, subject: &Subject) -> anyhow::Result<Question> {
+        let members = match subject {
+            Subject::Candidates(candidates) => Some(self.members(candidates)),
+            Subject::Request | Subject::Response(_) => None,
+        };
+        Question::new(request, subject, members, &self.consumers)
+    }
+
+    /// Configures the policy, asks, and keeps what it logs.
+    pub(super) fn ask(&mut self, config: &Value, question: &Question) -> Outcome {
+        let log = self.log.clone();
+        let (verdict, took) = log.collect(|| match self.policy(config) {
+            Ok(policy) => {
+                let began = Instant::now();
+                let verdict = question.put(&policy);
+                (verdict, began.elapsed())
+            }
+            Err(problems) => (Verdict::Misconfigured(problems), Duration::ZERO),
+        });
+        Outcome { verdict, log: log.take(), took }
+    }
+
+    fn members(&mut self, candidates: &[AskedCandidate]) -> Arc<[Member]> {
+        let is_same = |known: &[AskedCandidate]| {
+            let identity = |candidate: &AskedCandidate| (candidate.address, candidate.weight, candidate.zone.clone());
+            known.iter().map(identity).eq(candidates.iter().map(identity))
+        };
+        if let Some((_, members)) = self.told.as_ref().filter(|(known, _)| is_same(known)) {
+            return Arc::clone(members);
+        }
+        let members = question::members(candidates, &self.metrics);
+        self.told = Some((candidates.to_vec(), Arc::clone(&members)));
+        members
+    }
+}
+
+fn counters(clock: &Arc<HandClock>) -> Arc<Counters> {
+    Arc::new(Counters::new(DEFAULT_CAPACITY, Arc::<HandClock>::clone(clock)))
+}
+
+fn shared_data(clock: &Arc<HandClock>) -> SharedData {
+    SharedData::new(Arc::<HandClock>::clone(clock))
+}

@@ -1,0 +1,147 @@
+//! A question of a table or a command line, as the host takes it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use http::{HeaderMap, HeaderValue, Request, Response, request, response};
+use tokio::runtime::{self, Runtime};
+
+use super::Verdict;
+use crate::config::cases::{AskedCandidate, AskedRequest, Fieldset, Subject};
+use crate::consumers::Consumers;
+use crate::observe::metrics::Metrics;
+use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
+use crate::policy::facts::{HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts};
+use crate::upstream::endpoint::Endpoint;
+use crate::upstream::member::Member;
+
+/// The upstream of a trial.
+const UPSTREAM: &str = "trial";
+
+/// A request with all that the gateway would know of it, and what is asked about it.
+pub(in crate::cli::plugin) struct Question {
+    parts: request::Parts,
+    facts: RequestFacts,
+    about: About,
+    /// A plugin that asks upstreams waits, if only for being told that there are none.
+    waiting: Runtime,
+}
+
+enum About {
+    Request,
+    Response(response::Parts),
+    Candidates { members: Arc<[Member]>, candidates: Vec<Candidate> },
+}
+
+impl Question {
+    /// Makes it; `members` are the endpoints, where candidates are asked about.
+    ///
+    /// # Errors
+    /// It cannot be put into the form of a message.
+    pub(super) fn new(
+        asked: &AskedRequest,
+        subject: &Subject,
+        members: Option<Arc<[Member]>>,
+        consumers: &Consumers,
+    ) -> anyhow::Result<Self> {
+        let about = match subject {
+            Subject::Request => About::Request,
+            Subject::Response(asked) => {
+                let mut response = Response::builder().status(asked.status).body(()).context("response")?;
+                add(response.headers_mut(), &asked.headers)?;
+                About::Response(response.into_parts().0)
+            }
+            Subject::Candidates(asked) => {
+                let members = members.unwrap_or_default();
+                About::Candidates { members, candidates: candidates(asked) }
+            }
+        };
+        let waiting = runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { parts: head(asked)?, facts: facts(asked, consumers), about, waiting })
+    }
+
+    /// Asks a policy.
+    pub(in crate::cli::plugin) fn put(&self, policy: &PolicyRuntime) -> Verdict {
+        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
+        let verdict = match &self.about {
+            About::Request if policy.waits() => {
+                self.waiting.block_on(policy.on_request_waiting(&request)).map(Verdict::Request)
+            }
+            About::Request => policy.on_request(&request).map(Verdict::Request),
+            About::Response(parts) => {
+                let response = HttpResponseView { parts, trailers: None };
+                let decision = match policy.waits() {
+                    true => self.waiting.block_on(policy.on_response_waiting(&request, &response)),
+                    false => policy.on_response(&request, &response),
+                };
+                decision.map(Verdict::Response)
+            }
+            About::Candidates { members, candidates } => policy.pick(&request, members, candidates).map(Verdict::Pick),
+        };
+        verdict.unwrap_or_else(|failure: PluginFailure| Verdict::Failed(failure))
+    }
+}
+
+/// The head as HTTP/1.1 brings it: the authority is in `Host`.
+fn head(asked: &AskedRequest) -> anyhow::Result<request::Parts> {
+    let request = Request::builder().method(asked.method.clone()).uri(asked.target.as_str());
+    let mut request = request.body(()).with_context(|| format!("{:?} is no request target", asked.target))?;
+    let host = HeaderValue::from_str(&asked.authority).context("authority")?;
+    request.headers_mut().insert(http::header::HOST, host);
+    add(request.headers_mut(), &asked.headers)?;
+    Ok(request.into_parts().0)
+}
+
+fn add(headers: &mut HeaderMap, fields: &Fieldset) -> anyhow::Result<()> {
+    for (name, values) in fields {
+        for value in values {
+            let value = HeaderValue::from_bytes(value.as_bytes()).with_context(|| format!("value of {name}"))?;
+            headers.append(name, value);
+        }
+    }
+    Ok(())
+}
+
+fn facts(asked: &AskedRequest, consumers: &Consumers) -> RequestFacts {
+    let scheme = if asked.is_https { Scheme::Https } else { Scheme::Http };
+    let id = RequestId::new("trial").unwrap_or_default();
+    let mut facts = RequestFacts::new(asked.client, id, asked.route.as_str().into(), scheme, asked.authority.clone());
+    facts.consumer = asked.consumer.as_ref().and_then(|name| consumers.by_name(name)).cloned();
+    facts.tls = asked.is_https.then(|| Arc::new(tls(&asked.authority)));
+    facts
+}
+
+/// What a current client and this gateway mostly agree on.
+fn tls(authority: &str) -> TlsFacts {
+    let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(authority, |(host, _)| host);
+    let is_name = host.parse::<std::net::Ipv4Addr>().is_err() && !host.starts_with('[');
+    TlsFacts {
+        version: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256".into(),
+        server_name: is_name.then(|| host.to_ascii_lowercase().into()),
+    }
+}
+
+fn candidates(asked: &[AskedCandidate]) -> Vec<Candidate> {
+    let candidate = |(member, asked): (u32, &AskedCandidate)| Candidate {
+        member,
+        in_flight: asked.in_flight,
+        latency_us: asked.latency_us,
+    };
+    (0..).zip(asked).map(candidate).collect()
+}
+
+/// The endpoints that candidates are.
+pub(super) fn members(asked: &[AskedCandidate], metrics: &Metrics) -> Arc<[Member]> {
+    let member = |candidate: &AskedCandidate| {
+        let endpoint = Endpoint::new(UPSTREAM.into(), candidate.address);
+        Member {
+            metrics: metrics.endpoint(UPSTREAM, &endpoint.label),
+            endpoint: Arc::new(endpoint),
+            weight: candidate.weight,
+            zone: candidate.zone.as_str().into(),
+            draining: false,
+        }
+    };
+    asked.iter().map(member).collect()
+}

@@ -1,0 +1,284 @@
+//! What authors of plugins work with: `tidegate plugin ...` and `tidegate dev`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::harness::client::Client;
+use crate::harness::command::{Finished, finished, run, tidegate};
+use crate::harness::gateway::replace;
+use crate::harness::sections::{plugin, policy};
+use crate::harness::wait::within;
+use crate::harness::{Origin, Request, eventually, guests, route, upstream};
+
+/// A core module that decides `forward`; `{pass}` stands for what it returns, the offset of a decision.
+const CORE: &str = r#"(module
+  (import "tidegate:gateway/http@0.1.0" "[resource-drop]request" (func $drop (param i32)))
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+  (func (export "tidegate:gateway/configuration@0.1.0#configure") (param i32 i32) (result i32) (i32.const 64))
+  (func (export "tidegate:gateway/request-policy@0.1.0#on-request") (param i32) (result i32)
+    (call $drop (local.get 0))
+    {decision}))"#;
+
+/// Nothing but zeros: a `forward` without edits.
+const FORWARDS: &str = "(i32.const 128)";
+/// A `respond` with the status 418.
+const REFUSES: &str =
+    "(i32.store8 (i32.const 128) (i32.const 1)) (i32.store16 (i32.const 136) (i32.const 418)) (i32.const 128)";
+
+/// Stands for a compiler: its source is a core module already. Called as C compilers are, with the source before `-o`.
+const COMPILER: &str = "#!/bin/sh\ngrep -q BROKEN policy.c && { echo 'policy.c:1: broken' >&2; exit 1; }\ncp policy.c build/policy.core.wasm\n";
+
+struct Workshop {
+    folder: TempDir,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let workshop = Self { folder };
+        let compiler = workshop.write("cc", COMPILER);
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(compiler, executable).expect("a file of our own");
+        workshop
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.at(name);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a writable folder");
+        replace(&file, text.to_owned());
+        file
+    }
+
+    /// A project in C whose compiler is [`COMPILER`].
+    async fn project(&self, decision: &str) -> PathBuf {
+        let folder = self.at("my-policy");
+        let made = run(&["plugin", "new", "--lang", "c", &text(&folder)]).await;
+        assert_eq!(made.code, Some(0), "{made:?}");
+        self.write("my-policy/policy.c", &CORE.replace("{decision}", decision));
+        folder
+    }
+
+    fn tidegate(&self, arguments: &[&str]) -> Command {
+        let mut command = tidegate();
+        command.args(arguments).env("CC", self.at("cc"));
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Finished {
+        finished(&arguments.join(" "), self.tidegate(arguments)).await
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn api_key() -> String {
+    text(&guests::shipped("api_key"))
+}
+
+const TABLE: &str = r#"
+[[consumer]]
+name = "alice"
+keys = ["alice-key"]
+[[case]]
+name = "a known key passes"
+request = { headers = { apikey = "alice-key" } }
+expect = { decision = "forward", consumer = "alice", request = { remove = ["apikey"] }, log = [] }
+[[case]]
+name = "no key is refused"
+expect = { decision = "respond", status = 401, headers = { www-authenticate = "ApiKey realm=\"tidegate\"" } }
+[[case]]
+name = "a wrong configuration is refused"
+config = { realm = "a\"b" }
+expect = { decision = "misconfigured", problems = ["realm"] }
+"#;
+
+#[tokio::test]
+async fn inspect_shows_what_a_component_wants_and_the_lines_that_give_it() {
+    let shown = run(&["plugin", "inspect", &api_key()]).await;
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    for part in ["request-policy", "tidegate:gateway/consumers@0.1.0", "grants = [\"consumers\"]", "[[policy]]"] {
+        assert!(shown.stdout.contains(part), "no {part:?} in:\n{}", shown.stdout);
+    }
+    let json = run(&["plugin", "inspect", "--json", &api_key()]).await;
+    let json: Value = serde_json::from_str(&json.stdout).expect("one JSON object");
+    assert_eq!((&json["contract"], &json["grants"][0]), (&"0.1.0".into(), &"consumers".into()));
+}
+
+#[tokio::test]
+async fn cases_that_hold_pass_and_those_that_do_not_show_the_difference() {
+    let workshop = Workshop::new();
+    let table = text(&workshop.write("cases.toml", TABLE));
+    let passed = run(&["plugin", "test", &table, "--plugin", &api_key()]).await;
+    assert_eq!(passed.code, Some(0), "{passed:?}");
+    assert!(passed.stdout.contains("3 cases: 3 passed, 0 failed"), "{}", passed.stdout);
+
+    workshop.write("cases.toml", &TABLE.replace("remove = [\"apikey\"]", "set = { x-a = \"1\" }"));
+    let report = workshop.at("report.xml");
+    let failed = run(&["plugin", "test", &table, "--plugin", &api_key(), "--junit", &text(&report)]).await;
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    for part in ["FAIL  a known key passes (", "- set x-a: 1", "+ remove apikey", "2 passed, 1 failed"] {
+        assert!(failed.stdout.contains(part), "no {part:?} in:\n{}", failed.stdout);
+    }
+    let report = std::fs::read_to_string(report).expect("a report");
+    assert!(report.contains("tests=\"3\" failures=\"1\""), "{report}");
+}
+
+#[tokio::test]
+async fn counters_live_through_a_table_until_a_case_begins_afresh() {
+    let workshop = Workshop::new();
+    let ask = |name: &str, more: &str, decision: &str| {
+        format!("[[case]]\nname = \"{name}\"\n{more}\nexpect = {{ decision = \"{decision}\" }}\n")
+    };
+    let table = "[config]\nlimit = 1\nwindow = \"1m\"\nalgorithm = \"window\"\n".to_owned()
+        + &ask("the first passes", "", "forward")
+        + &ask("the second is one too many", "", "respond")
+        + &ask("a minute later there is room again", "after = \"1m\"", "forward")
+        + &ask("a fresh start has room", "fresh = true", "forward");
+    let table = text(&workshop.write("cases.toml", &table));
+    let rate_limit = text(&guests::shipped("rate_limit"));
+    let done = run(&["plugin", "test", &table, "--plugin", &rate_limit]).await;
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+}
+
+#[tokio::test]
+async fn a_wrong_table_is_told_like_a_wrong_configuration() {
+    let workshop = Workshop::new();
+    let table = workshop.write("cases.toml", "[[case]]\nname = \"a\"\nexpect = { decision = \"forwrad\" }\n");
+    let refused = run(&["plugin", "test", &text(&table)]).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    refused.says(&["cases.toml:3:23", "hint: did you mean \"forward\"?"]);
+}
+
+#[tokio::test]
+async fn run_shows_one_decision_for_people_and_for_programs() {
+    let (file, consumer) = (api_key(), ["--consumer", "alice=alice-key"]);
+    let ask = ["plugin", "run", &file, "--request", "GET /items", "-H", "apikey: alice-key", consumer[0], consumer[1]];
+    let shown = run(&ask).await;
+    assert_eq!(shown.stdout, "decision  forward\nconsumer  alice\nrequest   remove apikey\n", "{shown:?}");
+    let json: Value = serde_json::from_str(&run(&["plugin", "run", &file, "--json"]).await.stdout).expect("JSON");
+    assert_eq!((&json["decision"], &json["status"]), (&"respond".into(), &401.into()));
+}
+
+#[tokio::test]
+async fn a_plugin_that_traps_is_told_as_a_failure() {
+    let hostile = text(&guests::guest("hostile"));
+    let failed = run(&["plugin", "run", &hostile, "-H", "x-mode: trap"]).await;
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stdout.contains("failure   trap"), "{}", failed.stdout);
+}
+
+#[tokio::test]
+async fn bench_tells_what_a_call_and_an_instance_cost() {
+    let done = run(&["plugin", "bench", &api_key(), "--calls", "100", "--json"]).await;
+    let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
+    for path in ["/load_ns", "/start/median_ns", "/first_call/p99_ns", "/call/median_ns", "/memory_bytes"] {
+        assert!(json.pointer(path).and_then(Value::as_u64).is_some_and(|figure| figure > 0), "{path} in {json}");
+    }
+}
+
+#[tokio::test]
+async fn a_core_module_becomes_a_component_that_decides() {
+    let workshop = Workshop::new();
+    let core = text(&workshop.write("core.wat", &CORE.replace("{decision}", FORWARDS)));
+    let refused = run(&["plugin", "inspect", &core]).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let out = text(&workshop.at("out.wasm"));
+    let made = run(&["plugin", "componentize", &core, "--world", "request-role", "-o", &out]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let decided = run(&["plugin", "run", &out]).await;
+    assert_eq!(decided.stdout, "decision  forward\n", "{decided:?}");
+}
+
+#[tokio::test]
+async fn a_new_folder_is_built_by_the_tools_of_its_language() {
+    let workshop = Workshop::new();
+    let folder = workshop.project(FORWARDS).await;
+    let built = workshop.run(&["plugin", "build", &text(&folder)]).await;
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let component = text(&folder.join("dist/my-policy.wasm"));
+    assert_eq!(run(&["plugin", "run", &component]).await.stdout, "decision  forward\n");
+    // The cases that come with it are of the policy that comes with it.
+    let tested = run(&["plugin", "test", &text(&folder)]).await;
+    assert_eq!(tested.code, Some(1), "{tested:?}");
+}
+
+#[tokio::test]
+async fn a_missing_tool_is_named_with_the_way_to_get_it() {
+    let workshop = Workshop::new();
+    for (lang, hint) in
+        [("python", "pip install componentize-py"), ("js", "npm install"), ("rust", "https://rustup.rs")]
+    {
+        let folder = text(&workshop.at(lang));
+        assert_eq!(run(&["plugin", "new", "--lang", lang, &folder]).await.code, Some(0));
+        let mut command = workshop.tidegate(&["plugin", "build", &folder]);
+        command.env("PATH", "/nonexistent");
+        let refused = finished("plugin build", command).await;
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        refused.says(&[&format!("{lang} needs"), "hint: ", hint]);
+    }
+}
+
+/// `tidegate dev`, killed when dropped.
+struct Dev {
+    _child: Child,
+    address: std::net::SocketAddr,
+}
+
+impl Dev {
+    async fn start(workshop: &Workshop, file: &Path) -> Self {
+        let mut command = workshop.tidegate(&["dev", "--ready-json", "-c", &text(file)]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary can be run");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let listener = async {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let line: Value = serde_json::from_str(&line).expect("a JSON line");
+                if line["listener"] == "http" {
+                    return line["address"].as_str().expect("an address").parse().expect("an address");
+                }
+            }
+            panic!("`tidegate dev` ended");
+        };
+        let address = within("`tidegate dev` to serve", listener).await;
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { _child: child, address }
+    }
+
+    async fn status(&self) -> u16 {
+        Client::connect(self.address).await.call(&Request::get("/")).await.status()
+    }
+}
+
+#[tokio::test]
+async fn dev_builds_at_the_start_and_after_each_save_and_serves_on_where_that_fails() {
+    let workshop = Workshop::new();
+    let folder = workshop.project(FORWARDS).await;
+    let origin = Origin::start().await;
+    let rest = plugin("mine", &folder.join("dist/my-policy.wasm"), "")
+        + &policy("mine", "mine", "")
+        + &upstream("origin", &[&origin])
+        + &route("all", "origin", "policies = [\"mine\"]");
+    let file =
+        workshop.write("tidegate.toml", &format!("[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n{rest}"));
+    let dev = Dev::start(&workshop, &file).await;
+    assert_eq!(dev.status().await, 200, "built before it was served");
+
+    workshop.write("my-policy/policy.c", "BROKEN");
+    workshop.write("my-policy/policy.c", &CORE.replace("{decision}", REFUSES));
+    eventually("the saved policy to decide", async || (dev.status().await == 418).then_some(())).await;
+
+    workshop.write("my-policy/policy.c", "BROKEN");
+    workshop.write("my-policy/README.md", "BROKEN");
+    assert_eq!(dev.status().await, 418, "what served before serves on");
+}
