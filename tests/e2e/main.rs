@@ -17,6 +17,7 @@ mod forwarding;
 mod framing;
 mod gate;
 mod health;
+mod languages;
 mod observability;
 mod policies;
 mod quarantine;
