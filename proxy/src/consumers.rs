@@ -11,15 +11,18 @@ use sha2::{Digest, Sha256};
 pub struct ConsumerId(pub u64);
 
 impl ConsumerId {
+    /// Languages whose only number is a double hold integers up to 2^53: a larger one would come back as another client.
+    const BITS: u32 = 53;
+
     fn of(name: &str) -> Self {
         let hash: [u8; 32] = Sha256::digest(name).into();
         let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
-        Self(u64::from_be_bytes(*first))
+        Self(u64::from_be_bytes(*first) >> (u64::BITS - Self::BITS))
     }
 
-    /// Two names in 2^32 that share a number would still be two clients.
+    /// Two names that share a number would still be two clients.
     fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
+        Self((self.0 + 1) % (1 << Self::BITS))
     }
 }
 
@@ -94,5 +97,34 @@ impl Consumers {
     pub fn by_api_key(&self, key: &[u8]) -> Option<&Arc<Consumer>> {
         let hash: [u8; 32] = Sha256::digest(key).into();
         self.by_key_hash.get(&hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_double_carries_the_number_of_every_name(name in ".*") {
+            let id = ConsumerId::of(&name);
+            for number in [id.0, id.next().0] {
+                #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "the claim")]
+                let carried = number as f64 as u64;
+                prop_assert_eq!(carried, number);
+            }
+        }
+    }
+
+    #[test]
+    fn two_names_of_one_number_stay_two_clients() {
+        let twin =
+            || Consumer { id: ConsumerId((1 << ConsumerId::BITS) - 1), ..Consumer::new("twin".into(), Vec::new()) };
+        let other = Consumer { name: "other".into(), ..twin() };
+        let consumers = Consumers::new([(twin(), Vec::new()), (other, Vec::new())]);
+        assert_eq!(consumers.by_name("other").map(|other| other.id), Some(ConsumerId(0)));
+        assert_eq!(consumers.by_id(ConsumerId(0)).map(|found| found.name.as_str()), Some("other"));
     }
 }

@@ -20,6 +20,7 @@ mod forwarding;
 mod framing;
 mod gate;
 mod health;
+mod languages;
 mod observability;
 mod observers;
 mod policies;

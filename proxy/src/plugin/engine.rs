@@ -164,7 +164,9 @@ fn code_config() -> Config {
         .max_wasm_stack(STACK_BYTES)
         .shared_memory(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // Components made of components, as some language tools write them: what crosses between two of them is compiled to
+        // a module that sees both memories. `limits.memory` counts all of them together.
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_custom_page_sizes(false)

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use super::command::tidegate;
 use super::h2::H2Client;
 use super::message::Response;
 use super::setup::{Sections, access_log};
-use super::wait::{eventually, within};
+use super::wait::{eventually, within, within_time};
 
 /// A gateway that serves; it is killed when dropped.
 pub(crate) struct Gateway {
@@ -32,8 +33,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the binary and waits until it serves.
-    pub(crate) async fn start(directory: TempDir, sections: Sections) -> Self {
+    /// Starts the binary and waits until it serves, but no longer than this.
+    pub(crate) async fn start(directory: TempDir, sections: Sections, patience: Duration) -> Self {
         let file = directory.path().join("tidegate.toml");
         replace(&file, sections.text(directory.path()));
         let mut command = tidegate();
@@ -44,7 +45,7 @@ impl Gateway {
         let logging = tokio::spawn(collect(BufReader::new(stderr).lines(), Arc::clone(&log)));
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let ready = within("the gateway to serve", read_ready(&mut lines)).await;
+        let ready = within_time(patience, "the gateway to serve", read_ready(&mut lines)).await;
         let Ok(Ready { listeners, admin }) = ready else {
             let _ = logging.await;
             panic!("the gateway did not start:\n{}\n{}", log.lock(), sections.text(directory.path()));

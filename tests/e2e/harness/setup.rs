@@ -1,12 +1,14 @@
 //! What a gateway is started with.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::gateway::Gateway;
 use super::origin::Origin;
 use super::sections::{route, upstream};
+use super::wait::{LONG_START, PATIENCE};
 
 const LISTENER: &str = "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n";
 
@@ -19,6 +21,7 @@ pub(crate) fn access_log(directory: &Path) -> PathBuf {
 pub(crate) struct Setup {
     directory: TempDir,
     sections: Sections,
+    patience: Duration,
 }
 
 /// The parts of a configuration that tests vary.
@@ -75,6 +78,7 @@ impl Setup {
                 listeners: LISTENER.to_owned(),
                 rest: rest.into(),
             },
+            patience: PATIENCE,
         }
     }
 
@@ -131,8 +135,14 @@ impl Setup {
         self
     }
 
+    /// It loads a plugin that takes long to compile.
+    pub(crate) fn slow_to_start(mut self) -> Self {
+        self.patience = LONG_START;
+        self
+    }
+
     /// Starts the gateway and waits until it serves.
     pub(crate) async fn start(self) -> Gateway {
-        Gateway::start(self.directory, self.sections).await
+        Gateway::start(self.directory, self.sections, self.patience).await
     }
 }

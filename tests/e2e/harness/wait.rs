@@ -5,16 +5,24 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, timeout};
 
 /// How long anything in a test may take. Far above what is needed, since machines may be busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a gateway may take to start that compiles a language runtime of many megabytes.
+pub(crate) const LONG_START: Duration = Duration::from_secs(300);
 
 /// How often a condition is asked for.
 const POLL: Duration = Duration::from_millis(10);
 
 /// Awaits `step`, and fails the test where it takes too long.
 pub(crate) async fn within<T>(what: &str, step: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, step).await {
+    within_time(PATIENCE, what, step).await
+}
+
+/// The same for what is known to take longer.
+pub(crate) async fn within_time<T>(patience: Duration, what: &str, step: impl Future<Output = T>) -> T {
+    match timeout(patience, step).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+        Err(_) => panic!("waited {patience:?} in vain for {what}"),
     }
 }
 

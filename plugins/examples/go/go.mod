@@ -1,0 +1,3 @@
+module example.org/key-gate
+
+go 1.24
