@@ -142,6 +142,7 @@ fn word(failure: &PluginFailure) -> &'static str {
         PluginFailure::OutOfMemory => "out_of_memory",
         PluginFailure::Illegal(_) => "illegal",
         PluginFailure::Overloaded => "overloaded",
+        PluginFailure::Quarantined => "quarantined",
     }
 }
 

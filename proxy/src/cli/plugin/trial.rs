@@ -92,6 +92,8 @@ impl Trial {
             upstreams: Vec::new(),
             instances: InstanceMode::Reused,
             limits,
+            // Each failure is to be seen.
+            quarantine: None,
         };
         let plugin = LoadedPlugin::load(&engine, &spec).map_err(|error| {
             let told = error.problems.iter().map(|problem| match &problem.hint {
