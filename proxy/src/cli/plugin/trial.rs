@@ -152,6 +152,7 @@ impl Trial {
             counters: Arc::clone(&self.counters),
             shared_data: self.shared_data.policy(NAME),
             consumers: Arc::clone(&self.consumers),
+            keysets: Arc::default(),
             outbound: Arc::new(Nowhere),
             metrics: self.metrics.policy(NAME, NAME),
             series: self.metrics.policy_series(NAME),
