@@ -24,6 +24,8 @@ const MAX_SOURCE_BYTES: usize = 8 << 20;
 /// What an image may hold of an instance's memory; all of it is compiled in.
 const MAX_MEMORY_BYTES: usize = 64 << 20;
 
+const ONE_OF_A_KIND: &str = "the runtime of its language takes handles, the time or random numbers when it starts, and an image would repeat them";
+
 /// How the instances of a policy come to be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageUse {
@@ -88,6 +90,9 @@ fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<P
     let (context, instrumented) = wizer.instrument_component(source)?;
     let instrumented = plugin.program_of(plugin.engine.compile(&instrumented)?)?;
     let mut instance = configured(plugin, &instrumented, setup).map_err(NoImage::Refused)?;
+    if instance.parts().0.data().is_one_of_a_kind() {
+        return Err(NoImage::Unsuitable(ONE_OF_A_KIND.into()));
+    }
     instance.begin(super::instance::START_BUDGET);
     let mut state = InstanceState::new(&mut instance, MAX_MEMORY_BYTES);
     let image = at_once(wizer.snapshot_component(&context, &mut state));

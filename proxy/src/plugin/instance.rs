@@ -81,6 +81,8 @@ pub(super) struct HostState {
     time: Option<CallTime>,
     /// Requests to upstreams in the call under way.
     outbound_calls: u32,
+    /// Its guest was told what another instance must not be told again; so it can be no image.
+    is_one_of_a_kind: bool,
 }
 
 /// What time it is during one call.
@@ -94,6 +96,15 @@ impl HostState {
     /// Room in memory for what the gateway itself does in the instance.
     pub(super) fn lend_memory(&mut self, bytes: usize) {
         self.memory.lend(bytes);
+    }
+
+    /// Its guest is about to be told what another instance must not be told again.
+    pub(super) fn becomes_one_of_a_kind(&mut self) {
+        self.is_one_of_a_kind = true;
+    }
+
+    pub(super) fn is_one_of_a_kind(&self) -> bool {
+        self.is_one_of_a_kind
     }
 
     pub(super) fn policy(&self) -> &str {
@@ -310,7 +321,7 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     let epochs = cpu.begin(START_BUDGET);
     let mut store = Store::new(
         plugin.engine.wasmtime(),
-        HostState { setup: Arc::clone(setup), memory, cpu, time: None, outbound_calls: 0 },
+        HostState { setup: Arc::clone(setup), memory, cpu, time: None, outbound_calls: 0, is_one_of_a_kind: false },
     );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.most_output().saturating_mul(2).saturating_add(HOSTCALL_SLACK));

@@ -110,6 +110,27 @@ impl Answer {
         })
     }
 
+    /// Whether another instance would have to be given another answer: handles are counted by instance, time goes on, and
+    /// what is random must not repeat.
+    fn is_of_one_instance(&self) -> bool {
+        match self {
+            Self::Handle
+            | Self::WallTime
+            | Self::Monotonic
+            | Self::RandomBytes
+            | Self::RandomNumber
+            | Self::RandomPair => true,
+            Self::Empty
+            | Self::Absent
+            | Self::Room
+            | Self::Done
+            | Self::Closed
+            | Self::WallGrain
+            | Self::MonotonicGrain
+            | Self::Refused(_) => false,
+        }
+    }
+
     /// Answers one call.
     ///
     /// # Errors
@@ -125,6 +146,9 @@ impl Answer {
             if let Val::Resource(handle) = value {
                 handle.try_into_resource::<Nothing>(&mut store)?;
             }
+        }
+        if self.is_of_one_instance() {
+            store.data_mut().becomes_one_of_a_kind();
         }
         let value = self.value(&mut store, asked)?;
         let Some(place) = given.first_mut() else { wasmtime::bail!("declared without the result it has in WASI") };

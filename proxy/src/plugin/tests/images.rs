@@ -131,6 +131,20 @@ fn a_component_that_takes_the_names_of_the_rewriter_runs_without_an_image() {
 }
 
 #[test]
+fn a_runtime_that_is_told_what_is_for_one_instance_alone_starts_in_each() {
+    let seeding = Fixture::starting("(call $seed (i32.const 512))")
+        .raw_import("(import \"wasi:random/insecure-seed@0.2.6\" \"insecure-seed\" (func $seed (param i32)))");
+    let holding = Fixture::starting("(drop (call $stdout))")
+        .raw_import("(import \"wasi:cli/stdout@0.2.6\" \"get-stdout\" (func $stdout (result i32)))");
+    for fixture in [seeding, holding] {
+        assert!(reason(&bind(&fixture)).contains("an image would repeat them"));
+    }
+    let asking = Fixture::starting("(call $env (i32.const 512))")
+        .raw_import("(import \"wasi:cli/environment@0.2.6\" \"get-environment\" (func $env (param i32)))");
+    assert_eq!(bind(&asking).image(), ImageUse::Used);
+}
+
+#[test]
 fn a_plugin_that_takes_no_configuration_needs_no_image() {
     let policy = bind(&Fixture::new("bare").on_request("(unreachable)"));
     assert_eq!(reason(&policy), "the plugin takes no configuration");
