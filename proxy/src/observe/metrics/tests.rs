@@ -107,16 +107,17 @@ fn a_local_answer_shows_with_its_cause_and_exact_status() {
 #[test]
 fn each_outcome_of_a_call_has_a_series_of_its_own() {
     use CallOutcome::{
-        Decline, Forward, Illegal, OutOfMemory, OutOfTime, Overloaded, Pick, Quarantined, Respond, Trap,
+        Decline, Forward, Illegal, Observe, OutOfMemory, OutOfTime, Overloaded, Pick, Quarantined, Respond, Trap,
     };
     let metrics = Metrics::new();
     let policy = metrics.policy("p", "g");
-    for outcome in [Forward, Respond, Pick, Decline, OutOfTime, Trap, OutOfMemory, Illegal, Overloaded, Quarantined] {
+    let failures = [OutOfTime, Trap, OutOfMemory, Illegal, Overloaded, Quarantined];
+    for outcome in [Forward, Respond, Pick, Decline, Observe].into_iter().chain(failures) {
         policy.call(outcome);
     }
     let text = metrics.render(&());
     let calls = text.lines().filter(|line| line.starts_with("tidegate_policy_calls_total{"));
-    assert_eq!(calls.map(|line| assert!(line.ends_with(" 1"), "{line}")).count(), 10);
+    assert_eq!(calls.map(|line| assert!(line.ends_with(" 1"), "{line}")).count(), 11);
 }
 
 #[test]
