@@ -189,7 +189,7 @@ async fn an_answer_in_the_middle_of_a_request_cuts_off_a_response_that_has_begun
     let mut client = gateway.client().await;
     client.send("POST / HTTP/1.1\r\nHost: edge.test\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     let (mut upstream, _) = hasty.accept().await.expect("the gateway connects");
-    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n").await.expect("an open connection");
+    upstream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.expect("an open connection");
     assert_eq!(client.receive_head().await.word(1), "200");
     client.send("9\r\nforbidden\r\n").await;
     assert!(client.until_closed().await.is_empty());

@@ -158,3 +158,63 @@ impl RequestContext {
         Cause::PolicyFailed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::config::model::{FailureMode, PluginLimits};
+    use crate::plugin::fixture::image::Image;
+    use crate::plugin::fixture::{Fixture, LIMITS, try_bind};
+    use crate::policy::chain::{Chain, ChainLink};
+    use crate::request_context::tests::shop_request;
+
+    /// A request on its way through a body policy that is known for requests only.
+    fn on_its_way(step: u32, image: Image) -> (RequestContext, Parts) {
+        let guest = Fixture::seeing_bodies(&format!("(i32.const {step})")).data(image);
+        let policy = try_bind(&guest, PluginLimits { body: 1000, ..LIMITS }).unwrap();
+        let chain = Chain::new(vec![ChainLink { policy, on_failure: FailureMode::Deny }]);
+        let (mut context, parts) = shop_request();
+        let request = HttpRequestView { parts: &parts, facts: &context.facts };
+        let pipe = chain.attend_request(&request).unwrap();
+        context.bodies.request = pipe.map(Box::new);
+        (context, parts)
+    }
+
+    #[test]
+    fn an_answer_is_seen_only_by_the_policies_outside_of_its_maker() {
+        let mut image = Image::default();
+        let step = image.respond_step(403);
+        let (mut context, parts) = on_its_way(step, image);
+        context.facts.links_passed = 1;
+        let out = context.request_piece(&parts, Bytes::from_static(b"a"), false);
+        assert!(matches!(out, Err(Interruption::Respond(answer)) if answer.status == 403));
+        assert_eq!((context.facts.links_passed, context.cause), (0, Some(Cause::Policy)));
+        assert_eq!(context.policy.as_deref(), Some("policy"));
+    }
+
+    #[test]
+    fn over_the_limit_a_request_is_too_large_and_its_policy_is_named() {
+        let mut image = Image::default();
+        let hold = image.step(2, [0, 0], [0, 0]);
+        let (mut context, parts) = on_its_way(hold, image);
+        let out = context.request_piece(&parts, Bytes::from(vec![b'a'; 1001]), false);
+        assert!(matches!(out, Err(Interruption::Refuse(Cause::BodyTooLarge))));
+        assert_eq!(context.policy.as_deref(), Some("policy"));
+    }
+
+    #[test]
+    fn trailers_are_kept_where_somebody_may_ask_and_end_the_body() {
+        let (mut context, parts) = shop_request();
+        let trailers: HeaderMap = [(header::ETAG, HeaderValue::from_static("1"))].into_iter().collect();
+        assert!(context.trailers(&parts, &trailers).unwrap().is_empty());
+        assert!(context.bodies.trailers.is_none(), "nobody asks");
+        let (head, ()) = http::Response::new(()).into_parts();
+        context.bodies.response = Some(Box::new(ResponseBody { pipe: BodyPipe::default(), head }));
+        context.trailers(&parts, &trailers).unwrap();
+        assert_eq!(context.bodies.trailers.as_deref(), Some(&trailers));
+        let late = context.response_piece(&parts, Bytes::from_static(b"late"), false).unwrap();
+        assert_eq!(late, "late", "the body has ended");
+    }
+}

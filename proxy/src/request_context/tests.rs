@@ -64,7 +64,7 @@ fn begun(parts: &Parts) -> (RequestContext, Result<(), Cause>) {
     (context, outcome)
 }
 
-fn shop_request() -> (RequestContext, Parts) {
+pub(super) fn shop_request() -> (RequestContext, Parts) {
     let parts = get("/api/products?page=2", &[("host", "shop.example:8080")]);
     let (context, outcome) = begun(&parts);
     assert_eq!(outcome, Ok(()));
