@@ -1,10 +1,11 @@
 //! The Wasm host: the only place that knows wasmtime.
 //!
-//! `engine` (one a process) -> `component` (compiled, by content hash, its imports held against its grants) -> `policy`
-//! (a plugin configured, with its `image` and its pool of instances, left out by `quarantine` while it keeps failing). Host functions are in `capability/` and `view`, generated bindings
-//! in `bindings`; neither leaves this module.
+//! `inspection` (what a component says of itself, held against contract and grants) -> `compile` (to code, in a process
+//! that can be killed) -> `engine` (one a process, code by content hash) -> `component` (linked with what is granted) ->
+//! `policy` (a plugin configured, with its `image` and its pool of instances, left out by `quarantine` while it keeps
+//! failing). Host functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`,
+//! generated bindings in `contract/`; none of them leaves this module.
 
-mod bindings;
 mod budget;
 mod capability;
 mod checked;
@@ -27,6 +28,7 @@ mod scope;
 pub mod statistics;
 mod view;
 
+use contract::v0_1::bindings;
 pub use inspection::{Inspection, inspect};
 
 #[cfg(test)]

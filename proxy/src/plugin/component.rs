@@ -4,13 +4,10 @@ mod file;
 
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 
-use super::bindings::{
-    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, log, metrics,
-    observer, random, request_policy, response_policy, shared_data, types,
-};
 use super::contract::ContractVersion;
+use super::contract::v0_1::{self, ExportIndices};
 use super::engine::{Artefact, PluginEngine};
 use super::failure::first_line;
 use super::image;
@@ -19,7 +16,7 @@ use super::instance::HostState;
 use super::policy::Roles;
 pub use super::problem::{LoadError, LoadProblem};
 use super::runtime_imports;
-use crate::config::model::{Capability, Grants, InstanceMode, Plugin, PluginLimits, Quarantine};
+use crate::config::model::{Grants, InstanceMode, Plugin, PluginLimits, Quarantine};
 
 /// What is known of a loaded plugin, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +57,7 @@ pub struct LoadedPlugin {
 /// What decides how a component is linked and called: a component and what is made of it have the same.
 #[derive(Clone, Copy)]
 struct Shape {
+    contract: ContractVersion,
     /// What it asks for, and was granted.
     lent: Grants,
     /// What it was granted, also where its language's runtime is the one to ask.
@@ -75,16 +73,6 @@ pub(super) struct Program {
     pub(super) exports: ExportIndices,
     /// Keeps the compiled code findable by its hash.
     artefact: Arc<Artefact>,
-}
-
-/// Where in the component each exported interface is; none where it does not export it.
-pub(super) struct ExportIndices {
-    pub(super) configuration: Option<configuration::GuestIndices>,
-    pub(super) request: Option<request_policy::GuestIndices>,
-    pub(super) response: Option<response_policy::GuestIndices>,
-    pub(super) body: Option<body_policy::GuestIndices>,
-    pub(super) balancer: Option<balancer::GuestIndices>,
-    pub(super) observer: Option<observer::GuestIndices>,
 }
 
 impl std::fmt::Debug for LoadedPlugin {
@@ -110,7 +98,8 @@ impl LoadedPlugin {
         }
         let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![error.problem()]))?;
         let shape = Shape::of(&inspection, spec.grants);
-        let program = Program::link(engine, artefact, shape).map_err(|error| refuse(vec![not_linked(&error)]))?;
+        let program =
+            Program::link(engine, artefact, shape).map_err(|error| refuse(vec![not_linked(shape.contract, &error)]))?;
         Ok(Arc::new(Self {
             facts: PluginFacts {
                 name: spec.name.clone(),
@@ -181,58 +170,32 @@ impl Shape {
     fn of(inspection: &Inspection, granted: Grants) -> Self {
         let &Inspection { roles, configuration, .. } = inspection;
         let lent = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
-        Self { lent, granted, roles, configuration, waits: inspection.waits() }
+        Self { contract: inspection.served_contract(), lent, granted, roles, configuration, waits: inspection.waits() }
     }
 }
 
 impl Program {
     fn link(engine: &PluginEngine, artefact: Arc<Artefact>, shape: Shape) -> wasmtime::Result<Self> {
         let component = link(engine, &artefact, shape)?;
-        let exports = find_exports(&component, shape)?;
+        let exports = match shape.contract {
+            ContractVersion::V0_1 => ExportIndices::find(&component, shape.roles, shape.configuration)?,
+        };
         Ok(Self { component, exports, artefact })
     }
 }
 
 fn link(engine: &PluginEngine, artefact: &Artefact, shape: Shape) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
-    types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    http::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    for capability in shape.lent.iter() {
-        lend(&mut linker, capability)?;
+    match shape.contract {
+        ContractVersion::V0_1 => v0_1::lend(&mut linker, shape.lent)?,
     }
     runtime_imports::answer(&mut linker, engine.wasmtime(), &artefact.component, shape.granted)?;
     linker.instantiate_pre(&artefact.component)
 }
 
-fn lend(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Result<()> {
-    match capability {
-        Capability::Log => log::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Counters => counters::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Consumers => consumers::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Clock => clock::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::HttpClient => http_client::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Random => random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::SharedData => shared_data::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Metrics => metrics::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-        Capability::Keysets => keysets::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
-    }
-}
-
-fn find_exports(component: &InstancePre<HostState>, shape: Shape) -> wasmtime::Result<ExportIndices> {
-    let Shape { roles, configuration, .. } = shape;
-    Ok(ExportIndices {
-        configuration: configuration.then(|| configuration::GuestIndices::new(component)).transpose()?,
-        request: roles.request.then(|| request_policy::GuestIndices::new(component)).transpose()?,
-        response: roles.response.then(|| response_policy::GuestIndices::new(component)).transpose()?,
-        body: roles.body.then(|| body_policy::GuestIndices::new(component)).transpose()?,
-        balancer: roles.balancer.then(|| balancer::GuestIndices::new(component)).transpose()?,
-        observer: roles.observer.then(|| observer::GuestIndices::new(component)).transpose()?,
-    })
-}
-
-fn not_linked(error: &wasmtime::Error) -> LoadProblem {
+fn not_linked(contract: ContractVersion, error: &wasmtime::Error) -> LoadProblem {
     LoadProblem::new(
-        format!("does not fit contract {}: {}", ContractVersion::NEWEST, first_line(error)),
+        format!("does not fit contract {contract}: {}", first_line(error)),
         "build it against the `wit` folder of this gateway",
     )
 }

@@ -1,4 +1,8 @@
 //! The versions of the contract that are served, and how a component names what is of it.
+//!
+//! A version has a module of its own, with its bindings and what links to them: `v0_2` will stand beside `v0_1`.
+
+pub(super) mod v0_1;
 
 use semver::Version;
 

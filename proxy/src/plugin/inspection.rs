@@ -65,6 +65,14 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
 }
 
 impl Inspection {
+    /// The version of the contract that it is linked and called by: the newest it names of those that are served. One that
+    /// names none has nothing to link or call.
+    #[must_use]
+    pub fn served_contract(&self) -> ContractVersion {
+        let named = self.imports.iter().chain(&self.exports).filter_map(|name| Interface::parse(name)?.contract());
+        named.max().unwrap_or(ContractVersion::V0_1)
+    }
+
     /// Whether its calls may wait for an answer from outside.
     #[must_use]
     pub fn waits(&self) -> bool {

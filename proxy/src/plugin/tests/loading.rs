@@ -97,6 +97,16 @@ fn another_version_of_the_contract_is_refused_with_both_versions() {
 }
 
 #[test]
+fn a_later_patch_of_the_contract_is_served_where_nothing_of_it_is_new() {
+    let fixture = Fixture::new("request-role")
+        .version("0.1.7")
+        .accepting()
+        .on_request("(call $drop-request (local.get 0)) (i32.const 0)");
+    let plugin = load(&fixture.build(), all_grants(), LIMITS).unwrap();
+    assert_eq!(plugin.facts().contract, "0.1.7");
+}
+
+#[test]
 fn a_core_module_is_told_from_a_component() {
     let (message, hint) = only(load(b"\0asm\x01\0\0\0", all_grants(), LIMITS));
     assert_eq!(message, "is a core WebAssembly module, not a component");

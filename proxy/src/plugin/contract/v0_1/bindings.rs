@@ -1,0 +1,20 @@
+//! Contract 0.1 as Rust types and traits, generated from `wit/`.
+//!
+//! The world `plugin` has all roles; which of them a component exports is found out at load (`inspection`).
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "plugin",
+    imports: { "tidegate:gateway/http-client.send": async | trappable, default: trappable },
+    with: {
+        "tidegate:gateway/http.request": crate::plugin::view::RequestHandle,
+        "tidegate:gateway/http.response": crate::plugin::view::ResponseHandle,
+    },
+});
+
+pub(in crate::plugin) use self::exports::tidegate::gateway::{
+    balancer, body_policy, configuration, observer, request_policy, response_policy,
+};
+pub(in crate::plugin) use self::tidegate::gateway::{
+    clock, consumers, counters, http, http_client, keysets, log, metrics, random, shared_data, types,
+};
