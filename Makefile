@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup plugins build run test fmt fmt-check lint unit doc deny bench microbench release-pgo
+.PHONY: help setup plugins examples build run test fmt fmt-check lint unit doc deny bench microbench release-pgo
 
 CARGO ?= cargo
 # A shell opened before rustup was installed does not know where it put cargo.
@@ -22,13 +22,18 @@ setup: ## what the build needs and this machine lacks (with root: installed; wit
 plugins: setup ## the policies as WebAssembly components, into plugins/dist and tests/plugins/dist
 	plugins/build.sh --all
 
+examples: setup ## one policy in six languages, into plugins/examples/dist (in CI all of them, else what has its tools)
+	@.ci/setup.sh languages
+	$(CARGO) build --locked -p tidegate
+	plugins/examples/build.sh $(if $(CI),--require)
+
 build: plugins ## the gateway as it is shipped: target/release/tidegate (whole-program optimisation: minutes)
 	$(CARGO) build --locked --release -p tidegate
 
 run: plugins ## build quickly and start a gateway with example upstreams to play with
 	$(CARGO) run --locked --profile quick -p tidegate -- demo
 
-test: fmt-check plugins lint unit doc deny ## everything the continuous integration checks
+test: fmt-check plugins examples lint unit doc deny ## everything the continuous integration checks
 
 fmt: ## format all sources
 	$(CARGO) fmt --all

