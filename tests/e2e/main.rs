@@ -25,3 +25,4 @@ mod reload;
 mod retries;
 mod routing;
 mod sandbox;
+mod zoo;

@@ -12,7 +12,7 @@ use super::bindings::{
 };
 use super::contract::ContractVersion;
 use super::engine::{Artefact, PluginEngine};
-use super::failure::first_line;
+use super::failure::whole_line;
 use super::image;
 use super::inspection::{self, Inspection};
 use super::instance::HostState;
@@ -221,7 +221,7 @@ fn find_exports(component: &InstancePre<HostState>, shape: Shape) -> wasmtime::R
 
 fn not_linked(error: &wasmtime::Error) -> LoadProblem {
     LoadProblem::new(
-        format!("does not fit contract {}: {}", ContractVersion::NEWEST, first_line(error)),
+        format!("does not fit contract {}: {}", ContractVersion::NEWEST, whole_line(error)),
         "build it against the `wit` folder of this gateway",
     )
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::command::run;
+
 /// A plugin we ship.
 pub(crate) fn shipped(name: &str) -> PathBuf {
     existing(&format!("plugins/dist/{name}.wasm"))
@@ -10,6 +12,15 @@ pub(crate) fn shipped(name: &str) -> PathBuf {
 /// A guest written for tests.
 pub(crate) fn guest(name: &str) -> PathBuf {
     existing(&format!("tests/plugins/dist/{name}.wasm"))
+}
+
+/// A guest written as WebAssembly text, made a component in this folder.
+pub(crate) async fn animal(name: &str, folder: &Path) -> PathBuf {
+    let (core, made) = (existing(&format!("tests/plugins/zoo/{name}.wat")), folder.join(format!("{name}.wasm")));
+    let [core, output] = [&core, &made].map(|path| path.display().to_string());
+    let finished = run(&["plugin", "componentize", &core, "--world", "request-role", "-o", &output]).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    made
 }
 
 fn existing(path: &str) -> PathBuf {
