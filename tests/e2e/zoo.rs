@@ -22,7 +22,7 @@ const MEMORY: u64 = 4 << 20;
 /// gateway itself keeps.
 const GROWTH: u64 = 2 * MEMORY + (8 << 20);
 
-const LIMITS: &str = "[plugin.limits]\ncpu = \"2ms\"\nmemory = \"4MiB\"\noutput = \"64KiB\"\n";
+const LIMITS: &str = "memory = \"4MiB\"\noutput = \"64KiB\"\n";
 
 /// A gateway with a guest on `/caged`, and nothing on any other path.
 struct Zoo {
@@ -33,21 +33,28 @@ struct Zoo {
 /// What a policy may do, and what its failures do to traffic.
 struct Cage {
     grants: &'static str,
+    cpu: &'static str,
     on_failure: &'static str,
 }
 
-/// No grants, and a failure is a 503.
-const BARE: Cage = Cage { grants: "grants = []", on_failure: "on_failure = \"deny\"" };
+/// No grants, little time, and a failure is a 503.
+const BARE: Cage = Cage { grants: "grants = []", cpu: "2ms", on_failure: "on_failure = \"deny\"" };
 
 impl Cage {
+    /// With these grants, and time to use them to the full.
     fn granting(grants: &'static str) -> Self {
-        Self { grants, ..BARE }
+        Self { grants, cpu: "1s", ..BARE }
+    }
+
+    /// Keys of a plugin in this cage.
+    fn bars(&self) -> String {
+        format!("{}\n[plugin.limits]\ncpu = \"{}\"\n{LIMITS}", self.grants, self.cpu)
     }
 
     /// A configuration with this file in the cage.
     fn around(&self, file: &Path, origin: &Origin) -> String {
         upstream("origin", &[origin])
-            + &plugin("animal", file, &format!("{}\n{LIMITS}", self.grants))
+            + &plugin("animal", file, &self.bars())
             + &policy("caged", "animal", self.on_failure)
             + &route("caged", "origin", "path = { prefix = \"/caged\" }\npolicies = [\"caged\"]")
             + &route("free", "origin", "")

@@ -1,6 +1,6 @@
 //! Guests that never return.
 
-use super::{BARE, Cage, Zoo, caged};
+use super::{BARE, Zoo, caged};
 use crate::harness::{Origin, Setup, guests};
 
 const SAID: &str = "out of CPU budget";
@@ -32,7 +32,7 @@ async fn a_guest_that_never_comes_up_is_refused_and_the_old_one_serves_on() {
     let sound = setup.copy(&guests::guest("hostile"), "plugin.wasm");
     let endless = guests::animal("loop-in-start", setup.directory()).await;
     let gateway = setup.rest(BARE.around(&sound, &origin)).start().await;
-    let report = gateway.reload_with(Cage::granting("grants = []").around(&endless, &origin)).await;
+    let report = gateway.reload_with(BARE.around(&endless, &origin)).await;
     assert_eq!(report["outcome"], "rejected", "{report}");
     assert!(report.to_string().contains("failed before its first call: out of CPU budget"), "{report}");
     assert_eq!(gateway.get("/caged").await.field("x-hostile"), Some("tame"));

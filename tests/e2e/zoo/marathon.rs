@@ -46,7 +46,7 @@ async fn start(origin: &Origin) -> Gateway {
             "hostile" => guests::guest(name),
             _ => guests::animal(name, setup.directory()).await,
         };
-        text += &plugin(name, &file, super::LIMITS);
+        text += &plugin(name, &file, &BARE.bars());
         text += &policy(name, name, BARE.on_failure);
         text += &route(name, "origin", &format!("path = {{ prefix = \"/{name}\" }}\npolicies = [\"{name}\"]"));
     }

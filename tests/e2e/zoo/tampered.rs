@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{BARE, Cage};
+use super::BARE;
 use crate::harness::gateway::replace;
 use crate::harness::{Gateway, Origin, Setup, guests};
 
@@ -63,6 +63,6 @@ async fn no_flipped_bit_takes_the_gateway_down() {
     }
     assert!(gateway.is_alive());
     replace(&file, &bytes);
-    gateway.take_over(Cage::granting("grants = []").around(&file, &origin)).await;
+    gateway.take_over(BARE.around(&file, &origin)).await;
     assert_eq!(gateway.get("/caged/404").await.status(), 404);
 }

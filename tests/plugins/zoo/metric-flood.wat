@@ -4,7 +4,7 @@
   (import "tidegate:gateway/metrics@0.1.0" "add" (func $add (param i32 i32 i32 i32 f64)))
   (memory (export "memory") 1)
   (global $value (mut i32) (i32.const 0))
-  (data (i32.const 1024) "flood_total" )
+  (data (i32.const 1024) "flood_total")
   (data (i32.const 1040) "n")
   ;; One label: name at 1040, value of eight letters at 1056.
   (data (i32.const 1072) "\10\04\00\00\01\00\00\00\20\04\00\00\08\00\00\00")
