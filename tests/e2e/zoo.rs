@@ -46,9 +46,9 @@ impl Cage {
         Self { grants, cpu: "1s", ..BARE }
     }
 
-    /// Keys of a plugin in this cage.
+    /// Keys of a plugin in this cage. It is called however often it fails.
     fn bars(&self) -> String {
-        format!("{}\n[plugin.limits]\ncpu = \"{}\"\n{LIMITS}", self.grants, self.cpu)
+        format!("{}\nquarantine = {{ failures = 0 }}\n[plugin.limits]\ncpu = \"{}\"\n{LIMITS}", self.grants, self.cpu)
     }
 
     /// A configuration with this file in the cage.

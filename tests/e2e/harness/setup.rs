@@ -24,11 +24,8 @@ pub(crate) struct Setup {
 /// The parts of a configuration that tests vary.
 #[derive(Clone, Debug)]
 pub(crate) struct Sections {
-<<<<<<< HEAD
     server: String,
-=======
     access_format: &'static str,
->>>>>>> d90d6b4 (tests: begin a zoo of hostile guests)
     limits: String,
     token: Option<String>,
     listeners: String,
@@ -39,19 +36,11 @@ impl Sections {
     /// The whole file.
     pub(crate) fn text(&self, directory: &Path) -> String {
         let access = access_log(directory);
-<<<<<<< HEAD
-        let Self { server, limits, token, listeners, rest } = self;
+        let Self { access_format, server, limits, token, listeners, rest } = self;
         let token = token.as_ref().map(|token| format!("token = \"{token}\"")).unwrap_or_default();
         format!(
             "[server]\nthreads = 2\nshutdown_timeout = \"5s\"\n{server}\n\n[limits]\n{limits}\n\n\
-             [access_log]\nformat = \"json\"\ntarget = \"{}\"\n\n\
-=======
-        let Self { access_format, limits, token, listeners, rest } = self;
-        let token = token.as_ref().map(|token| format!("token = \"{token}\"")).unwrap_or_default();
-        format!(
-            "[server]\nthreads = 2\nshutdown_timeout = \"5s\"\n\n[limits]\n{limits}\n\n\
              [access_log]\nformat = \"{access_format}\"\ntarget = \"{}\"\n\n\
->>>>>>> d90d6b4 (tests: begin a zoo of hostile guests)
              [admin]\naddress = \"127.0.0.1:0\"\n{token}\n\n{listeners}\n{rest}",
             access.display()
         )
@@ -81,11 +70,8 @@ impl Setup {
         Self {
             directory,
             sections: Sections {
-<<<<<<< HEAD
                 server: String::new(),
-=======
                 access_format: "json",
->>>>>>> d90d6b4 (tests: begin a zoo of hostile guests)
                 limits: String::new(),
                 token: None,
                 listeners: LISTENER.to_owned(),

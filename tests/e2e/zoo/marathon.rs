@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::{BARE, MEMORY};
-use crate::harness::load::Load;
+use super::{BARE, Cage, MEMORY};
 use crate::harness::sections::{plugin, policy};
 use crate::harness::{Client, Gateway, Origin, Request, Setup, guests, route, upstream};
 
 const CALLS: usize = 1_000_000;
 const CONNECTIONS: usize = 8;
+/// Short, because one call in twenty takes all of it.
+const CAGE: Cage = Cage { cpu: "1ms", ..BARE };
 
 /// What the guests are told to do, by how often: what takes its whole budget is rarer.
 const MISDEEDS: [(&str, &str); 20] = [
@@ -46,19 +47,23 @@ async fn start(origin: &Origin) -> Gateway {
             "hostile" => guests::guest(name),
             _ => guests::animal(name, setup.directory()).await,
         };
-        text += &plugin(name, &file, &BARE.bars());
-        text += &policy(name, name, BARE.on_failure);
+        text += &plugin(name, &file, &CAGE.bars());
+        text += &policy(name, name, CAGE.on_failure);
         text += &route(name, "origin", &format!("path = {{ prefix = \"/{name}\" }}\npolicies = [\"{name}\"]"));
     }
     setup.rest(text).start().await
 }
 
-/// One connection's share of so many calls; all must be refused.
+/// One connection's share of so many calls; all must be refused. Now and then somebody else asks beside it, and must not be.
 async fn misbehave(gateway: SocketAddr, calls: usize, first: usize) {
     let requests: Vec<Request> = MISDEEDS.iter().map(|(path, mode)| Request::get(path).field("x-mode", mode)).collect();
     let mut client = Client::connect(gateway).await;
+    let mut other = Client::connect(gateway).await;
     for number in first..first + calls {
         let index = number % requests.len();
+        if index == 0 {
+            assert_eq!(other.call(&Request::get("/free")).await.status(), 200);
+        }
         let answer = client.call(&requests[index]).await;
         assert_eq!(answer.status(), 503, "{:?}: {}", MISDEEDS[index], answer.text());
     }
@@ -78,18 +83,15 @@ async fn zoo_marathon() {
     let mut gateway = start(&origin).await;
     all_misbehave(&gateway, 1000).await;
     let (before, began) = (gateway.resident(), Instant::now());
-    let others = Load::start(gateway.address(), 1, Request::get("/free"), |_| String::new());
     all_misbehave(&gateway, CALLS).await;
-    let others = others.finish().await;
     let (after, took) = (gateway.resident(), began.elapsed());
-    others.is_flawless();
     assert!(gateway.is_alive());
     println!(
-        "{CALLS} hostile calls in {:.0} s; memory {:.1} MiB before, {:.1} MiB after; {} other requests, none failed",
+        "{CALLS} hostile calls in {:.0} s; memory {:.1} MiB before, {:.1} MiB after; {} other requests",
         took.as_secs_f64(),
         before as f64 / 1_048_576.0,
         after as f64 / 1_048_576.0,
-        others.answered
+        origin.count("/free")
     );
     let metrics = gateway.admin().metrics().await;
     for outcome in ["trap", "illegal", "out_of_time", "out_of_memory"] {
