@@ -30,3 +30,4 @@ mod retries;
 mod routing;
 mod sandbox;
 mod tokens;
+mod zoo;

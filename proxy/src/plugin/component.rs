@@ -9,7 +9,7 @@ use wasmtime::component::{InstancePre, Linker};
 use super::contract::ContractVersion;
 use super::contract::v0_1::{self, ExportIndices};
 use super::engine::{Artefact, PluginEngine};
-use super::failure::first_line;
+use super::failure::whole_line;
 use super::image;
 use super::inspection::{self, Inspection};
 use super::instance::HostState;
@@ -195,7 +195,7 @@ fn link(engine: &PluginEngine, artefact: &Artefact, shape: Shape) -> wasmtime::R
 
 fn not_linked(contract: ContractVersion, error: &wasmtime::Error) -> LoadProblem {
     LoadProblem::new(
-        format!("does not fit contract {contract}: {}", first_line(error)),
+        format!("does not fit contract {contract}: {}", whole_line(error)),
         "build it against the `wit` folder of this gateway",
     )
 }

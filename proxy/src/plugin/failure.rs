@@ -72,6 +72,11 @@ pub(super) fn first_line(error: &wasmtime::Error) -> String {
     text.lines().next().map(|line| line.chars().take(LINE_CHARS).collect()).unwrap_or_default()
 }
 
+/// All causes in one line, from the outermost: what does not fit is said in the middle.
+pub(super) fn whole_line(error: &wasmtime::Error) -> String {
+    printable(&format!("{error:#}"))
+}
+
 /// A text from a plugin as one printable line of bounded length.
 pub(super) fn printable(text: &str) -> String {
     let mut line = String::new();

@@ -78,6 +78,10 @@ pub(crate) struct Fixture {
     imports: String,
     functions: String,
     memory: &'static str,
+    /// Instead of a bump allocator.
+    realloc: Option<&'static str>,
+    /// What the contract says, and what the guest was told it says.
+    misread: Option<[&'static str; 2]>,
     data: image::Image,
 }
 
@@ -100,6 +104,16 @@ impl Fixture {
     /// A guest whose decision is `decision`, always.
     pub(crate) fn deciding(image: image::Image, decision: u32) -> Self {
         Self { data: image, ..Self::request(&format!("(i32.const {decision})")) }
+    }
+
+    /// A guest that runs `body` whenever the gateway asks it for memory, once `$armed` is not 0.
+    pub(crate) fn realloc(self, body: &'static str) -> Self {
+        Self { realloc: Some(body), ..self }
+    }
+
+    /// A guest built against a contract that says `theirs` where it says `ours`.
+    pub(crate) fn misreading(self, ours: &'static str, theirs: &'static str) -> Self {
+        Self { misread: Some([ours, theirs]), ..self }
     }
 
     pub(crate) fn version(self, version: &'static str) -> Self {
@@ -201,7 +215,9 @@ impl Fixture {
             "(module {imports}
                (memory (export \"memory\") {memory})
                (global $heap (mut i32) (i32.const 65536))
+               (global $armed (mut i32) (i32.const 0))
                (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (local $at i32)
+                 (if (global.get $armed) (then {realloc}))
                  (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
                  (global.set $heap (i32.add (local.get $at) (local.get 3)))
                  (local.get $at))
@@ -209,6 +225,7 @@ impl Fixture {
                (data (i32.const {base}) \"{data}\"))",
             imports = self.imports,
             memory = self.memory,
+            realloc = self.realloc.unwrap_or_default(),
             functions = self.functions,
             base = image::BASE,
             data = self.data.escaped(),
@@ -222,6 +239,8 @@ impl Fixture {
         let bodies: Vec<String> =
             CONTRACT.iter().map(|file| file.replacen("package tidegate:gateway@0.1.0;", "", 1)).collect();
         let contract = format!("package tidegate:gateway@0.1.0;\n{}", bodies.join("\n")).replace("0.1.0", self.version);
+        let contract =
+            self.misread.map_or_else(|| contract.clone(), |[ours, theirs]| contract.replacen(ours, theirs, 1));
         let package = resolve.push_source("contract.wit", &contract).unwrap();
         for package in WASI {
             resolve.push_source("wasi.wit", package).unwrap();

@@ -12,6 +12,7 @@ mod quarantine;
 mod runtime_imports;
 mod sandbox;
 mod waiting;
+mod zoo;
 
 use std::net::IpAddr;
 

@@ -58,13 +58,14 @@ pub(crate) fn read_tree(root: &Path) -> io::Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Every file below `root` with this extension, sorted; what Git ignores is not looked at.
+/// Every file below `root` with this extension, sorted; what Git ignores is not looked at, and neither is what the gateway
+/// writes for plugin authors.
 pub(crate) fn files_below(root: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && !matches!(name.as_str(), "target" | "dist" | "node_modules" | ".git") {
+        if path.is_dir() && !matches!(name.as_str(), "target" | "dist" | "node_modules" | "templates" | ".git") {
             found.extend(files_below(&path, extension)?);
         } else if path.extension().is_some_and(|found| found == extension) {
             found.push(path);

@@ -167,6 +167,15 @@ impl Gateway {
         assert!(kill.expect("a shell").success(), "cannot send {name} to {id}");
     }
 
+    /// Memory of the process that is in use now, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let id = self.child.id().expect("the gateway runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a Linux with /proc");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kibibytes");
+        kibibytes << 10
+    }
+
     /// Whether the process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::command::run;
+
 /// A plugin we ship.
 pub(crate) fn shipped(name: &str) -> PathBuf {
     existing(&format!("plugins/dist/{name}.wasm"))
@@ -23,6 +25,15 @@ pub(crate) fn example(language: &str) -> Option<PathBuf> {
     assert!(std::env::var_os("CI").is_none(), "{name} is missing: run `make examples`");
     eprintln!("LEFT OUT: {name} is missing; `plugins/examples/build.sh {language}` builds it");
     None
+}
+
+/// A guest written as WebAssembly text, made a component in this folder.
+pub(crate) async fn animal(name: &str, folder: &Path) -> PathBuf {
+    let (core, made) = (existing(&format!("tests/plugins/zoo/{name}.wat")), folder.join(format!("{name}.wasm")));
+    let [core, output] = [&core, &made].map(|path| path.display().to_string());
+    let finished = run(&["plugin", "componentize", &core, "--world", "request-role", "-o", &output]).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    made
 }
 
 fn existing(path: &str) -> PathBuf {

@@ -28,6 +28,7 @@ pub(crate) struct Setup {
 #[derive(Clone, Debug)]
 pub(crate) struct Sections {
     server: String,
+    access_format: &'static str,
     limits: String,
     token: Option<String>,
     listeners: String,
@@ -38,11 +39,11 @@ impl Sections {
     /// The whole file.
     pub(crate) fn text(&self, directory: &Path) -> String {
         let access = access_log(directory);
-        let Self { server, limits, token, listeners, rest } = self;
+        let Self { access_format, server, limits, token, listeners, rest } = self;
         let token = token.as_ref().map(|token| format!("token = \"{token}\"")).unwrap_or_default();
         format!(
             "[server]\nthreads = 2\nshutdown_timeout = \"5s\"\n{server}\n\n[limits]\n{limits}\n\n\
-             [access_log]\nformat = \"json\"\ntarget = \"{}\"\n\n\
+             [access_log]\nformat = \"{access_format}\"\ntarget = \"{}\"\n\n\
              [admin]\naddress = \"127.0.0.1:0\"\n{token}\n\n{listeners}\n{rest}",
             access.display()
         )
@@ -73,6 +74,7 @@ impl Setup {
             directory,
             sections: Sections {
                 server: String::new(),
+                access_format: "json",
                 limits: String::new(),
                 token: None,
                 listeners: LISTENER.to_owned(),
@@ -96,6 +98,12 @@ impl Setup {
     /// Keys of `[limits]`.
     pub(crate) fn limits(mut self, limits: &str) -> Self {
         limits.clone_into(&mut self.sections.limits);
+        self
+    }
+
+    /// No access log: for more requests than a file should hold.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.sections.access_format = "off";
         self
     }
 

@@ -1,0 +1,74 @@
+//! Guests that no tool chain would make, each with its verdict. `tests/plugins/README.md` has the table of all of them.
+
+mod bombs;
+mod flawed;
+mod imports;
+mod lies;
+mod loops;
+mod mutants;
+mod reentry;
+mod secrets;
+
+use std::task::{Context, Poll, Waker};
+
+use super::with_request;
+use crate::plugin::fixture::image::Image;
+use crate::plugin::fixture::{Fixture, bind};
+use crate::plugin::policy::{PluginFailure, PolicyRuntime};
+use crate::policy::decision::RequestDecision;
+
+/// Asks for a decision, whether the guest may wait or not; it is not waited for.
+fn decide(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
+    with_request("", |request| {
+        if !policy.waits() {
+            return policy.on_request(request);
+        }
+        let call = std::pin::pin!(policy.on_request_waiting(request));
+        match call.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(decision) => decision,
+            Poll::Pending => panic!("the guest waits"),
+        }
+    })
+}
+
+/// How the first call fails; what it ran in must be gone.
+#[track_caller]
+fn failure(fixture: &Fixture) -> PluginFailure {
+    let policy = bind(fixture);
+    match decide(&policy) {
+        Ok(decision) => panic!("not stopped: {decision:?}"),
+        Err(failure) => {
+            assert_eq!(policy.statistics().instances, 0, "the instance lives on after: {failure}");
+            failure
+        }
+    }
+}
+
+#[track_caller]
+fn is_out_of_time(fixture: &Fixture) {
+    let failure = failure(fixture);
+    assert!(matches!(failure, PluginFailure::OutOfTime), "{failure}");
+}
+
+/// Traps, and says so with this text.
+#[track_caller]
+fn traps(fixture: &Fixture, because: &str) {
+    match failure(fixture) {
+        PluginFailure::Trap(text) if text.contains(because) => {}
+        other => panic!("not {because:?}: {other}"),
+    }
+}
+
+fn status(policy: &PolicyRuntime) -> u16 {
+    match decide(policy) {
+        Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A guest that runs `body` and answers with the status it leaves on the stack.
+fn answering(body: &str) -> Fixture {
+    let mut image = Image::default();
+    let decision = image.respond(200, &[], b"");
+    Fixture::request(&format!("(i32.store16 (i32.const {}) {body}) (i32.const {decision})", decision + 8)).data(image)
+}

@@ -1,0 +1,44 @@
+//! Answers that try to be two.
+
+use super::{BARE, Zoo, caged};
+use crate::harness::{Request, h2};
+
+#[tokio::test]
+async fn a_body_where_none_may_be_is_not_taken_for_the_next_answer() {
+    let zoo = Zoo::of("smuggler", BARE).await;
+    let mut client = zoo.gateway.client().await;
+    for (method, status) in [("GET", 204), ("GET", 205), ("GET", 304), ("HEAD", 200), ("HEAD", 404), ("GET", 200)] {
+        let target = format!("/caged/{status}");
+        client.send(Request::new(method, &target).bytes()).await;
+        let answer = client.try_receive(method == "HEAD").await.expect("a whole answer");
+        assert_eq!(answer.status(), status);
+        assert_eq!(client.call(&Request::get("/free")).await.text(), "origin", "after {method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_where_none_may_be_leaves_an_http2_connection_whole() {
+    let zoo = Zoo::of("smuggler", BARE).await;
+    let client = zoo.gateway.h2().await;
+    for status in [204, 205, 304, 200] {
+        let answer = client.call(h2::get(&format!("http://edge.test/caged/{status}")), &[]).await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(client.call(h2::get("http://edge.test/free"), &[]).await.text(), "origin");
+    }
+    assert!(client.is_open());
+}
+
+#[tokio::test]
+async fn a_status_that_is_none_is_refused_on_the_wire_too() {
+    for status in ["100", "101", "199", "600", "999"] {
+        let zoo = Zoo::of("smuggler", BARE).await;
+        assert_eq!(zoo.gateway.get(&format!("/caged/{status}")).await.status(), 503, "{status}");
+        assert_eq!(zoo.came_to("illegal").await, 1.0);
+    }
+}
+
+#[tokio::test]
+async fn illegal_edits_are_refused_a_hundred_times_in_a_row() {
+    let zoo = Zoo::of_guest("hostile", BARE).await;
+    zoo.is_contained(&caged().field("x-mode", "value"), "illegal", "illegal decision").await;
+}
