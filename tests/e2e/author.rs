@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 
 use crate::harness::client::Client;
 use crate::harness::command::{Finished, finished, run, tidegate};
@@ -234,12 +234,14 @@ async fn a_missing_tool_is_named_with_the_way_to_get_it() {
 struct Dev {
     _child: Child,
     address: std::net::SocketAddr,
+    log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Dev {
     async fn start(workshop: &Workshop, file: &Path) -> Self {
         let mut command = workshop.tidegate(&["dev", "--ready-json", "-c", &text(file)]);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary can be run");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be run");
+        let log = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let listener = async {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -252,7 +254,19 @@ impl Dev {
         };
         let address = within("`tidegate dev` to serve", listener).await;
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { _child: child, address }
+        Self { _child: child, address, log }
+    }
+
+    async fn until_logged(&mut self, text: &str) {
+        let line = async {
+            while let Ok(Some(line)) = self.log.next_line().await {
+                if line.contains(text) {
+                    return;
+                }
+            }
+            panic!("the log ended without {text:?}");
+        };
+        within(&format!("{text:?} in the log"), line).await;
     }
 
     async fn status(&self) -> u16 {
@@ -269,16 +283,19 @@ async fn dev_builds_at_the_start_and_after_each_save_and_serves_on_where_that_fa
         + &policy("mine", "mine", "")
         + &upstream("origin", &[&origin])
         + &route("all", "origin", "policies = [\"mine\"]");
-    let file =
-        workshop.write("tidegate.toml", &format!("[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n{rest}"));
-    let dev = Dev::start(&workshop, &file).await;
+    let file = workshop.write(
+        "tidegate.toml",
+        &format!(
+            "[admin]\naddress = \"127.0.0.1:0\"\n[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n{rest}"
+        ),
+    );
+    let mut dev = Dev::start(&workshop, &file).await;
     assert_eq!(dev.status().await, 200, "built before it was served");
 
-    workshop.write("my-policy/policy.c", "BROKEN");
     workshop.write("my-policy/policy.c", &CORE.replace("{decision}", REFUSES));
     eventually("the saved policy to decide", async || (dev.status().await == 418).then_some(())).await;
 
     workshop.write("my-policy/policy.c", "BROKEN");
-    workshop.write("my-policy/README.md", "BROKEN");
+    dev.until_logged("plugin does not build").await;
     assert_eq!(dev.status().await, 418, "what served before serves on");
 }
