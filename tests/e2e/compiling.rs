@@ -179,7 +179,7 @@ async fn a_new_version_that_wants_more_than_it_was_granted_waits_for_the_operato
     replace(&file, std::fs::read(guests::guest("wants_everything")).expect("a readable guest"));
     let report = gateway.admin().reload().await;
     assert_eq!(report["outcome"], "rejected", "{report}");
-    let line = "grants = [\"log\", \"counters\", \"consumers\"]";
+    let line = "grants = [\"log\", \"clock\", \"random\", \"counters\", \"shared-data\", \"consumers\", \"metrics\"]";
     let told = report["problems"].as_array().expect("problems");
     assert!(told.iter().all(|problem| problem["hint"].as_str().is_some_and(|hint| hint.ends_with(line))), "{report}");
     assert_eq!(gateway.get("/").await.field("x-version"), Some("1"), "the old version serves on");
