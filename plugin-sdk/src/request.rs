@@ -12,7 +12,7 @@ use crate::contract::{address, ambiguity};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::RequestView as View;
 #[cfg(not(target_arch = "wasm32"))]
-use std::convert::{identity as address, identity as ambiguity};
+use std::convert::identity as address;
 
 /// Why a field has no one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,10 @@ impl<'a> Request<'a> {
     /// # Errors
     /// There is none, or there are different ones.
     pub fn sole_header(&self, name: &str) -> Result<Vec<u8>, Ambiguity> {
-        self.0.sole_header(name).map_err(ambiguity)
+        let value = self.0.sole_header(name);
+        #[cfg(target_arch = "wasm32")]
+        let value = value.map_err(ambiguity);
+        value
     }
 
     /// All values of a field, in order.

@@ -24,11 +24,13 @@ const SECRET: &[u8] = b"a secret that is long enough, it has 64 bytes as HS512 w
 /// As an issuer makes it: what identifies the user, and a handful of scopes.
 const PAYLOAD: &str = r#"{"iss":"https://accounts.example/","sub":"248289761001","aud":"shop","exp":1893456000,"iat":1893452400,"scope":"openid profile email orders:read orders:write","jti":"0b1f7d6c-5a4e-3928-9e9b-4d6f8a7c2b10"}"#;
 
+type Sign = Box<dyn Fn(&[u8]) -> Result<Vec<u8>, Unspecified>>;
+
 /// A public key, and what signs with its other half.
 struct Signer {
     algorithm: TokenAlgorithm,
     jwk: Value,
-    sign: Box<dyn Fn(&[u8]) -> Result<Vec<u8>, Unspecified>>,
+    sign: Sign,
 }
 
 /// The library's errors are plain values: it is built without what would make them more.

@@ -57,7 +57,7 @@ enum Command {
     Dev(RunArguments),
     /// Write, build, test and measure plugins.
     #[command(subcommand)]
-    Plugin(plugin::PluginCommand),
+    Plugin(Box<plugin::PluginCommand>),
     /// Compile the component on standard input, for a gateway that started this.
     #[command(hide = true)]
     CompilePlugin(CompileArguments),

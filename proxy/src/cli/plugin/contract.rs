@@ -21,7 +21,7 @@ pub(super) const FILES: [(&str, &str); 5] = [
 pub(super) fn resolve(folder: Option<&Path>) -> anyhow::Result<(Resolve, PackageId)> {
     let mut resolve = Resolve::default();
     let package = match folder {
-        Some(folder) => resolve.push_dir(folder).map(|(package, _)| package).map_err(anyhow::Error::from),
+        Some(folder) => resolve.push_dir(folder).map(|(package, _)| package),
         None => own(&mut resolve),
     };
     let shown = folder.map_or_else(|| "the contract".to_owned(), |folder| folder.display().to_string());

@@ -128,7 +128,7 @@ fn remote(fields: &mut Fields<'_, '_>, elsewhere: bool) -> Option<Remote> {
         if !elsewhere {
             return None;
         }
-        for (key, place) in REMOTE_KEYS.into_iter().zip(places.into_iter()).filter_map(|(k, p)| Some((k, p?))) {
+        for (key, place) in REMOTE_KEYS.into_iter().zip(places).filter_map(|(k, p)| Some((k, p?))) {
             fields.problem_at(&place, Wrong::new(format!("`{key}` is for keys that are fetched from a `url`")));
         }
         return None;
