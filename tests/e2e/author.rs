@@ -55,7 +55,7 @@ impl Workshop {
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.at(name);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("a writable folder");
-        replace(&file, text.to_owned());
+        replace(&file, text);
         file
     }
 

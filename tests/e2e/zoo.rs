@@ -107,7 +107,7 @@ impl Zoo {
 
     /// Calls the guest a hundred times: each is refused and counted under this outcome, the log says why, memory stays
     /// where it was, and nobody else notices.
-    async fn is_contained(mut self, request: &Request, outcome: &str, said: &str) {
+    async fn stays_contained(mut self, request: &Request, outcome: &str, said: &str) {
         let grown = self.provoke(request, 50, 503).await;
         assert!(grown <= GROWTH, "grown by {grown} bytes");
         assert_eq!(self.came_to(outcome).await, 110.0, "{outcome}");

@@ -5,24 +5,24 @@ use super::{BARE, Zoo, caged};
 #[tokio::test]
 async fn a_table_bomb_is_contained() {
     let zoo = Zoo::of("table-bomb", BARE).await;
-    zoo.is_contained(&caged(), "trap", "policy failed").await;
+    zoo.stays_contained(&caged(), "trap", "policy failed").await;
 }
 
 #[tokio::test]
 async fn a_memory_bomb_is_contained() {
     let zoo = Zoo::of_guest("hostile", BARE).await;
-    zoo.is_contained(&caged().field("x-mode", "memory"), "out_of_memory", "out of memory budget").await;
+    zoo.stays_contained(&caged().field("x-mode", "memory"), "out_of_memory", "out of memory budget").await;
 }
 
 #[tokio::test]
 async fn a_recursion_is_contained() {
     let zoo = Zoo::of_guest("hostile", BARE).await;
-    zoo.is_contained(&caged().field("x-mode", "recurse"), "trap", "trapped: wasm trap").await;
+    zoo.stays_contained(&caged().field("x-mode", "recurse"), "trap", "trapped: wasm trap").await;
 }
 
 #[tokio::test]
 async fn an_output_of_gigabytes_out_of_a_few_megabytes_is_contained() {
-    Zoo::of("echo-bomb", BARE).await.is_contained(&caged(), "trap", "too much data is being copied").await;
+    Zoo::of("echo-bomb", BARE).await.stays_contained(&caged(), "trap", "too much data is being copied").await;
 }
 
 #[tokio::test]

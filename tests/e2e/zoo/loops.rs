@@ -7,23 +7,23 @@ const SAID: &str = "out of CPU budget";
 
 #[tokio::test]
 async fn an_allocator_that_loops_is_stopped() {
-    Zoo::of("loop-in-realloc", BARE).await.is_contained(&caged(), "out_of_time", SAID).await;
+    Zoo::of("loop-in-realloc", BARE).await.stays_contained(&caged(), "out_of_time", SAID).await;
 }
 
 #[tokio::test]
 async fn cleaning_up_that_loops_is_stopped() {
-    Zoo::of("loop-in-post-return", BARE).await.is_contained(&caged(), "out_of_time", SAID).await;
+    Zoo::of("loop-in-post-return", BARE).await.stays_contained(&caged(), "out_of_time", SAID).await;
 }
 
 #[tokio::test]
 async fn copying_all_memory_over_and_over_is_stopped() {
-    Zoo::of("bulk-copy", BARE).await.is_contained(&caged(), "out_of_time", SAID).await;
+    Zoo::of("bulk-copy", BARE).await.stays_contained(&caged(), "out_of_time", SAID).await;
 }
 
 #[tokio::test]
 async fn a_loop_is_stopped_a_hundred_times_in_a_row() {
     let zoo = Zoo::of_guest("hostile", BARE).await;
-    zoo.is_contained(&caged().field("x-mode", "loop"), "out_of_time", SAID).await;
+    zoo.stays_contained(&caged().field("x-mode", "loop"), "out_of_time", SAID).await;
 }
 
 #[tokio::test]

@@ -40,5 +40,5 @@ async fn a_status_that_is_none_is_refused_on_the_wire_too() {
 #[tokio::test]
 async fn illegal_edits_are_refused_a_hundred_times_in_a_row() {
     let zoo = Zoo::of_guest("hostile", BARE).await;
-    zoo.is_contained(&caged().field("x-mode", "value"), "illegal", "illegal decision").await;
+    zoo.stays_contained(&caged().field("x-mode", "value"), "illegal", "illegal decision").await;
 }
