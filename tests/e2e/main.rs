@@ -9,6 +9,7 @@
 mod harness;
 
 mod admin;
+mod asking;
 mod author;
 mod bad_input;
 mod balancing;
