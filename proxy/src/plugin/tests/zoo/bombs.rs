@@ -1,9 +1,8 @@
 //! Guests that want more of something than there is.
 
-use super::{decide, failure, traps};
-use crate::config::model::PluginLimits;
+use super::{failure, traps};
 use crate::plugin::fixture::image::Image;
-use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, services, spec, try_bind};
+use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, services, spec};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 
 /// Refused when it is loaded or when it is started.
