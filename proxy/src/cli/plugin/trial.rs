@@ -31,6 +31,9 @@ pub(super) use question::Question;
 const NAME: &str = "trial";
 /// A trial asks one question at a time.
 const INSTANCES: u32 = 4;
+/// Every configuration of a table is a policy with instances of its own, and an interpreter is made of forty core modules
+/// where the engine reckons with four.
+const ROOM: u32 = 40;
 
 /// What a plugin is tried with.
 #[derive(Clone, Debug)]
@@ -81,7 +84,7 @@ impl Trial {
     pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
         let Terms { grants, limits, consumers } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
-        let capacity = EngineCapacity { instances: INSTANCES * 4, memory: limits.memory };
+        let capacity = EngineCapacity { instances: INSTANCES * ROOM, memory: limits.memory };
         // An author compiles what they made themselves.
         let engine = PluginEngine::new(capacity, Arc::new(Compilation::in_process()))?;
         let spec = Plugin {
