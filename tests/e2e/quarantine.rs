@@ -66,7 +66,7 @@ async fn an_operator_sees_the_quarantine_in_status_metrics_and_log() {
     let (gateway, _origin) = guarded(FOR_LONG).await;
     let admin = gateway.admin();
     assert_eq!(status(&gateway, "denying").await["standing"], "good");
-    assert_eq!(status(&gateway, "denying").await["image"], "used");
+    assert_eq!(status(&gateway, "denying").await["image"], "unused: its instances serve many calls each");
     trip(&gateway, "/deny").await;
     ask(&gateway, "/deny", "none").await;
     let denying = status(&gateway, "denying").await;

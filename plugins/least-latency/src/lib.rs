@@ -18,7 +18,8 @@ pub struct LeastLatency {
 
 #[derive(Debug)]
 struct Member {
-    weight: u32,
+    /// One divided by its weight.
+    per_weight: f64,
     /// The pick from which on it may be tried again while its latency is unknown.
     next_try: u64,
 }
@@ -33,7 +34,8 @@ impl Policy for LeastLatency {
 
 impl Balancer for LeastLatency {
     fn update(&mut self, endpoints: Vec<Endpoint>) {
-        let member = |endpoint: Endpoint| Member { weight: endpoint.weight.max(1), next_try: self.picks };
+        let member =
+            |endpoint: Endpoint| Member { per_weight: 1.0 / f64::from(endpoint.weight.max(1)), next_try: self.picks };
         self.members = endpoints.into_iter().map(member).collect();
     }
 
@@ -66,18 +68,18 @@ impl LeastLatency {
         let each = candidates.iter().zip(0..);
         let rotated = each.clone().skip(start).chain(each.take(start));
         let known = rotated.filter(|(candidate, _)| none_known || candidate.latency_us > 0);
-        let cheapest = known.min_by(|(left, _), (right, _)| {
-            let ((left, left_weight), (right, right_weight)) = (self.cost(left), self.cost(right));
-            // Cross-multiplied, so that no division rounds two different costs to one. 96 bits at most.
-            (left * right_weight).cmp(&(right * left_weight))
+        // The first of equal ones wins, so that the rotation decides among them.
+        let cheapest = known.map(|(candidate, index)| (self.cost(candidate), index)).reduce(|best, next| match next {
+            (cost, _) if cost < best.0 => next,
+            _ => best,
         });
         cheapest.map(|(_, index)| index)
     }
 
-    /// Cost as a fraction: the time of all requests there, and the endpoint's weight.
-    fn cost(&self, candidate: &Candidate) -> (u128, u128) {
-        let time = (u128::from(candidate.in_flight) + 1) * u128::from(candidate.latency_us.max(1));
-        (time, self.member(candidate).map_or(1, |member| u128::from(member.weight)))
+    /// The time of all requests there, by the endpoint's share.
+    fn cost(&self, candidate: Candidate) -> f64 {
+        let time = (f64::from(candidate.in_flight) + 1.0) * f64::from(candidate.latency_us.max(1));
+        time * self.member(&candidate).map_or(1.0, |member| member.per_weight)
     }
 
     fn member(&self, candidate: &Candidate) -> Option<&Member> {

@@ -1,4 +1,4 @@
-//! Configured images: components whose instances start configured.
+//! Configured images: components whose instances start configured, where each request gets one of its own.
 //!
 //! `configure` runs once. What memories and globals then hold is written into a copy of the component as their initial
 //! values, and that copy is compiled like any other. So a fresh instance parses nothing, and its heap has grown already.
@@ -18,6 +18,8 @@ use super::component::{LoadedPlugin, Program};
 use super::failure::{PluginFailure, first_line, printable};
 use super::instance::{Instance, Refusal, Setup, at_once};
 use state::InstanceState;
+
+use crate::config::model::InstanceMode;
 
 /// A larger component is a language runtime: it cannot be made an image of, and it is not worth keeping for the attempt.
 const MAX_SOURCE_BYTES: usize = 8 << 20;
@@ -72,6 +74,10 @@ pub(super) fn is_source(bytes: &[u8], has_configuration: bool) -> bool {
 /// Configures an instance and makes an image of it. Takes as long as compiling the component, which is
 /// compiled a second time to be read, unless that code was kept.
 pub(super) fn make(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Program, NoImage> {
+    if plugin.instances == InstanceMode::Reused {
+        // Making one takes longer than configuring all the instances a policy will ever have.
+        return Err(NoImage::Unsuitable("its instances serve many calls each".into()));
+    }
     if plugin.program.exports.configuration.is_none() {
         return Err(NoImage::Unsuitable("the plugin takes no configuration".into()));
     }

@@ -21,7 +21,7 @@ Examples:
   tidegate plugin bench policy.wasm --calls 100000 --json
 
 Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided.
-Only a binary built with optimisation (`make release`) tells what production does.";
+Only a binary built with optimisation (`make build`) tells what production does.";
 
 /// Which plugin to measure, and at what.
 #[derive(Clone, Debug, clap::Args)]

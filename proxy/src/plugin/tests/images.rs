@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use super::calls::{counting, status};
 use super::with_request;
 use crate::config::model::{InstanceMode, Plugin, PluginLimits};
+use crate::plugin::component::LoadedPlugin;
 use crate::plugin::fixture::image::Image;
-use crate::plugin::fixture::{Fixture, LIMITS, all_grants, bind, bind_as, load, services, spec, try_bind};
-use crate::plugin::policy::{ImageUse, PolicyRuntime};
+use crate::plugin::fixture::{Fixture, LIMITS, all_grants, engine, plugin, services, spec};
+use crate::plugin::policy::{ConfigureProblem, ImageUse, PolicyRuntime};
 use crate::policy::decision::RequestDecision;
 
 /// A function no image can be made of; nobody calls it.
@@ -38,8 +39,23 @@ fn echoing() -> Fixture {
 }
 
 fn configured(fixture: &Fixture, config: Value) -> std::sync::Arc<PolicyRuntime> {
-    let plugin = load(&fixture.build(), all_grants(), PluginLimits { calls_per_instance: 2, ..LIMITS }).unwrap();
-    PolicyRuntime::bind(plugin, &spec(config), services()).unwrap()
+    try_bind(fixture, config, LIMITS).unwrap()
+}
+
+/// A policy whose requests each get an instance of their own.
+fn try_bind(
+    fixture: &Fixture,
+    config: Value,
+    limits: PluginLimits,
+) -> Result<std::sync::Arc<PolicyRuntime>, Vec<ConfigureProblem>> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), fixture.build()).unwrap();
+    let spec_ = Plugin { instances: InstanceMode::PerRequest, ..plugin(file.path(), all_grants(), limits) };
+    PolicyRuntime::bind(LoadedPlugin::load(&engine(), &spec_).unwrap(), &spec(config), services())
+}
+
+fn bind(fixture: &Fixture) -> std::sync::Arc<PolicyRuntime> {
+    configured(fixture, json!({}))
 }
 
 fn answer(policy: &PolicyRuntime) -> (u16, String) {
@@ -78,9 +94,8 @@ fn a_component_no_image_can_be_made_of_is_configured_in_each_instance() {
 
 #[test]
 fn nothing_of_a_call_gets_into_the_image() {
-    let counting = counting();
-    assert_eq!(bind(&counting).image(), ImageUse::Used);
-    let policy = bind_as(&counting, |plugin| Plugin { instances: InstanceMode::PerRequest, ..plugin }, services());
+    let policy = bind(&counting());
+    assert_eq!(policy.image(), ImageUse::Used);
     assert_eq!([status(&policy), status(&policy), status(&policy)], [201; 3]);
 }
 
@@ -111,7 +126,7 @@ fn an_image_needs_no_more_memory_than_the_instance_it_was_made_of() {
         .on_request(&format!("(call $drop-request (local.get 0)) (i32.const {decision})"))
         .data(image);
     let exact = PluginLimits { memory: 4 * (64 << 10), ..LIMITS };
-    let policy = try_bind(&fixture, exact).unwrap();
+    let policy = try_bind(&fixture, json!({}), exact).unwrap();
     assert_eq!((policy.image(), status(&policy)), (ImageUse::Used, 201));
 }
 
@@ -119,7 +134,7 @@ fn an_image_needs_no_more_memory_than_the_instance_it_was_made_of() {
 fn a_memory_that_cannot_grow_cannot_be_read_for_an_image() {
     let policy = bind(&counting().memory("2 2"));
     assert!(reason(&policy).contains("unreachable"), "{}", reason(&policy));
-    assert_eq!([status(&policy), status(&policy)], [201, 202]);
+    assert_eq!([status(&policy), status(&policy)], [201, 201]);
 }
 
 #[test]
@@ -145,6 +160,12 @@ fn a_runtime_that_is_told_what_is_for_one_instance_alone_starts_in_each() {
 }
 
 #[test]
+fn instances_that_serve_many_calls_are_configured_one_by_one() {
+    let policy = crate::plugin::fixture::bind(&counting());
+    assert_eq!(reason(&policy), "its instances serve many calls each");
+}
+
+#[test]
 fn a_plugin_that_takes_no_configuration_needs_no_image() {
     let policy = bind(&Fixture::new("bare").on_request("(unreachable)"));
     assert_eq!(reason(&policy), "the plugin takes no configuration");
@@ -157,7 +178,7 @@ fn time_and_chance_are_not_there_in_configure_where_they_would_become_part_of_th
             .import(interface, name, &format!("(func $ask (result {result}))"))
             .configure("(drop (call $ask)) (i32.const 0)")
             .on_request("(unreachable)");
-        let problems = try_bind(&fixture, LIMITS).unwrap_err();
+        let problems = try_bind(&fixture, json!({}), LIMITS).unwrap_err();
         let expected = format!("`{interface}` is not available outside of a request");
         assert!(problems[0].message.contains(&expected), "{problems:?}");
     }
