@@ -16,12 +16,12 @@ language, figures, size = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
 us = lambda ns: f"{ns / 1000:.1f} us"
 memory = figures["memory_bytes"] or 0
 print(f"| {language} | {size / 1000:.0f} KB | {figures['load_ns'] / 1e6:.0f} ms | {memory / 2**20:.1f} MiB "
-      f"| {us(figures['start']['median_ns'])} | {us(figures['first_call']['median_ns'])} "
+      f"| {us(figures['bind']['median_ns'])} | {us(figures['first_call']['median_ns'])} "
       f"| {us(figures['call']['median_ns'])} | {us(figures['call']['p99_ns'])} |")
 PYTHON
 }
 
-echo "| language | component | load | memory of an instance | start | first call | call | call, 99 % |"
+echo "| language | component | load | memory of an instance | bind | first call | call | call, 99 % |"
 echo "| --- | --: | --: | --: | --: | --: | --: | --: |"
 for language in "$@"; do
   [ -f "dist/key_gate_$language.wasm" ] || { echo "measure: $language is not built, left out" >&2; continue; }

@@ -183,7 +183,7 @@ async fn a_plugin_that_traps_is_told_as_a_failure() {
 async fn bench_tells_what_a_call_and_an_instance_cost() {
     let done = run(&["plugin", "bench", &api_key(), "--calls", "100", "--json"]).await;
     let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
-    for path in ["/load_ns", "/start/median_ns", "/first_call/p99_ns", "/call/median_ns", "/memory_bytes"] {
+    for path in ["/load_ns", "/bind/median_ns", "/first_call/p99_ns", "/call/median_ns", "/memory_bytes"] {
         assert!(json.pointer(path).and_then(Value::as_u64).is_some_and(|figure| figure > 0), "{path} in {json}");
     }
 }

@@ -10,8 +10,8 @@ use super::print;
 use super::trial::Verdict;
 use crate::plugin::policy::ConfigureProblem;
 
-/// Instances made to see what making one takes; fewer where that takes long.
-const STARTS: u32 = 50;
+/// Policies bound to see what binding one takes; fewer where that takes long.
+const BINDINGS: u32 = 50;
 /// As long as one row may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -40,7 +40,7 @@ pub struct BenchArguments {
 /// What was measured.
 struct Figures {
     load: Duration,
-    start: Sample,
+    bind: Sample,
     first_call: Sample,
     call: Sample,
     memory: Option<usize>,
@@ -73,7 +73,7 @@ pub(super) fn main(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figures> {
-    let (start, first_call) = starts(asked)?;
+    let (bind, first_call) = bindings(asked)?;
     let policy = asked.trial.policy(&asked.config).map_err(|problems| misconfigured(&problems))?;
     for _ in 0..calls / 10 {
         expect_decision(&asked.question.put(&policy))?;
@@ -86,17 +86,17 @@ fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figu
         times.push(began.elapsed());
         expect_decision(&verdict)?;
     }
-    Ok(Figures { load, start, first_call, call: Sample::of(times), memory: policy.instance_memory() })
+    Ok(Figures { load, bind, first_call, call: Sample::of(times), memory: policy.instance_memory() })
 }
 
-/// Instances made and configured, and the first question to each.
-fn starts(asked: &Asked) -> anyhow::Result<(Sample, Sample)> {
-    let (mut starts, mut first_calls) = (Vec::new(), Vec::new());
+/// Policies bound, and the first question to each.
+fn bindings(asked: &Asked) -> anyhow::Result<(Sample, Sample)> {
+    let (mut binds, mut first_calls) = (Vec::new(), Vec::new());
     let all = Instant::now();
-    for _ in 0..STARTS {
+    for _ in 0..BINDINGS {
         let began = Instant::now();
         let policy = asked.trial.bind(&asked.config).map_err(|problems| misconfigured(&problems))?;
-        starts.push(began.elapsed());
+        binds.push(began.elapsed());
         let began = Instant::now();
         let verdict = asked.question.put(&policy);
         first_calls.push(began.elapsed());
@@ -105,7 +105,7 @@ fn starts(asked: &Asked) -> anyhow::Result<(Sample, Sample)> {
             break;
         }
     }
-    Ok((Sample::of(starts), Sample::of(first_calls)))
+    Ok((Sample::of(binds), Sample::of(first_calls)))
 }
 
 /// What fails is not worth measuring.
@@ -139,9 +139,9 @@ fn text(asked: &Asked, figures: &Figures) -> String {
         asked.file.display().to_string(),
         row("load", shown(figures.load), "read, check and compile".to_owned()),
         row(
-            "start",
-            shown(figures.start.percentile(50)),
-            format!("an instance, configured; {}", spread(&figures.start)),
+            "bind",
+            shown(figures.bind.percentile(50)),
+            format!("configure it, and make and compile its image; {}", spread(&figures.bind)),
         ),
         row("first call", shown(figures.first_call.percentile(50)), spread(&figures.first_call)),
         row("call", shown(figures.call.percentile(50)), spread(&figures.call)),
@@ -177,7 +177,7 @@ fn json(asked: &Asked, figures: &Figures) -> serde_json::Value {
     json!({
         "file": asked.file,
         "load_ns": nanoseconds(figures.load),
-        "start": sample(&figures.start),
+        "bind": sample(&figures.bind),
         "first_call": sample(&figures.first_call),
         "call": sample(&figures.call),
         "memory_bytes": figures.memory,

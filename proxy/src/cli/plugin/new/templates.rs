@@ -16,7 +16,7 @@ pub(super) const SHARED: [File; 5] = [
 
 const RUST: [File; 2] = [
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml")),
-    ("src/lib.rs", include_str!("../templates/rust/src/lib.rs")),
+    ("src/lib.rs", include_str!("../templates/rust/lib.rs.txt")),
 ];
 
 const C: [File; 4] = [
