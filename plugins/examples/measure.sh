@@ -9,6 +9,11 @@ gateway=${TIDEGATE:-${CARGO_TARGET_DIR:-../../target}/release/tidegate}
 [ -x "$gateway" ] || { echo "measure: no gateway at $gateway; hint: cargo build --release -p tidegate" >&2; exit 1; }
 [ $# -gt 0 ] || set -- rust c assemblyscript go javascript python
 
+# What the README of the language asks for.
+memory() {
+  case $1 in javascript) echo 64MiB ;; python) echo 32MiB ;; *) echo 16MiB ;; esac
+}
+
 row() { # LANGUAGE JSON
   python3 - "$1" "$2" "$(wc -c <"dist/key_gate_$1.wasm")" <<'PYTHON'
 import json, sys
@@ -26,6 +31,6 @@ echo "| --- | --: | --: | --: | --: | --: | --: | --: |"
 for language in "$@"; do
   [ -f "dist/key_gate_$language.wasm" ] || { echo "measure: $language is not built, left out" >&2; continue; }
   figures=$("$gateway" plugin bench "dist/key_gate_$language.wasm" --json --request 'GET /items' -H 'apikey: alice-key' \
-    --consumer alice=alice-key)
+    --consumer alice=alice-key --memory "$(memory "$language")")
   row "$language" "$figures"
 done

@@ -142,10 +142,10 @@ async fn the_policy_is_the_same_in_go() {
 
 #[tokio::test]
 async fn the_policy_is_the_same_in_javascript() {
-    is_the_same("javascript", "").await;
+    is_the_same("javascript", "limits = { memory = \"64MiB\" }").await;
 }
 
 #[tokio::test]
 async fn the_policy_is_the_same_in_python() {
-    is_the_same("python", "").await;
+    is_the_same("python", "limits = { memory = \"32MiB\" }").await;
 }
