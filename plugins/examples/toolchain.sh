@@ -44,9 +44,12 @@ node_tools() {
     left_out "no Node.js 20 or newer with npm; hint: .ci/setup.sh languages, or https://nodejs.org"
   cp "$EXAMPLES/$LANGUAGE"/*.{json,js,mjs,ts} "$WORK" 2>/dev/null || true
   MODULES=$WORK/node_modules
-  if ! cmp -s "$WORK/package-lock.json" "$MODULES/installed.json"; then
-    (cd "$WORK" && npm ci --silent --no-audit --no-fund)
-    cp "$WORK/package-lock.json" "$MODULES/installed.json"
+  local lock=$EXAMPLES/$LANGUAGE/package-lock.json
+  if ! cmp -s "$lock" "$MODULES/installed.json"; then
+    rm -rf "$MODULES"
+    # Not "npm ci": it refuses a lock file without the optional parts of other systems, and npm writes such files.
+    (cd "$WORK" && npm install --no-save --silent --no-audit --no-fund)
+    cp "$lock" "$MODULES/installed.json"
   fi
 }
 
