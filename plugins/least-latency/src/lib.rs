@@ -41,7 +41,10 @@ impl Balancer for LeastLatency {
 
     fn pick(&mut self, _: &Request, candidates: &Candidates) -> Option<usize> {
         self.picks += 1;
-        self.unknown(candidates).or_else(|| self.cheapest(candidates))
+        // Once all have answered, which is nearly always, nobody has to be got to know.
+        let some_unknown = candidates.latency_us.contains(&0);
+        let first_try = if some_unknown { self.unknown(candidates) } else { None };
+        first_try.or_else(|| self.cheapest(candidates, some_unknown))
     }
 }
 
@@ -62,8 +65,8 @@ impl LeastLatency {
     /// The smallest cost; among equals the first from a place that moves on with every pick.
     ///
     /// An endpoint that has not answered takes part only where none has: it had its try.
-    fn cheapest(&self, candidates: &Candidates) -> Option<usize> {
-        let none_known = candidates.latency_us.iter().all(|latency| *latency == 0);
+    fn cheapest(&self, candidates: &Candidates, some_unknown: bool) -> Option<usize> {
+        let none_known = some_unknown && candidates.latency_us.iter().all(|latency| *latency == 0);
         let start = usize::try_from(self.picks % u64::try_from(candidates.len()).ok()?.max(1)).ok()?;
         let each = candidates.iter().zip(0..);
         let rotated = each.clone().skip(start).chain(each.take(start));

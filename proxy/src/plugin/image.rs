@@ -103,7 +103,9 @@ fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<P
     let mut state = InstanceState::new(&mut instance, MAX_MEMORY_BYTES);
     let image = at_once(wizer.snapshot_component(&context, &mut state));
     state.finish()?;
-    let program = plugin.program_of(plugin.engine.compile_secret(&image?)?)?;
+    let mut program = plugin.program_of(plugin.engine.compile_secret(&image?)?)?;
+    // Nobody configures it again: an instance need not even look for it.
+    program.exports.configuration = None;
     // The first start maps the image; whether it can be started at all is to be known now.
     match Instance::start(plugin, &program, setup) {
         Ok(_) => Ok(program),
