@@ -1,11 +1,11 @@
 //! Answers that try to be two.
 
-use super::{BARE, Zoo, caged};
+use super::{UNHURRIED, Zoo, caged};
 use crate::harness::{Request, h2};
 
 #[tokio::test]
 async fn a_body_where_none_may_be_is_not_taken_for_the_next_answer() {
-    let zoo = Zoo::of("smuggler", BARE).await;
+    let zoo = Zoo::of("smuggler", UNHURRIED).await;
     let mut client = zoo.gateway.client().await;
     for (method, status) in [("GET", 204), ("GET", 205), ("GET", 304), ("HEAD", 200), ("HEAD", 404), ("GET", 200)] {
         let target = format!("/caged/{status}");
@@ -18,7 +18,7 @@ async fn a_body_where_none_may_be_is_not_taken_for_the_next_answer() {
 
 #[tokio::test]
 async fn a_body_where_none_may_be_leaves_an_http2_connection_whole() {
-    let zoo = Zoo::of("smuggler", BARE).await;
+    let zoo = Zoo::of("smuggler", UNHURRIED).await;
     let client = zoo.gateway.h2().await;
     for status in [204, 205, 304, 200] {
         let answer = client.call(h2::get(&format!("http://edge.test/caged/{status}")), &[]).await;
@@ -31,7 +31,7 @@ async fn a_body_where_none_may_be_leaves_an_http2_connection_whole() {
 #[tokio::test]
 async fn a_status_that_is_none_is_refused_on_the_wire_too() {
     for status in ["100", "101", "199", "600", "999"] {
-        let zoo = Zoo::of("smuggler", BARE).await;
+        let zoo = Zoo::of("smuggler", UNHURRIED).await;
         assert_eq!(zoo.gateway.get(&format!("/caged/{status}")).await.status(), 503, "{status}");
         assert_eq!(zoo.came_to("illegal").await, 1.0);
     }
@@ -39,6 +39,6 @@ async fn a_status_that_is_none_is_refused_on_the_wire_too() {
 
 #[tokio::test]
 async fn illegal_edits_are_refused_a_hundred_times_in_a_row() {
-    let zoo = Zoo::of_guest("hostile", BARE).await;
+    let zoo = Zoo::of_guest("hostile", UNHURRIED).await;
     zoo.stays_contained(&caged().field("x-mode", "value"), "illegal", "illegal decision").await;
 }
