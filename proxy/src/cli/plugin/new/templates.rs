@@ -22,8 +22,8 @@ const RUST: [File; 2] = [
 const C: [File; 4] = [
     ("policy.c", include_str!("../templates/c/policy.c")),
     ("generate.sh", include_str!("../templates/c/generate.sh")),
-    ("generated/gate.c", include_str!("../templates/c/generated/gate.c")),
-    ("generated/gate.h", include_str!("../templates/c/generated/gate.h")),
+    ("generated/gate.c", include_str!("../../../../../plugins/examples/c/generated/gate.c")),
+    ("generated/gate.h", include_str!("../../../../../plugins/examples/c/generated/gate.h")),
 ];
 
 const GO: [File; 3] = [
@@ -41,8 +41,8 @@ const PYTHON: [File; 1] = [("app.py", include_str!("../templates/python/app.py")
 
 const ASSEMBLYSCRIPT: [File; 4] = [
     ("policy.ts", include_str!("../templates/assemblyscript/policy.ts")),
-    ("abi.ts", include_str!("../templates/assemblyscript/abi.ts")),
-    ("exports.mjs", include_str!("../templates/assemblyscript/exports.mjs")),
+    ("abi.ts", include_str!("../../../../../plugins/examples/assemblyscript/abi.ts")),
+    ("exports.mjs", include_str!("../../../../../plugins/examples/assemblyscript/exports.mjs")),
     ("package.json", include_str!("../templates/assemblyscript/package.json")),
 ];
 
