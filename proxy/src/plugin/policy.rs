@@ -6,6 +6,7 @@ mod waiting;
 
 use std::sync::Arc;
 
+use super::bindings::{request_policy, response_policy};
 use super::checked::{self, Rules};
 use super::component::{LoadedPlugin, Program};
 pub use super::failure::PluginFailure;
@@ -246,14 +247,7 @@ impl PolicyRuntime {
     /// The plugin failed; nothing was changed.
     pub fn on_request(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
         let scope = self.scope(request, None);
-        let decision = self.call(scope, |instance| match instance.on_request()? {
-            Some(decision) => Ok(self.rules().request_decision(decision)?),
-            None => Ok(RequestDecision::Forward(Forward::default())),
-        });
-        self.count(decision, |decision| match decision {
-            RequestDecision::Forward(_) => CallOutcome::Forward,
-            RequestDecision::Respond(_) => CallOutcome::Respond,
-        })
+        self.count_request(self.call(scope, |instance| self.requested(instance.on_request()?)))
     }
 
     /// Asks for a decision on a response. A plugin that does not decide on responses lets it pass.
@@ -266,14 +260,7 @@ impl PolicyRuntime {
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
         let scope = self.scope(request, Some(response));
-        let decision = self.call(scope, |instance| match instance.on_response()? {
-            Some(decision) => Ok(self.rules().response_decision(decision)?),
-            None => Ok(ResponseDecision::Forward(Vec::new())),
-        });
-        self.count(decision, |decision| match decision {
-            ResponseDecision::Forward(_) => CallOutcome::Forward,
-            ResponseDecision::Replace(_) => CallOutcome::Respond,
-        })
+        self.count_response(self.call(scope, |instance| self.responded(instance.on_response()?)))
     }
 
     /// Asks which of `candidates` to take; `members` is what `update` tells the plugin, once per instance and set.
@@ -296,6 +283,42 @@ impl PolicyRuntime {
 
     fn scope<'a>(&'a self, request: &'a dyn RequestView, response: Option<&'a dyn ResponseView>) -> CallScope<'a> {
         CallScope { request, response, consumers: &self.consumers, keysets: &self.keysets, outbound: &*self.outbound }
+    }
+
+    /// What a guest decided on a request, checked; a guest without that role lets it pass.
+    fn requested(&self, decision: Option<request_policy::Decision>) -> Result<RequestDecision, Fault> {
+        match decision {
+            Some(decision) => Ok(self.rules().request_decision(decision)?),
+            None => Ok(RequestDecision::Forward(Forward::default())),
+        }
+    }
+
+    /// The same for a response.
+    fn responded(&self, decision: Option<response_policy::Decision>) -> Result<ResponseDecision, Fault> {
+        match decision {
+            Some(decision) => Ok(self.rules().response_decision(decision)?),
+            None => Ok(ResponseDecision::Forward(Vec::new())),
+        }
+    }
+
+    fn count_request(
+        &self,
+        decision: Result<RequestDecision, PluginFailure>,
+    ) -> Result<RequestDecision, PluginFailure> {
+        self.count(decision, |decision| match decision {
+            RequestDecision::Forward(_) => CallOutcome::Forward,
+            RequestDecision::Respond(_) => CallOutcome::Respond,
+        })
+    }
+
+    fn count_response(
+        &self,
+        decision: Result<ResponseDecision, PluginFailure>,
+    ) -> Result<ResponseDecision, PluginFailure> {
+        self.count(decision, |decision| match decision {
+            ResponseDecision::Forward(_) => CallOutcome::Forward,
+            ResponseDecision::Replace(_) => CallOutcome::Respond,
+        })
     }
 
     fn rules(&self) -> Rules<'_> {

@@ -4,10 +4,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use super::{Fault, PluginFailure, PolicyRuntime};
-use crate::observe::metrics::CallOutcome;
 use crate::plugin::instance::Instance;
 use crate::plugin::scope::{self, CallScope};
-use crate::policy::decision::{Forward, RequestDecision, ResponseDecision};
+use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
 
 impl PolicyRuntime {
@@ -23,16 +22,8 @@ impl PolicyRuntime {
     /// The plugin failed; nothing was changed.
     pub async fn on_request_waiting(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
         let scope = self.scope(request, None);
-        let decision = self
-            .call_waiting(scope, async |instance| match instance.on_request_waiting().await? {
-                Some(decision) => Ok(self.rules().request_decision(decision)?),
-                None => Ok(RequestDecision::Forward(Forward::default())),
-            })
-            .await;
-        self.count(decision, |decision| match decision {
-            RequestDecision::Forward(_) => CallOutcome::Forward,
-            RequestDecision::Respond(_) => CallOutcome::Respond,
-        })
+        let decide = async |instance: &mut Instance| self.requested(instance.on_request_waiting().await?);
+        self.count_request(self.call_waiting(scope, decide).await)
     }
 
     /// [`Self::on_response`] of a plugin that may wait.
@@ -45,16 +36,8 @@ impl PolicyRuntime {
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
         let scope = self.scope(request, Some(response));
-        let decision = self
-            .call_waiting(scope, async |instance| match instance.on_response_waiting().await? {
-                Some(decision) => Ok(self.rules().response_decision(decision)?),
-                None => Ok(ResponseDecision::Forward(Vec::new())),
-            })
-            .await;
-        self.count(decision, |decision| match decision {
-            ResponseDecision::Forward(_) => CallOutcome::Forward,
-            ResponseDecision::Replace(_) => CallOutcome::Respond,
-        })
+        let decide = async |instance: &mut Instance| self.responded(instance.on_response_waiting().await?);
+        self.count_response(self.call_waiting(scope, decide).await)
     }
 }
 
