@@ -84,5 +84,6 @@ pub trait Balancer: Policy {
 
 /// The configuration of a plugin that has no keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}

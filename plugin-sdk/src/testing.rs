@@ -30,10 +30,12 @@
 mod host;
 mod message;
 mod quota;
+mod schema;
 
 pub use host::{LogLine, TestHost};
 pub(crate) use host::{clock, consumers, counters, http_client, keysets, log, metrics, random, shared_data};
 pub use message::{RequestView, ResponseView, TestRequest, TestResponse};
+pub use schema::schema_is_current;
 
 use crate::{Policy, Problem};
 

@@ -30,5 +30,6 @@ mod reload;
 mod retries;
 mod routing;
 mod sandbox;
+mod shipped;
 mod tokens;
 mod zoo;

@@ -5,6 +5,7 @@ use tidegate_plugin_sdk::{FieldName, Problem};
 
 /// The keys of the configuration, each with a default.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The header field that carries the key.

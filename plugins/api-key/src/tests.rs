@@ -3,6 +3,7 @@ use tidegate_plugin_sdk::testing::{self, TestHost, TestRequest};
 use tidegate_plugin_sdk::{Decision, Edit, Forward, LocalResponse, RequestPolicy};
 
 use super::ApiKey;
+use super::config::Config;
 
 fn host() -> TestHost {
     TestHost::new().consumer("alice", &["gold", "beta"], "alice-key").consumer("bob", &[], "bob-key")
@@ -102,4 +103,9 @@ fn a_reserved_header_and_an_unknown_key_are_refused() {
         problems(r#"{"headr":"x"}"#),
         ["headr: unknown field `headr`, expected one of `header`, `query`, `hide`, `realm`"]
     );
+}
+
+#[test]
+fn the_schema_says_what_the_configuration_says() {
+    testing::schema_is_current::<Config>(env!("CARGO_MANIFEST_DIR"));
 }

@@ -1,5 +1,5 @@
 use tidegate_plugin_sdk::testing::{self, TestRequest};
-use tidegate_plugin_sdk::{Balancer, Candidate, Endpoint};
+use tidegate_plugin_sdk::{Balancer, Candidate, Endpoint, NoConfig};
 
 use super::LeastLatency;
 
@@ -84,4 +84,9 @@ fn no_candidate_leaves_the_choice_to_the_gateway() {
 fn the_largest_figures_do_not_overflow() {
     let most = candidate(0, u32::MAX, u32::MAX);
     assert_eq!(pick(&mut balancer(&[u32::MAX, 1]), &[most, candidate(1, u32::MAX, u32::MAX)]), Some(0));
+}
+
+#[test]
+fn the_schema_says_what_the_configuration_says() {
+    testing::schema_is_current::<NoConfig>(env!("CARGO_MANIFEST_DIR"));
 }

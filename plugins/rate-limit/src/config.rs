@@ -7,6 +7,7 @@ use crate::Window;
 
 /// The keys of the configuration; `limit` and `window` have no default.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Requests allowed in a window.
@@ -31,6 +32,7 @@ pub struct Config {
 
 /// How requests are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     /// Evenly: a unit comes back every `window / limit`, and `burst` units can be saved up.
@@ -42,6 +44,7 @@ pub enum Algorithm {
 
 /// Whose requests are counted together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// The consumer an earlier policy identified; where there is none, the client's address.

@@ -4,6 +4,7 @@ use tidegate_plugin_sdk::testing::{self, TestHost, TestRequest};
 use tidegate_plugin_sdk::{Decision, Edit, Forward, LocalResponse, RequestPolicy};
 
 use super::RateLimit;
+use super::config::Config;
 
 fn policy(config: &str) -> RateLimit {
     testing::configure(config).unwrap()
@@ -113,4 +114,9 @@ fn a_value_of_the_wrong_shape_is_named_with_its_place() {
     assert!(problems(r#"{"limit":1,"window":"soon"}"#)[0].starts_with("window: \"soon\" is no length of time"));
     assert!(problems(r#"{"limit":1,"window":"1s","by":{"header":"host"}}"#)[0].starts_with("by.header: "));
     assert_eq!(problems(r#"{"window":"1s"}"#), ["missing field `limit`"]);
+}
+
+#[test]
+fn the_schema_says_what_the_configuration_says() {
+    testing::schema_is_current::<Config>(env!("CARGO_MANIFEST_DIR"));
 }

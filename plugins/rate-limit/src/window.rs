@@ -41,6 +41,17 @@ impl<'de> Deserialize<'de> for Window {
 }
 
 #[cfg(test)]
+impl schemars::JsonSchema for Window {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Window".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
