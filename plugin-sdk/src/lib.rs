@@ -53,6 +53,7 @@ pub mod log;
 pub mod metrics;
 pub mod random;
 pub mod shared_data;
+pub mod subject;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
@@ -64,6 +65,7 @@ mod export;
 mod field_name;
 mod local_response;
 mod outcome;
+mod period;
 mod policy;
 mod problem;
 mod query;
@@ -81,10 +83,12 @@ pub use edit::{Edit, Field};
 pub use field_name::FieldName;
 pub use local_response::LocalResponse;
 pub use outcome::Outcome;
+pub use period::Period;
 pub use policy::{Balancer, BodyPolicy, NoConfig, Observer, Policy, RequestPolicy, ResponsePolicy};
 pub use problem::Problem;
 pub use request::{Ambiguity, Request, TlsFacts};
 pub use response::Response;
+pub use subject::Subject;
 
 /// The README's examples compile.
 #[cfg(doctest)]

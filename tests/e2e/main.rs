@@ -22,6 +22,7 @@ mod framing;
 mod gate;
 mod health;
 mod languages;
+mod limits;
 mod observability;
 mod observers;
 mod policies;

@@ -1,108 +1,94 @@
-//! Limits requests per consumer, client address or header value.
+//! Limits requests per consumer, client address, route or header value.
 //!
 //! The gateway counts ([`tidegate_plugin_sdk::counters`]), so that all instances share one count and a reload keeps it.
 //! See the README for what an operator configures; [`config`] holds the keys.
 
 pub mod config;
-mod key;
-mod window;
+mod cost;
+mod limit;
+mod standing;
 
-use tidegate_plugin_sdk::counters::{Admission, Quota};
-use tidegate_plugin_sdk::{Decision, Policy, Problem, Request, RequestPolicy, export};
+use tidegate_plugin_sdk::counters::Admission;
+use tidegate_plugin_sdk::{
+    Decision, Edit, Forward, LocalResponse, Policy, Problem, Request, RequestPolicy, Subject, export,
+};
 
-use config::{Algorithm, By, Config};
-pub use window::Window;
+use config::Config;
+use cost::Cost;
+use limit::Limit;
+use standing::{Advertised, Standing};
 
 /// The policy, with everything prepared that does not depend on the request.
 #[derive(Debug)]
 pub struct RateLimit {
-    quota: Quota,
-    taking: Taking,
-    by: By,
+    /// From the shortest window to the longest.
+    limits: Vec<Limit>,
+    subject: Subject,
+    cost: Cost,
     advertised: Option<Advertised>,
-}
-
-/// How a unit is taken.
-#[derive(Clone, Copy, Debug)]
-enum Taking {
-    Gcra { burst: u32 },
-    Window,
-}
-
-/// What tells clients where they stand (draft-ietf-httpapi-ratelimit-headers-10).
-#[derive(Debug)]
-struct Advertised {
-    /// The value of `ratelimit-policy`, the same for every request.
-    policy: String,
-    /// The policy's name as a quoted string: how each `ratelimit` begins.
-    name: String,
 }
 
 impl Policy for RateLimit {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self, Vec<Problem>> {
-        config.check()?;
-        let quota = Quota { limit: config.limit, window_ms: config.window.milliseconds() };
-        let taking = match config.algorithm {
-            Algorithm::Gcra => Taking::Gcra { burst: config.burst.unwrap_or(config.limit) },
-            Algorithm::Window => Taking::Window,
-        };
-        let advertised = config.headers.then(|| Advertised::new(&config.name, quota));
-        Ok(Self { quota, taking, by: config.by, advertised })
+        let limits = config.limits()?;
+        Ok(Self {
+            advertised: config.headers.then(|| Advertised::new(&limits)),
+            limits: limits.iter().map(Limit::new).collect(),
+            cost: Cost::new(&config),
+            subject: config.by,
+        })
     }
 }
 
 impl RequestPolicy for RateLimit {
     fn on_request(&self, request: &Request) -> Decision {
-        let key = key::of(&self.by, request);
-        let admission = match self.taking {
-            Taking::Gcra { burst } => self.quota.take_gcra(&key, burst, 1),
-            Taking::Window => self.quota.take_window(&key, 1),
-        };
-        if admission.allowed { self.admit(&admission) } else { self.refuse(&admission) }
+        match self.cost.of(request) {
+            0 => Decision::forward().into(),
+            cost => self.take(request, cost),
+        }
     }
 }
 
 impl RateLimit {
-    fn admit(&self, admission: &Admission) -> Decision {
-        let forward = Decision::forward();
-        match &self.advertised {
-            Some(advertised) => forward
-                .set_response_header("ratelimit-policy", advertised.policy.as_str())
-                .set_response_header("ratelimit", advertised.standing(admission))
-                .into(),
-            None => forward.into(),
+    /// Takes from each limit in turn, and stops at the first that refuses.
+    ///
+    /// What the ones before it gave is lost. They are those with shorter windows, so that it comes back first.
+    fn take(&self, request: &Request, cost: u32) -> Decision {
+        let mut key = self.subject.key_of(request);
+        let mut standing = Standing::default();
+        for (index, limit) in self.limits.iter().enumerate() {
+            let admission = match self.limits.as_slice() {
+                [_] => limit.take_alone(&key, cost),
+                _ => limit.take_among_others(&mut key, cost),
+            };
+            if let Some(advertised) = &self.advertised {
+                advertised.add(&mut standing, index, &admission);
+            }
+            if !admission.allowed {
+                return self.refuse(&admission, standing).into();
+            }
         }
+        self.admit(standing).into()
     }
 
-    fn refuse(&self, admission: &Admission) -> Decision {
+    fn admit(&self, standing: Standing) -> Forward {
+        let response = self
+            .advertised
+            .as_ref()
+            .map_or_else(Vec::new, |advertised| advertised.fields(standing).map(Edit::Set).into());
+        Forward { response, ..Forward::default() }
+    }
+
+    fn refuse(&self, admission: &Admission, standing: Standing) -> LocalResponse {
         // A client that comes back within the second it is told to wait would only be refused again.
         let seconds = admission.retry_after_seconds().max(1);
-        let response = Decision::respond(429).header("retry-after", seconds.to_string());
-        match &self.advertised {
-            Some(advertised) => response
-                .header("ratelimit-policy", advertised.policy.as_str())
-                .header("ratelimit", advertised.standing(admission))
-                .into(),
-            None => response.into(),
+        let mut response = Decision::respond(429).header("retry-after", seconds.to_string());
+        if let Some(advertised) = &self.advertised {
+            response.headers.extend(advertised.fields(standing));
         }
-    }
-}
-
-impl Advertised {
-    fn new(name: &str, quota: Quota) -> Self {
-        let name = format!("\"{name}\"");
-        // The draft counts windows in whole seconds and lets the length be left out.
-        let policy = match (quota.window_ms / 1000, quota.window_ms % 1000) {
-            (seconds, 0) => format!("{name};q={};w={seconds}", quota.limit),
-            _ => format!("{name};q={}", quota.limit),
-        };
-        Self { policy, name }
-    }
-
-    fn standing(&self, admission: &Admission) -> String {
-        format!("{};r={};t={}", self.name, admission.remaining, admission.reset_seconds())
+        response
     }
 }
 

@@ -1,0 +1,110 @@
+//! Limits, and the ways around them that lead nowhere, through the real binary.
+
+use crate::harness::sections::{consumer, plugin, policy};
+use crate::harness::{Gateway, Origin, Request, Setup, guests, route, upstream};
+
+const COUNTERS: &str = "grants = [\"counters\"]";
+
+/// The policy `limit`.
+fn limit(config: &str) -> String {
+    plugin("rate-limit", &guests::shipped("rate_limit"), COUNTERS)
+        + &policy("limit", "rate-limit", &format!("[policy.config]\n{config}"))
+}
+
+async fn guarded(sections: &str, policies: &str, more: &str) -> (Gateway, Origin) {
+    let origin = Origin::start().await;
+    let route = route("all", "origin", &format!("policies = {policies}"));
+    let setup = Setup::new(upstream("origin", &[&origin]) + sections + &route);
+    (setup.section(more).start().await, origin)
+}
+
+async fn statuses(gateway: &Gateway, requests: impl IntoIterator<Item = Request>) -> Vec<u16> {
+    let mut client = gateway.client().await;
+    let mut statuses = Vec::new();
+    for request in requests {
+        statuses.push(client.call(&request).await.status());
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn every_one_of_several_limits_holds_and_is_shown() {
+    let limits =
+        "limits = [{ limit = 2, window = \"1h\" }, { limit = 3, window = \"1d\" }]\ncost_by_method = { PUT = 2 }";
+    let (gateway, _origin) = guarded(&limit(limits), "[\"limit\"]", "").await;
+    let mut client = gateway.client().await;
+    let first = client.call(&Request::new("PUT", "/")).await;
+    assert_eq!(first.field("ratelimit-policy"), Some("\"1h\";q=2;w=3600, \"1d\";q=3;w=86400"));
+    assert!(first.field("ratelimit").is_some_and(|standing| standing.starts_with("\"1h\";r=0;t=")));
+    let second = client.call(&Request::get("/")).await;
+    assert_eq!(second.status(), 429);
+    let seconds: u32 = second.field("retry-after").and_then(|value| value.parse().ok()).expect("whole seconds");
+    assert!((1..=1800).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_request_escapes_its_limit() {
+    let (gateway, origin) = guarded(&limit("limit = 1\nwindow = \"1h\""), "[\"limit\"]", "").await;
+    assert_eq!(gateway.get("/").await.status(), 200);
+    let get = || Request::get("/");
+    let requests = [
+        get().field("x-forwarded-for", "203.0.113.1"),
+        get().field("x-forwarded-for", "203.0.113.1, 203.0.113.2"),
+        get().field("X-Real-IP", "203.0.113.1"),
+        get().field("forwarded", "for=203.0.113.1"),
+        get().field("x-consumer-name", "alice"),
+        get().field("x_consumer_name", "alice"),
+        Request::get("//"),
+        Request::get("/%41"),
+        Request::get("/?a"),
+        Request::new("HEAD", "/a"),
+        Request::new("PATCH", "/A"),
+    ];
+    let expected = vec![429; requests.len()];
+    assert_eq!(statuses(&gateway, requests).await, expected);
+    for host in ["EDGE.test", "edge.test:80", "edge.test.", "other.test"] {
+        let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        assert_eq!(gateway.send(head).await.status(), 429, "{host}");
+    }
+    assert_eq!(origin.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_behind_a_trusted_proxy_does_not_escape_by_an_address_of_its_network() {
+    let trusted = "[forwarded]\ntrusted = [\"127.0.0.0/8\"]\n";
+    let (gateway, _origin) = guarded(&limit("limit = 1\nwindow = \"1h\""), "[\"limit\"]", trusted).await;
+    let from = |address: &str| Request::get("/").field("x-forwarded-for", address);
+    let requests = [
+        from("2001:db8:1:2::1"),
+        from("2001:db8:1:2:ffff:1:2:3"),
+        from("2001:DB8:0001:2::9"),
+        from("1.2.3.4, 2001:db8:1:2::7"),
+        from("2001:db8:1:3::1"),
+        from("192.0.2.7"),
+        from("::ffff:192.0.2.7"),
+    ];
+    assert_eq!(statuses(&gateway, requests).await, [200, 429, 429, 429, 200, 200, 429]);
+}
+
+#[tokio::test]
+async fn a_combination_counts_consumers_on_each_route_apart() {
+    let origin = Origin::start().await;
+    let sections = upstream("origin", &[&origin])
+        + &plugin("api-key", &guests::shipped("api_key"), "grants = [\"consumers\"]")
+        + &policy("keys", "api-key", "")
+        + &consumer("alice", "alice-key")
+        + &consumer("bob", "bob-key")
+        + &limit("limit = 1\nwindow = \"1h\"\nby = [\"consumer\", \"route\"]")
+        + &route("a", "origin", "path = { prefix = \"/a\" }\npolicies = [\"keys\", \"limit\"]")
+        + &route("b", "origin", "path = { prefix = \"/b\" }\npolicies = [\"keys\", \"limit\"]");
+    let gateway = Setup::new(sections).start().await;
+    let with = |key: &str, path: &str| Request::get(path).field("apikey", key);
+    let requests = [
+        with("alice-key", "/a"),
+        with("alice-key", "/a"),
+        with("alice-key", "/b"),
+        with("bob-key", "/a"),
+        with("bob-key", "/a/b"),
+    ];
+    assert_eq!(statuses(&gateway, requests).await, [200, 429, 200, 200, 429]);
+}
