@@ -17,6 +17,7 @@ mod bodies;
 mod capabilities;
 mod compiling;
 mod connections;
+mod examples;
 mod forwarding;
 mod framing;
 mod gate;
