@@ -1,11 +1,7 @@
-//! The Gate: our own connection loop before Pingora's.
+//! The Gate: our own connection loop on Pingora's streams.
 //!
 //! It terminates TLS, reads each HTTP/1 head under one deadline, vets it, and only then hands the connection, with that
-//! one message on it, to Pingora's proxy. HTTP/2 runs in Pingora's loop, each stream vetted first. See ARCHITECTURE.md.
-//!
-//! It leans on three things that Pingora does and does not promise; the contract tests (`tests/gate_contract`) hold them:
-//! a session given a whole head does not read the stream before it has used it up; the stream comes back after each
-//! request; a 101 answer is written beginning with its status line.
+//! one message on it, to whoever serves HTTP/1. HTTP/2 runs in Pingora's loop, each stream vetted first. See ARCHITECTURE.md.
 
 mod admission;
 mod alarm;
@@ -20,51 +16,88 @@ mod octets;
 mod refusal;
 mod tls;
 
-use std::any::Any;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
-use pingora_core::apps::{HttpServerApp, ReusedHttpStream, ServerApp};
-use pingora_core::protocols::http::ServerSession;
+use bytes::Bytes;
+use pingora_core::apps::ServerApp;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{Shutdown, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::{HttpProxy, ProxyHttp};
 
 pub use admission::{Admission, Connections};
+pub use alarm::Alarm;
+pub use chunked::ChunkTracker;
 pub use doorkeeper::{Doorkeeper, Refused, Terms};
+pub use guard::{BodyFault, Guard};
 pub use h2::count_body;
 pub use refusal::{Refusal, violation_of};
 pub use tls::{HandshakeFailure, TlsError, TlsTerminator, tls_facts};
 
+use crate::config::model::Limits;
+use crate::policy::facts::TlsFacts;
 use connection::{Heads, Next, client_of, closing, refuse, tell};
-use guard::Guard;
 use h2::H2App;
+use tls::facts_of;
 
-/// The connection loop of one listener, in front of a proxy that all listeners share.
-pub struct Gate<P, D>
+/// Serves the requests of HTTP/1 connections, once the Gate has vetted them.
+pub trait Http1: Send + Sync + 'static {
+    /// Serves the request whose body `client` stands before; says whether the connection may bring another.
+    ///
+    /// It may, only where the body was read to its end.
+    fn serve(&self, client: &mut Guard, arrived: Arrived<'_>) -> impl Future<Output = Afterwards> + Send;
+}
+
+/// A request that was vetted.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    /// The head, from the request line to the empty line.
+    pub head: Bytes,
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// What TLS established on it.
+    pub tls: Option<&'a Arc<TlsFacts>>,
+    /// Whether the connection may bring another request after this one.
+    pub may_go_on: bool,
+    /// The limits in force.
+    pub limits: &'a Limits,
+}
+
+/// What becomes of a connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It may bring another.
+    Open,
+    /// It is to be closed.
+    Close,
+}
+
+/// The connection loop of one listener, in front of what all listeners share: `H` serves HTTP/1, `proxy` HTTP/2.
+pub struct Gate<P, H, D>
 where
     P: ProxyHttp,
 {
     proxy: Arc<HttpProxy<P>>,
+    http1: Arc<H>,
     door: Arc<D>,
 }
 
-impl<P, D> Gate<P, D>
+impl<P, H, D> Gate<P, H, D>
 where
     P: ProxyHttp + Send + Sync + 'static,
     P::CTX: Send + Sync,
+    H: Http1,
     D: Doorkeeper,
 {
-    /// For a listener that is plain TCP to Pingora: `Service::new(name, Gate::new(proxy, door))`, then `add_tcp`.
+    /// For a listener that is plain TCP to Pingora: `Service::new(name, Gate::new(proxy, http1, door))`, then `add_tcp`.
     ///
     /// `proxy` comes from `pingora_proxy::http_proxy` and needs no server options: the Gate does what they would.
     #[must_use]
-    pub fn new(proxy: Arc<HttpProxy<P>>, door: Arc<D>) -> Self {
-        Self { proxy, door }
+    pub fn new(proxy: Arc<HttpProxy<P>>, http1: Arc<H>, door: Arc<D>) -> Self {
+        Self { proxy, http1, door }
     }
 
     async fn serve(&self, stream: Stream, shutdown: &ShutdownWatch) -> Option<()> {
@@ -72,29 +105,27 @@ where
         let terms = self.door.terms();
         let client = client_of(&*stream);
         let (stream, tls) = self.terminate(stream, &terms, client).await?;
+        let facts = facts_of(tls.as_deref()).cloned();
         let mut guard = Box::new(Guard::new(stream, tls, admission));
         let mut heads = Heads::new(&guard, terms, &*self.door);
         let mut closing = pin!(closing(shutdown.clone()));
         let mut served = 0;
-        let mut context = None;
         loop {
             let (end, head) = match heads.next(&mut guard, closing.as_mut()).await {
                 Next::Request(end, head) => (end, head),
                 Next::Http2 => return self.serve_http2(guard, Arc::clone(heads.terms()), client, shutdown).await,
                 other => return self.end(guard, other).await,
             };
-            let terms = heads.terms();
-            let prefix = match guard.begin(end, head, &terms.limits) {
-                Ok(prefix) => prefix,
+            let limits = &heads.terms().limits;
+            let head = match guard.begin(end, head, limits) {
+                Ok(head) => head.freeze(),
                 Err(refusal) => return self.end(guard, Next::Refuse(refusal)).await,
             };
             served += 1;
-            let session = session(guard, prefix, served, terms, context.take());
-            let (stream, settings) = hand_over(&self.proxy, session, shutdown).await?.consume();
-            context = settings.and_then(|mut settings| settings.take_user_context());
-            guard = stream.into_any().downcast().ok()?;
-            if !guard.is_between_messages() {
-                self.door.framing_disagreement(client);
+            let may_go_on = served < limits.requests_per_connection && !*shutdown.borrow();
+            let arrived = Arrived { head, peer: client?.ip(), tls: facts.as_ref(), may_go_on, limits };
+            if self.http1.serve(&mut guard, arrived).await == Afterwards::Close || !guard.is_between_messages() {
+                Shutdown::shutdown(&mut *guard).await;
                 return None;
             }
         }
@@ -140,44 +171,12 @@ where
     }
 }
 
-/// Gives a request to Pingora's proxy.
-///
-/// A function of its own, never inlined: the future is some 15 KB, and inlined into the loop it is built on the stack and
-/// copied to the heap for each request.
-#[inline(never)]
-fn hand_over<'p, P>(
-    proxy: &'p Arc<HttpProxy<P>>,
-    session: ServerSession,
-    shutdown: &'p ShutdownWatch,
-) -> Pin<Box<dyn Future<Output = Option<ReusedHttpStream>> + Send + 'p>>
-where
-    P: ProxyHttp + Send + Sync + 'static,
-    P::CTX: Send + Sync,
-{
-    proxy.process_new_http(session, shutdown)
-}
-
-/// One request as Pingora wants it: a session whose head is there already.
-fn session(guard: Box<Guard>, prefix: BytesMut, served: u32, terms: &Terms, context: Option<Context>) -> ServerSession {
-    let mut session = ServerSession::new_http1(guard);
-    session.set_connection_user_context(context);
-    session.set_keepalive_reuses_remaining(Some(terms.limits.requests_per_connection.saturating_sub(served)));
-    // The guard has its own deadline for bodies, and a tunnel is as long-lived as its upstream allows.
-    session.set_read_timeout(None);
-    // A client that takes nothing for so long is idle as well.
-    session.set_write_timeout(Some(terms.limits.idle_timeout));
-    session.set_pipelined_prefix(prefix);
-    session
-}
-
-/// What `ProxyHttp::persist_connection_context` hands from one request to the next.
-type Context = Box<dyn Any + Send + Sync>;
-
 #[async_trait]
-impl<P, D> ServerApp for Gate<P, D>
+impl<P, H, D> ServerApp for Gate<P, H, D>
 where
     P: ProxyHttp + Send + Sync + 'static,
     P::CTX: Send + Sync,
+    H: Http1,
     D: Doorkeeper,
 {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
@@ -190,9 +189,9 @@ where
 }
 
 #[cfg(test)]
-fn test_limits() -> crate::config::model::Limits {
+fn test_limits() -> Limits {
     use std::time::Duration;
-    crate::config::model::Limits {
+    Limits {
         head_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(60),
         body_timeout: Duration::from_secs(30),

@@ -1,11 +1,11 @@
-//! Pingora's phases, translated: each hook tells the [`RequestContext`] what happened and does what it says.
+//! HTTP/2, served by Pingora's proxy. Its phases, translated: each hook tells the [`RequestContext`] what happened and does what it says.
 
 mod answer;
 mod body;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Version};
+use http::HeaderMap;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -48,7 +48,6 @@ impl ProxyHttp for Gateway {
     fn init_downstream_modules(&self, _modules: &mut pingora_core::modules::http::HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<bool> {
-        answer::limit_drain(session);
         let Some(peer) = answer::peer_address(session) else {
             return Error::e_explain(ErrorType::InternalError, "a connection without an address");
         };
@@ -70,12 +69,7 @@ impl ProxyHttp for Gateway {
         };
         let peer = chosen.and_then(|index| {
             let peers = ctx.route.as_ref().map(|route| route.upstream.peers()).ok_or(Cause::Internal)?;
-            let client = session.req_header();
-            let peer = match request::is_websocket(client.as_ref(), client.version) {
-                true => peers.get_for_tunnel(index),
-                false => peers.get(index),
-            };
-            peer.ok_or(Cause::Internal)
+            peers.get(index).ok_or(Cause::Internal)
         });
         match peer {
             Ok(peer) => Ok(peer),
@@ -148,11 +142,6 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
-        }
-        if session.req_header().version == Version::HTTP_10 {
-            // Such a client knows no chunks: the end of the connection is the end of the body.
-            head.remove_header(&http::header::TRANSFER_ENCODING);
-            session.as_downstream_mut().set_keepalive(None);
         }
         let request = session.req_header().as_ref();
         let mut opened = parts::open_response(head);

@@ -13,6 +13,7 @@ pub mod counters;
 pub mod error;
 pub mod gate;
 pub mod gateway;
+pub mod http1;
 pub mod keysets;
 pub mod observe;
 pub mod outbound;

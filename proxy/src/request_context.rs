@@ -4,6 +4,7 @@
 //! (today Pingora's proxy) only translates: it tells the context what arrived, asks it where to go and whether to try
 //! again, and tells it how things ended.
 
+mod answer;
 mod bodies;
 mod end;
 
@@ -257,7 +258,7 @@ impl RequestContext {
     ///
     /// # Errors
     /// A policy failed, and traffic is to be refused then.
-    pub async fn run_local_response(&mut self, request: &Parts, local: LocalResponse) -> Result<LocalResponse, Cause> {
+    async fn run_local_response(&mut self, request: &Parts, local: LocalResponse) -> Result<LocalResponse, Cause> {
         let Some(route) = &self.route else { return Ok(local) };
         route.chain.run_local_response(request, &self.facts, local).await.map_err(|failed| {
             let cause = cause_of(&failed);

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::gate::Gate;
 use crate::gateway::Gateway;
+use crate::http1::{Http1Engine, Pool};
 use crate::running::Running;
 use doorkeeper::ListenerDoorkeeper;
 pub use sockets::Sockets;
@@ -124,13 +125,15 @@ impl Worker {
     /// One service per listener, all in front of one proxy.
     fn services(&self, sockets: WorkerSockets) -> Vec<impl Future<Output = ()> + Send + use<>> {
         let proxy = Arc::new(pingora_proxy::http_proxy(&self.conf, Gateway::new(Arc::clone(&self.running))));
+        let pool = Pool::start(self.conf.upstream_keepalive_pool_size);
+        let http1 = Arc::new(Http1Engine::new(Arc::clone(&self.running), pool));
         let fds: ListenFds = sockets.into_fds();
         let listeners = self.running.snapshot().loaded.config.listeners.clone();
         listeners
             .into_iter()
             .filter_map(|listener| {
                 let doorkeeper = ListenerDoorkeeper::new(&self.running, &listener.name)?;
-                let gate = Gate::new(Arc::clone(&proxy), Arc::new(doorkeeper));
+                let gate = Gate::new(Arc::clone(&proxy), Arc::clone(&http1), Arc::new(doorkeeper));
                 let mut service = Service::new(listener.name.clone(), gate);
                 service.add_tcp(&sockets::fd_key(&listener));
                 let (fds, stopping) = (Arc::clone(&fds), self.stopping.clone());

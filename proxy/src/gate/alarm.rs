@@ -13,21 +13,21 @@ const A_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// To set it is a store: the timer wheel learns of it only when the time it knows has come, or when the new time is
 /// earlier. A kept-alive connection thus costs one wheel entry per idle timeout, not one per request.
 #[derive(Debug, Default)]
-pub(super) struct Alarm {
+pub struct Alarm {
     due: Option<Instant>,
     wheel: Option<Pin<Box<Sleep>>>,
 }
 
 impl Alarm {
     /// Forgets what it was set to.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.due = None;
     }
 
     /// Sets it unless it is set, then tells whether its time has come; if not, the task is woken then.
     ///
     /// Called only where a read is pending: a read that is ready at once needs no clock.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, after: Duration) -> Poll<()> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, after: Duration) -> Poll<()> {
         let due = *self.due.get_or_insert_with(|| {
             let now = Instant::now();
             // A time too long to be told is as good as any that nobody lives to see.

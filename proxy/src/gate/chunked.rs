@@ -1,5 +1,7 @@
 //! Where a chunked body ends.
 
+use bytes::{Buf, Bytes, BytesMut};
+
 use super::octets::{is_token_octet, is_value_octet};
 use super::refusal::Refusal;
 
@@ -14,7 +16,7 @@ const MOST_DIGITS: u32 = 15;
 ///
 /// Chunk data is skipped by length, only the lines between are looked at; nothing is copied or decoded.
 #[derive(Clone, Debug)]
-pub(super) struct ChunkTracker {
+pub struct ChunkTracker {
     place: Place,
     /// Data octets still to come in this chunk; while its size is read, the size so far.
     remaining: u64,
@@ -43,17 +45,42 @@ enum Place {
 
 impl ChunkTracker {
     /// At the first octet of a body that may hold `most` octets of data.
-    pub(super) fn new(most: u64) -> Self {
+    #[must_use]
+    pub fn new(most: u64) -> Self {
         Self { place: Place::Size, remaining: 0, line: 0, announced: 0, most }
     }
 
     /// Whether the last octet of the body has been seen.
-    pub(super) fn is_at_end(&self) -> bool {
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
         self.place == Place::End
     }
 
+    /// Takes the next octets of data out of `octets`, with what stands before them; `None` where the body has ended, or
+    /// where there are none yet.
+    ///
+    /// # Errors
+    /// The coding is broken.
+    pub fn take_data(&mut self, octets: &mut BytesMut) -> Result<Option<Bytes>, Refusal> {
+        let mut rest = &**octets;
+        while !matches!(self.place, Place::Data | Place::End) && !rest.is_empty() {
+            rest = self.step(rest)?;
+        }
+        let walked = octets.len() - rest.len();
+        octets.advance(walked);
+        if self.place != Place::Data || octets.is_empty() {
+            return Ok(None);
+        }
+        let before = octets.len();
+        let count = before - self.skip_data(octets).len();
+        Ok(Some(octets.split_to(count).freeze()))
+    }
+
     /// Goes on through `octets` and tells how many of them belong to the body: all, unless it ends in them.
-    pub(super) fn advance(&mut self, octets: &[u8]) -> Result<usize, Refusal> {
+    ///
+    /// # Errors
+    /// The coding is broken.
+    pub fn advance(&mut self, octets: &[u8]) -> Result<usize, Refusal> {
         let mut rest = octets;
         while self.place != Place::End && !rest.is_empty() {
             rest = if self.place == Place::Data { self.skip_data(rest) } else { self.step(rest)? };
@@ -213,6 +240,33 @@ mod tests {
         let mut tracker = ChunkTracker::new(5);
         assert_eq!(tracker.advance(b"3\r\nabc\r\n2\r\nab\r\n"), Ok(15));
         assert_eq!(tracker.advance(b"1\r\n"), Err(Refusal::BodyTooLarge));
+    }
+
+    /// The data of `octets`, which come in pieces of the given lengths, and what is left over.
+    fn data(octets: &[u8], lengths: &[usize]) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
+        let mut tracker = ChunkTracker::new(u64::MAX);
+        let (mut held, mut found, mut rest) = (BytesMut::new(), Vec::new(), octets);
+        for length in lengths.iter().cycle() {
+            let (piece, later) = rest.split_at((*length).min(rest.len()));
+            held.extend_from_slice(piece);
+            rest = later;
+            while let Some(data) = tracker.take_data(&mut held)? {
+                found.extend_from_slice(&data);
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+        Ok((found, held.to_vec()))
+    }
+
+    #[test]
+    fn data_is_taken_out_of_its_chunks() {
+        let body = b"3;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\nGET /";
+        for length in 1..body.len() {
+            assert_eq!(data(body, &[length]), Ok((b"abc0123456789".to_vec(), b"GET /".to_vec())));
+        }
+        assert_eq!(data(b"3\r\nabcd\r\n", &[100]), Err(Refusal::ChunkFraming));
     }
 
     fn body() -> impl Strategy<Value = Vec<u8>> {

@@ -37,11 +37,6 @@ pub trait Doorkeeper: Send + Sync + 'static {
 
     /// A TLS handshake came to nothing.
     fn handshake_failed(&self, client: Option<SocketAddr>, failure: HandshakeFailure);
-
-    /// Pingora and the Gate disagree about where a message ended; the connection was closed.
-    ///
-    /// This never happens with the version the Gate was written for. Where it does, somebody smuggles: page a human.
-    fn framing_disagreement(&self, client: Option<SocketAddr>);
 }
 
 /// A request that was refused.

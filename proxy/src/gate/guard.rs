@@ -1,4 +1,4 @@
-//! The stream Pingora is given: it ends where the request ends.
+//! A connection, as whoever serves its requests sees it: it ends where the request ends.
 
 mod stream;
 
@@ -6,10 +6,10 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
@@ -31,22 +31,25 @@ const HEAD_ROOM: usize = 2 * 1024;
 /// With less than this free, a look at what comes after a message does.
 const PROBE_ROOM: usize = 64;
 
-/// Stands between a connection and the session Pingora makes of it.
+/// With less than this free, a read of a body does.
+const BODY_ROOM: usize = 16 * 1024;
+
+/// Stands between a connection and whoever serves its requests.
 ///
 /// It never hands over an octet that belongs to a later message, or that follows a request to upgrade which has not been
-/// granted: what the proxy cannot see it cannot forward by mistake. It is passive: the loop in `connection` says what comes
+/// granted: what nobody can see nobody can forward by mistake. It is passive: the loop in `connection` says what comes
 /// next, the guard keeps to it.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub struct Guard {
     io: Stream,
     /// Octets read and not handed over.
     held: BytesMut,
     incoming: Incoming,
     /// The client has stopped sending, or the connection is broken.
     ended: bool,
-    /// Whoever waits for octets that are held back.
-    waiting: Option<Waker>,
     alarm: Alarm,
+    /// For a client that takes nothing.
+    stall: Alarm,
     /// How long a body may stand still.
     patience: Duration,
     /// What the handshake said, in the form that reaches the hooks.
@@ -61,7 +64,7 @@ enum Incoming {
     Length(u64),
     /// A body that says itself where it ends.
     Chunked(ChunkTracker),
-    /// Another request, which is not the session's business.
+    /// Another request, which is no business of the one at hand.
     NextRequest,
     /// What that is, the answer to a request to upgrade decides.
     Undecided,
@@ -71,6 +74,21 @@ enum Incoming {
     Rest,
 }
 
+/// Why the body of a request ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFault {
+    /// It breaks a rule of the Gate's.
+    Refused(Refusal),
+    /// The client is gone.
+    Gone,
+}
+
+impl From<Refusal> for BodyFault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl Guard {
     pub(super) fn new(io: Stream, tls: Option<Arc<ProxyDigest>>, admission: Admission) -> Self {
         Self {
@@ -78,8 +96,8 @@ impl Guard {
             held: BytesMut::new(),
             incoming: Incoming::NextRequest,
             ended: false,
-            waiting: None,
             alarm: Alarm::default(),
+            stall: Alarm::default(),
             patience: Duration::MAX,
             tls,
             admission: Some(admission),
@@ -107,12 +125,12 @@ impl Guard {
     }
 
     /// From now on lets everything through, both ways.
-    pub(super) fn open_tunnel(&mut self) {
+    pub fn open_tunnel(&mut self) {
         self.incoming = Incoming::Tunnel;
     }
 
     /// Gives up what the client may still send: it is read and discarded after the connection has been closed on our side.
-    pub(super) fn discard_rest(&mut self) {
+    pub fn discard_rest(&mut self) {
         self.incoming = Incoming::Rest;
     }
 
@@ -150,105 +168,101 @@ impl Guard {
         Ok(self.held.split_to(end.min(self.held.len())))
     }
 
-    /// How many of these octets belong to the message, which goes on through them.
-    fn measure(incoming: &mut Incoming, octets: &[u8]) -> Result<usize, Refusal> {
-        let (used, is_at_end) = match incoming {
-            Incoming::Length(missing) => {
-                let used = usize::try_from(*missing).unwrap_or(usize::MAX).min(octets.len());
-                *missing -= used as u64;
-                (used, *missing == 0)
+    /// The next octets of the body begun last, without the chunks around them; `None` at its end.
+    ///
+    /// # Errors
+    /// It is not to be had any more; what was refused must be answered and its connection closed.
+    pub fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
+        loop {
+            if let Some(piece) = self.take_piece()? {
+                return Poll::Ready(Ok(Some(piece)));
             }
-            Incoming::Chunked(tracker) => (tracker.advance(octets)?, tracker.is_at_end()),
-            _ => (octets.len(), false),
-        };
-        if is_at_end {
-            *incoming = Incoming::NextRequest;
-        }
-        Ok(used)
-    }
-
-    fn poll_message(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.held.is_empty() {
-            return Poll::Ready(self.hand_over_held(buf));
-        }
-        let before = buf.filled().len();
-        let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) else {
-            return self.poll_patience(cx);
-        };
-        self.alarm.clear();
-        let octets = buf.filled().get(before..).unwrap_or_default();
-        self.ended |= read.is_err() || octets.is_empty();
-        read?;
-        let used = Self::measure(&mut self.incoming, octets)?;
-        if let Some(surplus) = octets.get(used..).filter(|surplus| !surplus.is_empty()) {
-            self.held.extend_from_slice(surplus);
-            buf.set_filled(before + used);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn hand_over_held(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
-        let fitting = self.held.len().min(buf.remaining());
-        let used = Self::measure(&mut self.incoming, self.held.get(..fitting).unwrap_or_default())?;
-        buf.put_slice(&self.held.split_to(used));
-        Ok(())
-    }
-
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.alarm.poll(cx, self.patience));
-        self.alarm.clear();
-        Poll::Ready(Err(Refusal::BodyTimeout.into()))
-    }
-
-    fn poll_tunnel(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.held.is_empty() {
-            return Poll::Ready(self.hand_over_held(buf));
-        }
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-
-    /// The session polls between messages only to notice a client that goes away: an end goes through, octets are kept.
-    fn poll_end(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<()>> {
-        while !self.ended && self.held.len() < most {
-            ready!(self.poll_hold(cx, PROBE_ROOM))?;
-        }
-        if self.ended {
-            return Poll::Ready(Ok(()));
-        }
-        self.waiting = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Looks at the first octets of an answer to a request to upgrade: 101 opens the tunnel, a final status closes the matter.
-    fn note_answer(&mut self, octets: &[u8]) {
-        if !matches!(self.incoming, Incoming::Undecided) {
-            return;
-        }
-        match octets {
-            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'1', b'0', b'1', ..] => {
-                self.open_tunnel();
-                if let Some(waiting) = self.waiting.take() {
-                    waiting.wake();
+            if !self.has_body_left() {
+                return Poll::Ready(Ok(None));
+            }
+            match self.poll_hold(cx, BODY_ROOM) {
+                Poll::Ready(Ok(1..)) => self.alarm.clear(),
+                Poll::Ready(_) => return Poll::Ready(Err(BodyFault::Gone)),
+                Poll::Pending => {
+                    ready!(self.alarm.poll(cx, self.patience));
+                    return Poll::Ready(Err(BodyFault::Refused(Refusal::BodyTimeout)));
                 }
             }
-            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'2'..=b'9', ..] => {
-                self.incoming = Incoming::NextRequest
-            }
-            _ => {}
         }
+    }
+
+    /// Whether octets of the body begun last are still to come.
+    #[must_use]
+    pub fn has_body_left(&self) -> bool {
+        matches!(self.incoming, Incoming::Length(_) | Incoming::Chunked(_))
+    }
+
+    fn take_piece(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if self.held.is_empty() {
+            return Ok(None);
+        }
+        let (piece, is_at_end) = match &mut self.incoming {
+            Incoming::Length(missing) => {
+                let count = usize::try_from(*missing).unwrap_or(usize::MAX).min(self.held.len());
+                *missing -= count as u64;
+                (Some(self.held.split_to(count).freeze()), *missing == 0)
+            }
+            Incoming::Chunked(tracker) => (tracker.take_data(&mut self.held)?, tracker.is_at_end()),
+            _ => (None, false),
+        };
+        if is_at_end {
+            self.incoming = Incoming::NextRequest;
+        }
+        Ok(piece)
+    }
+
+    /// Whether the answer to the request at hand may make a tunnel of the connection.
+    #[must_use]
+    pub fn may_be_upgraded(&self) -> bool {
+        matches!(self.incoming, Incoming::Undecided)
+    }
+
+    /// The request to upgrade was answered, and not granted: what comes next is a request.
+    pub fn stay_http(&mut self) {
+        if self.may_be_upgraded() {
+            self.incoming = Incoming::NextRequest;
+        }
+    }
+
+    /// Resolves when the client stops sending or its connection breaks; what it sends meanwhile is kept.
+    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let most = if self.may_be_upgraded() { MOST_HELD } else { 1 };
+        while !self.ended && self.held.len() < most {
+            // A broken connection has ended as well.
+            let _ = ready!(self.poll_hold(cx, PROBE_ROOM));
+        }
+        if self.ended { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// What holds for a client that takes nothing: rings after `patience`, counted from the first time it is asked.
+    pub fn poll_stalled(&mut self, cx: &mut Context<'_>, patience: Duration) -> Poll<()> {
+        self.stall.poll(cx, patience)
+    }
+
+    /// The client took something.
+    pub fn has_taken(&mut self) {
+        self.stall.clear();
     }
 }
 
 impl AsyncRead for Guard {
+    /// Everything, once the connection is a tunnel; before that there is nothing to be read this way.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
-        match guard.incoming {
-            Incoming::Length(_) | Incoming::Chunked(_) => guard.poll_message(cx, buf),
-            Incoming::NextRequest => guard.poll_end(cx, 1),
-            Incoming::Undecided => guard.poll_end(cx, MOST_HELD),
-            Incoming::Tunnel => guard.poll_tunnel(cx, buf),
-            Incoming::Rest => Poll::Ready(Ok(())),
+        if !matches!(guard.incoming, Incoming::Tunnel) {
+            return Poll::Ready(Ok(()));
         }
+        if guard.held.is_empty() {
+            return Pin::new(&mut guard.io).poll_read(cx, buf);
+        }
+        let count = guard.held.len().min(buf.remaining());
+        buf.put_slice(&guard.held.split_to(count));
+        Poll::Ready(Ok(()))
     }
 }
 

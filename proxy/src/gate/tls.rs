@@ -85,5 +85,10 @@ fn as_digest(facts: TlsFacts) -> Option<Arc<ProxyDigest>> {
 /// Hooks call it with `session.digest()`.
 #[must_use]
 pub fn tls_facts(digest: Option<&Digest>) -> Option<&Arc<TlsFacts>> {
-    digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
+    facts_of(digest?.proxy_digest.as_deref())
+}
+
+/// The facts in a digest that [`TlsTerminator::terminate`] made.
+pub(super) fn facts_of(digest: Option<&ProxyDigest>) -> Option<&Arc<TlsFacts>> {
+    digest?.user_data.as_ref()?.downcast_ref()
 }

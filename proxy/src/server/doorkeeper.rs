@@ -75,13 +75,4 @@ impl Doorkeeper for ListenerDoorkeeper {
         self.metrics.tls_failure(failure.reason());
         tracing::debug!(listener = self.listener, ?client, reason = failure.reason(), "TLS handshake failed");
     }
-
-    fn framing_disagreement(&self, client: Option<SocketAddr>) {
-        self.metrics.framing_disagreement();
-        tracing::error!(
-            listener = self.listener,
-            ?client,
-            "two readings of one message's end; the connection was closed"
-        );
-    }
 }

@@ -1,9 +1,7 @@
 //! From an endpoint to the peer Pingora connects to.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use std::net::SocketAddr;
 
 use crate::config::model::UpstreamTimeouts;
 
@@ -11,27 +9,18 @@ use crate::config::model::UpstreamTimeouts;
 #[derive(Debug)]
 pub struct Peers {
     prepared: Box<[HttpPeer]>,
-    tunnel: Duration,
 }
 
 impl Peers {
     /// Prepares a peer for each address.
     pub(super) fn new(addresses: impl Iterator<Item = SocketAddr>, timeouts: &UpstreamTimeouts) -> Self {
-        Self { prepared: addresses.map(|address| prepare(address, timeouts)).collect(), tunnel: timeouts.tunnel }
+        Self { prepared: addresses.map(|address| prepare(address, timeouts)).collect() }
     }
 
     /// The peer of the member at this index.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Box<HttpPeer>> {
         self.prepared.get(index).cloned().map(Box::new)
-    }
-
-    /// The same for a request that wants its connection upgraded: afterwards it may be silent for longer.
-    #[must_use]
-    pub fn get_for_tunnel(&self, index: usize) -> Option<Box<HttpPeer>> {
-        let mut peer = self.get(index)?;
-        peer.options.read_timeout = Some(self.tunnel);
-        Some(peer)
     }
 }
 
@@ -55,6 +44,8 @@ fn prepare(address: SocketAddr, timeouts: &UpstreamTimeouts) -> HttpPeer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pingora_core::upstreams::peer::{H1UpgradePolicy, Peer};
 
     use super::*;
@@ -72,8 +63,6 @@ mod tests {
         assert_eq!(options.read_timeout, Some(Duration::from_secs(2)));
         assert_eq!(options.write_timeout, Some(Duration::from_secs(3)));
         assert_eq!(options.idle_timeout, Some(Duration::from_secs(4)));
-        let tunnel = upstream.peers().get_for_tunnel(1).unwrap();
-        assert_eq!(tunnel.options.read_timeout, Some(Duration::from_secs(5)));
         assert!(!options.http_upstream_request_policy.strip_hop_by_hop);
         assert_eq!(options.http_upstream_request_policy.h1_upgrade, H1UpgradePolicy::Preserve);
     }

@@ -51,7 +51,33 @@ pub fn forget_length(head: &mut Parts, client_version: Version) {
     }
 }
 
-fn strip(headers: &mut HeaderMap) {
+/// How a sealed head's body goes to an HTTP/1 client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framed {
+    /// As it is: there is none, or its length is known.
+    Plain,
+    /// In chunks.
+    Chunked,
+    /// Up to the end of the connection, for clients that know no chunks.
+    UntilClose,
+}
+
+/// Settles how the body of a sealed head goes to an HTTP/1 client, and says so in the head.
+pub fn frame(head: &mut Parts, client_version: Version, has_body: bool) -> Framed {
+    if !has_body || head.headers.contains_key(header::CONTENT_LENGTH) {
+        head.headers.remove(header::TRANSFER_ENCODING);
+        return Framed::Plain;
+    }
+    if client_version == Version::HTTP_10 {
+        head.headers.remove(header::TRANSFER_ENCODING);
+        return Framed::UntilClose;
+    }
+    head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    Framed::Chunked
+}
+
+/// Takes away what belongs to the upstream's connection, but for the framing.
+pub fn strip(headers: &mut HeaderMap) {
     let mut names = hop_by_hop::standard(headers);
     if names.contains(&header::CONNECTION) {
         names.extend(hop_by_hop::nominated(headers));
@@ -71,6 +97,25 @@ fn settle_framing(head: &mut Parts) -> Result<(), Contradiction> {
         head.headers.insert(header::CONTENT_LENGTH, length);
     }
     Ok(())
+}
+
+/// The length that `Content-Length` says, however often; `None` where there is no such field.
+///
+/// # Errors
+/// It says different things, or no number.
+pub fn sole_length(headers: &HeaderMap) -> Result<Option<u64>, Contradiction> {
+    let values =
+        headers.get_all(header::CONTENT_LENGTH).iter().flat_map(|value| value.as_bytes().split(|o| *o == b','));
+    let mut sole = None;
+    for value in values.map(<[u8]>::trim_ascii) {
+        let digits =
+            std::str::from_utf8(value).ok().filter(|digits| digits.bytes().all(|octet| octet.is_ascii_digit()));
+        let length = digits.and_then(|digits| digits.parse().ok()).ok_or(Contradiction)?;
+        if sole.replace(length).is_some_and(|before: u64| before != length) {
+            return Err(Contradiction);
+        }
+    }
+    Ok(sole)
 }
 
 /// The length to put in the place of several equal ones; `None` where there is at most one, and that a number.

@@ -1,7 +1,8 @@
-//! A Gate, a small proxy behind it, and an origin behind that.
+//! A Gate, what serves HTTP/1 and HTTP/2 behind it, and an origin behind that.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +18,21 @@ use pingora_core::{Error, ErrorSource, Result};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session, http_proxy};
 use tidegate::config::model::Limits;
 use tidegate::gate::{
-    Admission, Connections, Doorkeeper, Gate, HandshakeFailure, Refusal, Refused, Terms, TlsTerminator, count_body,
-    tls_facts, violation_of,
+    Admission, Afterwards, Arrived, Connections, Doorkeeper, Gate, Guard, HandshakeFailure, Http1, Refusal, Refused,
+    Terms, TlsTerminator, count_body, tls_facts, violation_of,
 };
-use tokio::runtime::Runtime;
+use tidegate::http1::{Http1Engine, Pool};
+use tidegate::plugin::compile::Compilation;
+use tidegate::process::Process;
+use tidegate::running::Running;
+use tidegate::snapshot::{Refresh, Snapshot};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::client::Client;
 use crate::origin::Origin;
 
-/// What the smallest possible gateway does: it forwards, and keeps to what the Gate asks of its hooks.
+/// What the smallest possible gateway does with HTTP/2: it forwards, and keeps to what the Gate asks of its hooks.
 struct App {
     origin: SocketAddr,
     book: Arc<Book>,
@@ -38,22 +44,10 @@ impl ProxyHttp for App {
 
     fn new_ctx(&self) {}
 
-    /// `x-forget-body` makes Pingora read the request as one without a body: what a disagreement about framing looks like.
     async fn early_request_filter(&self, session: &mut Session, _: &mut ()) -> Result<()> {
         let server_name = tls_facts(session.digest()).map(|facts| facts.server_name.clone());
         self.book.server_names.lock().push(server_name);
-        if session.req_header().headers.contains_key("x-forget-body") {
-            session.req_header_mut().remove_header("content-length");
-        }
         Ok(())
-    }
-
-    async fn request_filter(&self, session: &mut Session, _: &mut ()) -> Result<bool> {
-        let is_denied = session.req_header().uri.path() == "/denied";
-        if is_denied {
-            session.respond_error(403).await?;
-        }
-        Ok(is_denied)
     }
 
     async fn request_body_filter(
@@ -94,13 +88,56 @@ impl ProxyHttp for App {
     }
 }
 
+/// The engine of HTTP/1, and what it is told of each connection.
+struct Watched {
+    engine: Http1Engine,
+    book: Arc<Book>,
+}
+
+impl Http1 for Watched {
+    async fn serve(&self, client: &mut Guard, arrived: Arrived<'_>) -> Afterwards {
+        self.book.server_names.lock().push(arrived.tls.map(|facts| facts.server_name.clone()));
+        self.engine.serve(client, arrived).await
+    }
+}
+
+/// As in production: everything goes to the origin, but what starts with `/nowhere`.
+async fn engine(origin: SocketAddr) -> Http1Engine {
+    let text = format!(
+        r#"
+        [access_log]
+        format = "off"
+        [[listener]]
+        name = "http"
+        address = "127.0.0.1:0"
+        [[upstream]]
+        name = "origin"
+        [[upstream.endpoint]]
+        address = "{origin}"
+        [[upstream]]
+        name = "nobody"
+        [[route]]
+        name = "all"
+        upstream = "origin"
+        [[route]]
+        name = "nowhere"
+        upstream = "nobody"
+        path = {{ prefix = "/nowhere" }}
+        "#
+    );
+    let loaded = Arc::new(tidegate::config::parse("test.toml", Path::new(""), &text).unwrap());
+    let process = Arc::new(Process::new(Handle::current(), &loaded.config, Compilation::in_process()));
+    let snapshot = Snapshot::build(&process, loaded, None, Refresh::Check).unwrap();
+    Http1Engine::new(Arc::new(Running::new(process, Arc::new(snapshot))), Pool::start(64))
+}
+
 /// What the Gate and the hooks reported.
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) refusals: Mutex<Vec<(Refusal, String)>>,
+    /// Of HTTP/2.
     pub(crate) violations: Mutex<Vec<Refusal>>,
     pub(crate) handshakes: Mutex<Vec<HandshakeFailure>>,
-    pub(crate) disagreements: Mutex<usize>,
     /// For each request: none in plain text, else what the client asked for.
     pub(crate) server_names: Mutex<Vec<Option<Option<Box<str>>>>>,
 }
@@ -128,10 +165,6 @@ impl Doorkeeper for Door {
 
     fn handshake_failed(&self, _: Option<SocketAddr>, failure: HandshakeFailure) {
         self.book.handshakes.lock().push(failure);
-    }
-
-    fn framing_disagreement(&self, _: Option<SocketAddr>) {
-        *self.book.disagreements.lock() += 1;
     }
 }
 
@@ -179,7 +212,8 @@ impl Harness {
         let origin = runtime.block_on(Origin::start());
         let proxy =
             http_proxy(&Arc::new(ServerConf::default()), App { origin: origin.address, book: Arc::clone(&book) });
-        let gate = Gate::new(Arc::new(proxy), Arc::clone(&door));
+        let http1 = Watched { engine: runtime.block_on(engine(origin.address)), book: Arc::clone(&book) };
+        let gate = Gate::new(Arc::new(proxy), Arc::new(http1), Arc::clone(&door));
         let address = listen(&runtime, gate, closing);
         Self { address, origin, book, door, runtime, shutdown }
     }

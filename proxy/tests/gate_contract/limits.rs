@@ -63,7 +63,6 @@ fn a_body_that_stands_still_is_answered_408() {
     for request in [chunked("/x", b"5\r\nab"), format!("POST /x HTTP/1.1\r\n{HOST}Content-Length: 5\r\n\r\nab").into()]
     {
         harness.expect("stalled", request, &[408]);
-        assert_eq!(harness.book.violations.lock().pop(), Some(Refusal::BodyTimeout));
     }
     assert!(harness.origin.requests().is_empty());
 }
@@ -80,7 +79,6 @@ fn a_body_over_the_limit_is_answered_413() {
     }
     client.send(b"1\r\na\r\n0\r\n\r\n");
     assert_eq!(client.statuses(), [413]);
-    assert_eq!(*harness.book.violations.lock(), [Refusal::BodyTooLarge]);
     harness.expect("at the limit", [post("/x", &[b'a'; 10]), last()].concat(), &[200, 200]);
 }
 

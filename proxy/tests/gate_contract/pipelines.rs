@@ -77,5 +77,4 @@ fn random_pipelines_in_random_pieces_are_answered_in_order() {
         });
     }
     assert!(harness.book.refusals.lock().is_empty());
-    assert_eq!(*harness.book.disagreements.lock(), 0);
 }

@@ -19,9 +19,7 @@ use super::Guard;
 
 impl AsyncWrite for Guard {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        let guard = self.get_mut();
-        guard.note_answer(octets);
-        Pin::new(&mut guard.io).poll_write(cx, octets)
+        Pin::new(&mut self.get_mut().io).poll_write(cx, octets)
     }
 
     fn poll_write_vectored(
@@ -29,11 +27,7 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let guard = self.get_mut();
-        if let Some(first) = slices.first() {
-            guard.note_answer(first);
-        }
-        Pin::new(&mut guard.io).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -27,42 +27,50 @@ async fn begin(guard: &mut Guard, limits: &Limits) -> Result<BytesMut, Refusal> 
     }
 }
 
-async fn is_pending(guard: &mut Guard) -> bool {
-    let mut octet = [0];
-    let mut read = pin!(guard.read(&mut octet));
-    std::future::poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_pending())).await
+/// The next octets of a body.
+async fn piece(guard: &mut Guard) -> Result<Option<Bytes>, BodyFault> {
+    std::future::poll_fn(|cx| guard.poll_body(cx)).await
 }
 
-fn refusal_of(error: &io::Error) -> String {
-    error.get_ref().unwrap().to_string()
+/// The whole of a body.
+async fn body(guard: &mut Guard) -> Result<Vec<u8>, BodyFault> {
+    let mut all = Vec::new();
+    while let Some(piece) = piece(guard).await? {
+        all.extend_from_slice(&piece);
+    }
+    Ok(all)
+}
+
+/// Whether the client is still there, after everything it has sent so far was seen.
+async fn is_there(guard: &mut Guard) -> bool {
+    std::future::poll_fn(|cx| Poll::Ready(guard.poll_gone(cx).is_pending())).await
 }
 
 const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 #[tokio::test]
-async fn a_session_sees_its_message_and_not_the_next_one() {
+async fn a_body_ends_where_its_message_ends() {
     let (mut client, mut guard) = connection();
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2").await.unwrap();
     let head = begin(&mut guard, &test_limits()).await.unwrap();
     assert!(head.ends_with(b"3\r\n\r\n"));
     assert!(!guard.is_between_messages());
-    let mut body = [0; 64];
-    assert_eq!(guard.read(&mut body).await.unwrap(), 3);
+    assert_eq!(body(&mut guard).await.unwrap(), b"abc");
     assert!(guard.is_between_messages());
-    assert!(is_pending(&mut guard).await);
+    assert!(is_there(&mut guard).await);
     assert_eq!(guard.held(), b"GET /2");
 }
 
 #[tokio::test]
 async fn a_surplus_read_together_with_the_body_is_kept() {
-    for request in [CHUNKED, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n"] {
+    let lengths = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n";
+    for (request, want) in [(CHUNKED, &b"a"[..]), (lengths, b"1\r\na\r\n0\r\n\r\n")] {
         let (mut client, mut guard) = connection();
         client.write_all(request).await.unwrap();
         begin(&mut guard, &test_limits()).await.unwrap();
         client.write_all(b"1\r\na\r\n0\r\n\r\nGET /2").await.unwrap();
-        let mut body = [0; 64];
-        assert_eq!(guard.read(&mut body).await.unwrap(), 11);
+        assert_eq!(body(&mut guard).await.unwrap(), want);
         assert!(guard.is_between_messages());
         assert_eq!(guard.held(), b"GET /2");
     }
@@ -81,8 +89,7 @@ async fn broken_chunks_later_are_an_error_that_names_them() {
     client.write_all(CHUNKED).await.unwrap();
     begin(&mut guard, &test_limits()).await.unwrap();
     client.write_all(b"3\nabc").await.unwrap();
-    let error = guard.read(&mut [0; 64]).await.unwrap_err();
-    assert_eq!(refusal_of(&error), "request body refused: chunk-framing");
+    assert_eq!(piece(&mut guard).await, Err(BodyFault::Refused(Refusal::ChunkFraming)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,20 +99,17 @@ async fn a_body_that_stands_still_is_an_error_and_one_that_moves_is_not() {
     client.write_all(CHUNKED).await.unwrap();
     begin(&mut guard, &limits).await.unwrap();
     tokio::spawn(async move {
-        for octet in b"5\r\nab" {
+        for octet in b"5;x\r\nab" {
             tokio::time::sleep(limits.body_timeout * 3 / 4).await;
             client.write_all(&[*octet]).await.unwrap();
         }
         std::future::pending::<()>().await;
         drop(client);
     });
-    let mut octet = [0];
-    for _ in 0..5 {
-        assert_eq!(guard.read(&mut octet).await.unwrap(), 1);
+    for octet in [b"a", b"b"] {
+        assert_eq!(piece(&mut guard).await.unwrap().unwrap(), &octet[..]);
     }
-    let error = guard.read(&mut octet).await.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    assert_eq!(refusal_of(&error), "request body refused: body-timeout");
+    assert_eq!(piece(&mut guard).await, Err(BodyFault::Refused(Refusal::BodyTimeout)));
 }
 
 #[tokio::test]
@@ -113,21 +117,20 @@ async fn a_client_that_goes_away_is_noticed_between_messages() {
     let (mut client, mut guard) = connection();
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     begin(&mut guard, &test_limits()).await.unwrap();
-    assert!(is_pending(&mut guard).await);
+    assert!(is_there(&mut guard).await);
     drop(client);
-    assert_eq!(guard.read(&mut [0]).await.unwrap(), 0);
+    assert!(!is_there(&mut guard).await);
 }
 
 #[tokio::test]
-async fn octets_after_a_request_to_upgrade_wait_for_the_101() {
+async fn octets_after_a_request_to_upgrade_wait_for_the_tunnel() {
     let (mut client, mut guard) = connection();
     client.write_all(&[UPGRADE, b"early"].concat()).await.unwrap();
     begin(&mut guard, &test_limits()).await.unwrap();
-    assert!(is_pending(&mut guard).await);
-    guard.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.unwrap();
-    assert!(is_pending(&mut guard).await);
-    guard.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await.unwrap();
+    assert!(guard.may_be_upgraded() && is_there(&mut guard).await);
     let mut octets = [0; 16];
+    assert_eq!(guard.read(&mut octets).await.unwrap(), 0);
+    guard.open_tunnel();
     assert_eq!(guard.read(&mut octets).await.unwrap(), 5);
     assert_eq!(&octets[..5], b"early");
     client.write_all(b"later").await.unwrap();
@@ -140,9 +143,9 @@ async fn a_denied_upgrade_leaves_the_connection_http() {
     client.write_all(&[UPGRADE, b"GET /2"].concat()).await.unwrap();
     begin(&mut guard, &test_limits()).await.unwrap();
     assert!(!guard.is_between_messages());
-    guard.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap();
+    guard.stay_http();
     assert!(guard.is_between_messages());
-    assert!(is_pending(&mut guard).await);
+    assert!(is_there(&mut guard).await);
     assert_eq!(guard.held(), b"GET /2");
 }
 
@@ -158,4 +161,13 @@ async fn an_answer_sent_before_the_body_was_read_still_arrives() {
     assert_eq!(answer, b"answer");
     // The other side still takes octets: it has stopped sending, not closed.
     client.write_all(b"more of the body").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_in_the_middle_of_a_body_is_told_from_its_end() {
+    let (mut client, mut guard) = connection();
+    client.write_all(&[CHUNKED, b"1\r\na\r\n"].concat()).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    drop(client);
+    assert_eq!(body(&mut guard).await, Err(BodyFault::Gone));
 }

@@ -40,8 +40,6 @@ families! {
         "TLS handshakes that failed, by reason.", ["listener", "reason"];
     requests_refused: Counter, "tidegate_requests_refused_total",
         "Requests refused before routing, by reason.", ["listener", "reason"];
-    framing_disagreements: Counter, "tidegate_framing_disagreements_total",
-        "Connections closed because the gate and the proxy saw different message ends.", ["listener"];
 
     requests: Counter, "tidegate_requests_total",
         "Requests ended, by class of the status sent; none where the client went away first.", ["route", "class"];

@@ -12,7 +12,6 @@ use super::series::{Counter, Gauge, Held};
 pub struct ListenerMetrics {
     connections: Counter,
     open: Gauge,
-    framing_disagreements: Counter,
     connections_refused: ByKey<&'static str>,
     tls_failures: ByKey<&'static str>,
     requests_refused: ByKey<&'static str>,
@@ -29,7 +28,6 @@ impl ListenerMetrics {
         Self {
             connections: families.connections_total.series([listener]),
             open: families.connections_open.series([listener]),
-            framing_disagreements: families.framing_disagreements.series([listener]),
             connections_refused: by_reason(|families| &families.connections_refused),
             tls_failures: by_reason(|families| &families.tls_failures),
             requests_refused: by_reason(|families| &families.requests_refused),
@@ -56,10 +54,5 @@ impl ListenerMetrics {
     /// One request was refused before routing.
     pub fn refused_request(&self, reason: &'static str) {
         self.requests_refused.increment(reason);
-    }
-
-    /// The gate and the proxy behind it saw different ends of a message.
-    pub fn framing_disagreement(&self) {
-        self.framing_disagreements.increment();
     }
 }

@@ -33,7 +33,6 @@ fn populated() -> Metrics {
     listener.refused_connection("full");
     listener.refused_request("bare-lf");
     listener.tls_failure("no-certificate");
-    listener.framing_disagreement();
     let route = metrics.route("r");
     drop(route.enter());
     route.request(200, Duration::from_millis(3), 10, 20);

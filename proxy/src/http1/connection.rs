@@ -1,0 +1,176 @@
+//! A connection to an endpoint, and the body that comes on it.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::outbox::Outbox;
+use super::response::Framing;
+use crate::gate::{Alarm, ChunkTracker};
+use crate::observe::metrics::TryFailure;
+
+/// Room for the next read while a head is awaited.
+const HEAD_ROOM: usize = 2 * 1024;
+/// Room asked for then.
+const HEAD_BUFFER: usize = 4 * 1024;
+/// Room for the next read of a body.
+const BODY_ROOM: usize = 4 * 1024;
+/// Room asked for then.
+const BODY_BUFFER: usize = 64 * 1024;
+
+/// A connection to an endpoint.
+#[derive(Debug)]
+pub(super) struct Connection {
+    io: TcpStream,
+    /// Octets received and not looked at.
+    pub(super) held: BytesMut,
+    /// Octets to send.
+    pub(super) out: Outbox,
+    /// How long the endpoint may do nothing.
+    pub(super) alarm: Alarm,
+}
+
+/// What is still to come of an answer's body.
+#[derive(Debug)]
+pub(super) enum Remaining {
+    Nothing,
+    Length(u64),
+    Chunks(ChunkTracker),
+    UntilClose,
+}
+
+impl From<Framing> for Remaining {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::None | Framing::Length(0) => Self::Nothing,
+            Framing::Length(length) => Self::Length(length),
+            Framing::Chunked => Self::Chunks(ChunkTracker::new(u64::MAX)),
+            Framing::UntilClose => Self::UntilClose,
+        }
+    }
+}
+
+impl Connection {
+    /// Connects within `patience`.
+    pub(super) async fn open(address: SocketAddr, patience: Duration) -> Result<Self, TryFailure> {
+        let connected = tokio::time::timeout(patience, TcpStream::connect(address)).await;
+        let io = connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)?;
+        // Heads and last pieces are not to wait for an acknowledgement; where that cannot be had they do.
+        let _ = io.set_nodelay(true);
+        Ok(Self { io, held: BytesMut::new(), out: Outbox::default(), alarm: Alarm::default() })
+    }
+
+    /// Whether an unused connection is still open, and nothing was sent on it that nobody asked for.
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut octet = [0];
+        matches!(self.io.try_read(&mut octet), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Resolves once there is something to read, be it an end.
+    #[cfg(test)]
+    pub(super) async fn readable(&self) {
+        self.io.readable().await.unwrap();
+    }
+
+    /// Reads more of a head. An end is an error.
+    pub(super) fn poll_head_octets(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
+        match ready!(self.poll_fill(cx, HEAD_ROOM, HEAD_BUFFER)) {
+            Ok(1..) => Poll::Ready(Ok(())),
+            _ => Poll::Ready(Err(TryFailure::Reset)),
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, least: usize, ask: usize) -> Poll<io::Result<usize>> {
+        if self.held.capacity() - self.held.len() < least {
+            self.held.reserve(ask);
+        }
+        let read = ready!(pin!(self.io.read_buf(&mut self.held)).poll(cx));
+        self.alarm.clear();
+        Poll::Ready(read)
+    }
+
+    /// The next octets of a body; `None` at its end.
+    pub(super) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        remaining: &mut Remaining,
+    ) -> Poll<Result<Option<Bytes>, TryFailure>> {
+        loop {
+            match self.take_piece(remaining) {
+                Ok(Some(piece)) => return Poll::Ready(Ok(Some(piece))),
+                Ok(None) if matches!(remaining, Remaining::Nothing) => return Poll::Ready(Ok(None)),
+                Ok(None) => {}
+                Err(failure) => return Poll::Ready(Err(failure)),
+            }
+            match ready!(self.poll_fill(cx, BODY_ROOM, BODY_BUFFER)) {
+                Ok(1..) => {}
+                Ok(0) if matches!(remaining, Remaining::UntilClose) => *remaining = Remaining::Nothing,
+                _ => return Poll::Ready(Err(TryFailure::Reset)),
+            }
+        }
+    }
+
+    fn take_piece(&mut self, remaining: &mut Remaining) -> Result<Option<Bytes>, TryFailure> {
+        if self.held.is_empty() {
+            return Ok(None);
+        }
+        let (piece, is_at_end) = match remaining {
+            Remaining::Nothing => (None, true),
+            Remaining::Length(missing) => {
+                let count = usize::try_from(*missing).unwrap_or(usize::MAX).min(self.held.len());
+                *missing -= count as u64;
+                (Some(self.held.split_to(count).freeze()), *missing == 0)
+            }
+            Remaining::Chunks(tracker) => {
+                let piece = tracker.take_data(&mut self.held).map_err(|_| TryFailure::Garbage)?;
+                (piece, tracker.is_at_end())
+            }
+            Remaining::UntilClose => (Some(self.held.split().freeze()), false),
+        };
+        if is_at_end {
+            *remaining = Remaining::Nothing;
+        }
+        Ok(piece)
+    }
+
+    /// Sends some of what waits in the outbox.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
+        let sent = ready!(self.out.poll_send(cx, &mut self.io));
+        self.alarm.clear();
+        Poll::Ready(sent.map_err(|_| TryFailure::Reset))
+    }
+}
+
+/// As a tunnel: what was received already comes first.
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.held.is_empty() {
+            return Pin::new(&mut this.io).poll_read(cx, buf);
+        }
+        let count = this.held.len().min(buf.remaining());
+        buf.put_slice(&this.held.split_to(count));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, octets)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,309 @@
+//! One try: a request sent to an endpoint, and its answer carried to the client.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{StatusCode, Version, response as response_head};
+
+use super::connection::{Connection, Remaining};
+use super::delivery::{Delivery, Gone};
+use super::encode;
+use super::response::{self, ResponseHead};
+use super::tunnel::{self, Carried};
+use super::upload::Upload;
+use crate::cause::Cause;
+use crate::gate::{BodyFault, Guard, Refusal};
+use crate::observe::metrics::TryFailure;
+use crate::policy::decision::LocalResponse;
+use crate::request_context::{Interruption, RequestContext};
+use crate::wire::response as sealed;
+
+/// Interim answers to one request, over which the endpoint talks nonsense.
+const MOST_INTERIM: usize = 32;
+
+/// Why an exchange goes no further.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The endpoint failed.
+    Endpoint(TryFailure),
+    /// The client went away, or takes nothing.
+    ClientGone,
+    /// The body of the request breaks a rule of the Gate's.
+    Refused(Refusal),
+    /// A policy ends it.
+    Interrupted(Interruption),
+    /// A policy sends this instead of the endpoint's answer.
+    Replaced(LocalResponse),
+}
+
+impl Stop {
+    /// The gateway refuses.
+    pub(super) fn refuse(cause: Cause) -> Self {
+        Self::Interrupted(Interruption::Refuse(cause))
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(_: Gone) -> Self {
+        Self::ClientGone
+    }
+}
+
+impl From<BodyFault> for Stop {
+    fn from(fault: BodyFault) -> Self {
+        match fault {
+            BodyFault::Refused(refusal) => Self::Refused(refusal),
+            BodyFault::Gone => Self::ClientGone,
+        }
+    }
+}
+
+/// How long each side may do nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For the endpoint to send more.
+    pub(super) read: Duration,
+    /// For the endpoint to take more.
+    pub(super) write: Duration,
+    /// For the client to take more.
+    pub(super) client: Duration,
+}
+
+/// The two connections of an exchange, and what goes over them.
+#[derive(Debug)]
+pub(super) struct Exchange<'a> {
+    pub(super) client: &'a mut Guard,
+    context: &'a mut RequestContext,
+    request: &'a Parts,
+    upload: &'a mut Upload,
+    endpoint: Connection,
+    patience: Patience,
+    /// What comes from the endpoint.
+    remaining: Remaining,
+    /// The body of the answer was received to its end.
+    received: bool,
+    /// What goes to the client.
+    out: Delivery,
+    /// The body of the request was sent to its end.
+    uploaded: bool,
+    /// The endpoint takes no more of it, and may have answered why.
+    is_cut_off: bool,
+    /// Octets of the answer's body that went to the client.
+    pub(super) carried: u64,
+}
+
+impl<'a> Exchange<'a> {
+    /// Over a connection whose outbox begins with the request's head.
+    pub(super) fn new(
+        client: &'a mut Guard,
+        context: &'a mut RequestContext,
+        request: &'a Parts,
+        upload: &'a mut Upload,
+        endpoint: Connection,
+        patience: Patience,
+    ) -> Self {
+        let uploaded = !upload.has_body;
+        Self {
+            client,
+            context,
+            request,
+            upload,
+            endpoint,
+            patience,
+            remaining: Remaining::Nothing,
+            received: false,
+            out: Delivery::new(patience.client),
+            uploaded,
+            is_cut_off: false,
+            carried: 0,
+        }
+    }
+
+    /// Sends the request, and waits for the head that answers it; what comes before that is passed on.
+    pub(super) async fn final_head(&mut self) -> Result<ResponseHead, Stop> {
+        for _ in 0..MOST_INTERIM {
+            let head = poll_fn(|cx| self.poll_head(cx)).await?;
+            let status = head.parts.status;
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                self.context.answered(status.as_u16());
+                return Ok(head);
+            }
+            self.pass_interim(head).await?;
+        }
+        Err(Stop::Endpoint(TryFailure::Garbage))
+    }
+
+    /// HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
+    async fn pass_interim(&mut self, mut head: ResponseHead) -> Result<(), Stop> {
+        if self.request.version == Version::HTTP_10 {
+            return Ok(());
+        }
+        sealed::strip(&mut head.parts.headers);
+        self.begin(&head, false, encode::Connection::Usual);
+        Ok(self.out.all(self.client).await?)
+    }
+
+    /// Shows the head of the answer to policies, and seals it.
+    pub(super) async fn treat(&mut self, head: &mut response_head::Parts) -> Result<(), Stop> {
+        match self.context.run_response_policies(self.request, head).await {
+            Ok(None) => {}
+            Ok(Some(answer)) => return Err(Stop::Replaced(answer)),
+            Err(cause) => return Err(Stop::refuse(cause)),
+        }
+        let sealed = sealed::seal(head, &self.context.facts.request_id);
+        sealed.map_err(|_| Stop::Endpoint(TryFailure::Garbage))?;
+        self.context.attend_response(self.request, head).map_err(Stop::refuse)
+    }
+
+    /// Puts the head of an answer before whatever goes to the client.
+    pub(super) fn begin(&mut self, head: &ResponseHead, is_chunked: bool, connection: encode::Connection) {
+        encode::response(self.out.begin(is_chunked), &head.parts, head.phrase.as_deref(), connection);
+    }
+
+    /// Makes one connection of the two, once the client has the head.
+    pub(super) async fn tunnel(&mut self, silence: Duration) -> Result<Carried, Stop> {
+        self.out.all(self.client).await?;
+        self.client.open_tunnel();
+        Ok(tunnel::carry(self.client, &mut self.endpoint, silence).await)
+    }
+
+    /// Carries the body of an answer whose head waits in `out`; what is left of the request's goes on meanwhile.
+    pub(super) async fn body(&mut self, remaining: Remaining) -> Result<(), Stop> {
+        self.remaining = remaining;
+        let carried = poll_fn(|cx| self.poll_answer(cx)).await;
+        if matches!(carried, Err(Stop::Endpoint(_) | Stop::Interrupted(_) | Stop::Refused(_))) {
+            // What came before the failure is the client's.
+            let _ = self.out.all(self.client).await;
+        }
+        carried
+    }
+
+    /// The endpoint's connection, where it may serve another request.
+    pub(super) fn into_unused(self) -> Option<Connection> {
+        let is_done = self.uploaded && !self.is_cut_off && self.endpoint.out.is_empty();
+        let is_read = matches!(self.remaining, Remaining::Nothing) && self.endpoint.held.is_empty();
+        (is_done && is_read).then_some(self.endpoint)
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Stop>> {
+        self.poll_upload(cx)?;
+        loop {
+            if !self.endpoint.held.is_empty() {
+                match response::take(&mut self.endpoint.held, &self.request.method) {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => {}
+                    Err(response::Garbage) => return failed(TryFailure::Garbage),
+                }
+            }
+            match self.endpoint.poll_head_octets(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(failure)) => return failed(failure),
+                Poll::Pending => return self.poll_waiting(cx),
+            }
+        }
+    }
+
+    /// Nothing comes from the endpoint: whose turn is it, and how long may it take?
+    fn poll_waiting<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Stop>> {
+        let awaits_client = !self.uploaded && !self.is_cut_off && self.endpoint.out.is_empty();
+        if awaits_client {
+            // The Gate has its own deadline for a body.
+            self.endpoint.alarm.clear();
+            return Poll::Pending;
+        }
+        let patience = if self.endpoint.out.is_empty() { self.patience.read } else { self.patience.write };
+        if self.endpoint.alarm.poll(cx, patience).is_ready() {
+            return failed(TryFailure::Timeout);
+        }
+        if self.uploaded && self.client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Stop::ClientGone));
+        }
+        Poll::Pending
+    }
+
+    /// Sends as much of the request as there is and the endpoint takes.
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
+        while !self.is_cut_off {
+            while !self.uploaded && self.endpoint.out.takes_more() {
+                match self.upload.poll_piece(cx, self.client) {
+                    Poll::Ready(piece) => self.send_piece(piece?)?,
+                    Poll::Pending => break,
+                }
+            }
+            if self.endpoint.out.is_empty() {
+                break;
+            }
+            match self.endpoint.poll_send(cx) {
+                Poll::Ready(Ok(())) => {}
+                // It may have answered before it closed.
+                Poll::Ready(Err(_)) => self.is_cut_off = true,
+                Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn send_piece(&mut self, piece: Option<Bytes>) -> Result<(), Stop> {
+        let is_last = piece.is_none();
+        let piece = piece.unwrap_or_default();
+        let piece = match self.context.attends_to_request() {
+            true => self.context.request_piece(self.request, piece, is_last).map_err(Stop::Interrupted)?,
+            false => piece,
+        };
+        self.endpoint.out.push(piece);
+        if is_last {
+            self.uploaded = true;
+            self.endpoint.out.end();
+        }
+        Ok(())
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        self.poll_upload(cx)?;
+        loop {
+            while !self.received && self.out.takes_more() {
+                match self.endpoint.poll_piece(cx, &mut self.remaining) {
+                    Poll::Ready(Ok(piece)) => {
+                        self.received = piece.is_none();
+                        self.pass_piece(piece)?;
+                    }
+                    Poll::Ready(Err(failure)) => return failed(failure),
+                    Poll::Pending => break,
+                }
+            }
+            if !self.out.is_empty() {
+                let delivered = self.out.poll_some(cx, self.client);
+                if delivered.is_pending() {
+                    // The endpoint is not to be blamed for what its client does not take.
+                    self.endpoint.alarm.clear();
+                }
+                ready!(delivered)?;
+                continue;
+            }
+            ready!(self.out.poll_flush(cx, self.client))?;
+            return if self.received { Poll::Ready(Ok(())) } else { self.poll_waiting(cx) };
+        }
+    }
+
+    fn pass_piece(&mut self, piece: Option<Bytes>) -> Result<(), Stop> {
+        let is_last = piece.is_none();
+        let piece = piece.unwrap_or_default();
+        let piece = match self.context.attends_to_response() {
+            true => self.context.response_piece(self.request, piece, is_last).map_err(Stop::Interrupted)?,
+            false => piece,
+        };
+        self.carried += piece.len() as u64;
+        self.out.push(piece);
+        if is_last {
+            self.out.end();
+        }
+        Ok(())
+    }
+}
+
+fn failed<T>(failure: TryFailure) -> Poll<Result<T, Stop>> {
+    Poll::Ready(Err(Stop::Endpoint(failure)))
+}

@@ -1,0 +1,155 @@
+//! Connections to endpoints that wait for the next request, of one worker.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ahash::AHashMap;
+use parking_lot::Mutex;
+
+use super::connection::Connection;
+
+/// How often connections that have waited for too long, or were closed, are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The unused connections of one worker. Its lock is that worker's alone, and never waited for.
+#[derive(Debug)]
+pub struct Pool {
+    idle: Mutex<Idle>,
+    most: usize,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    by_address: AHashMap<SocketAddr, Vec<Waiting>>,
+    count: usize,
+    /// Sweeps so far: time enough, and it costs no look at a clock.
+    now: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    connection: Connection,
+    /// The sweep that ends it.
+    until: u64,
+}
+
+impl Pool {
+    /// For at most so many connections.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { idle: Mutex::default(), most }
+    }
+
+    /// The connection to this address that was used last, if one is still open.
+    pub(super) fn take(&self, address: SocketAddr) -> Option<Connection> {
+        let mut idle = self.idle.lock();
+        loop {
+            let waiting = idle.by_address.get_mut(&address)?.pop()?;
+            idle.count -= 1;
+            if waiting.connection.is_quiet() {
+                return Some(waiting.connection);
+            }
+        }
+    }
+
+    /// Keeps a connection for as long as `patience`, if there is room.
+    pub(super) fn put(&self, address: SocketAddr, connection: Connection, patience: Duration) {
+        let mut idle = self.idle.lock();
+        if idle.count >= self.most || patience.is_zero() {
+            return;
+        }
+        let until =
+            idle.now.saturating_add(patience.as_millis().div_ceil(SWEEP.as_millis()).try_into().unwrap_or(u64::MAX));
+        idle.count += 1;
+        idle.by_address.entry(address).or_default().push(Waiting { connection, until });
+    }
+
+    /// Closes what has waited for too long or was closed by its endpoint, until the pool is gone.
+    pub async fn sweep(pool: Weak<Self>) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let Some(pool) = pool.upgrade() else { return };
+            pool.sweep_once();
+        }
+    }
+
+    fn sweep_once(&self) {
+        let mut idle = self.idle.lock();
+        let idle = &mut *idle;
+        idle.now += 1;
+        if idle.count == 0 {
+            return;
+        }
+        let now = idle.now;
+        idle.by_address.retain(|_, waiting| {
+            waiting.retain(|waiting| waiting.until > now && waiting.connection.is_quiet());
+            !waiting.is_empty()
+        });
+        idle.count = idle.by_address.values().map(Vec::len).sum();
+    }
+
+    /// A pool whose connections end in their time.
+    #[must_use]
+    pub fn start(most: usize) -> Arc<Self> {
+        let pool = Arc::new(Self::new(most));
+        tokio::spawn(Self::sweep(Arc::downgrade(&pool)));
+        pool
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Connection, tokio::net::TcpStream, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connection = Connection::open(address, Duration::from_secs(5)).await.unwrap();
+        (connection, listener.accept().await.unwrap().0, address)
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_had_back_once() {
+        let pool = Pool::new(8);
+        let (connection, _far, address) = pair().await;
+        assert!(pool.take(address).is_none());
+        pool.put(address, connection, SWEEP);
+        assert!(pool.take(address).is_some());
+        assert!(pool.take(address).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_waits_no_longer_than_it_may() {
+        let pool = Pool::new(8);
+        let (connection, _far, address) = pair().await;
+        pool.put(address, connection, 2 * SWEEP);
+        pool.sweep_once();
+        assert_eq!(pool.idle.lock().count, 1);
+        pool.sweep_once();
+        assert_eq!(pool.idle.lock().count, 0);
+        assert!(pool.take(address).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_is_not_had_back() {
+        let pool = Pool::new(8);
+        let (connection, far, address) = pair().await;
+        drop(far);
+        connection.readable().await;
+        pool.put(address, connection, SWEEP);
+        assert!(pool.take(address).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_room_for_is_closed() {
+        let pool = Pool::new(0);
+        let (connection, _far, address) = pair().await;
+        pool.put(address, connection, SWEEP);
+        assert!(pool.take(address).is_none());
+    }
+}

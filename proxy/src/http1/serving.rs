@@ -1,0 +1,295 @@
+//! One request from its arrival to its end: tries, answers made here, and what becomes of the client's connection.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{StatusCode, header, response};
+
+use super::connection::{Connection, Remaining};
+use super::delivery::{Delivery, Gone};
+use super::encode;
+use super::exchange::{Exchange, Patience, Stop};
+use super::pool::Pool;
+use super::request::{waits_for_continue, wants_more};
+use super::response::Framing;
+use super::upload::Upload;
+use crate::cause::Cause;
+use crate::config::model::UpstreamTimeouts;
+use crate::gate::{Afterwards, Arrived, Guard, Refusal};
+use crate::observe::metrics::TryFailure;
+use crate::policy::decision::LocalResponse;
+use crate::request_context::{Arrival, Ended, FailedTry, Interruption, RequestContext, Verdict};
+use crate::snapshot::Route;
+use crate::wire::request::{Outgoing, is_websocket, seal};
+use crate::wire::response as sealed;
+
+/// How long a body nobody wants is read, so that its connection can serve on.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A request being served.
+#[derive(Debug)]
+pub(super) struct Serving<'a> {
+    client: &'a mut Guard,
+    context: RequestContext,
+    head: Parts,
+    upload: Upload,
+    /// Whether the client's connection may bring another request, as far as is known.
+    goes_on: bool,
+    patience: Duration,
+    /// The final head the client was sent, and how much of a body after it.
+    sent: Option<response::Parts>,
+    bytes_out: u64,
+}
+
+impl<'a> Serving<'a> {
+    pub(super) fn new(client: &'a mut Guard, context: RequestContext, head: Parts, arrived: &Arrived<'_>) -> Self {
+        let goes_on = arrived.may_go_on && wants_more(&head);
+        let upload = Upload::new(client.has_body_left(), head.method.is_idempotent());
+        let patience = arrived.limits.idle_timeout;
+        Self { client, context, head, upload, goes_on, patience, sent: None, bytes_out: 0 }
+    }
+
+    /// Serves it, and says what becomes of the connection.
+    pub(super) async fn run(mut self, arrived: &Arrived<'_>, pool: &Pool) -> Afterwards {
+        let arrival = Arrival { peer: arrived.peer, tls: arrived.tls.cloned(), has_body: self.upload.has_body };
+        let afterwards = match self.decide(arrival).await {
+            Some(Verdict::Forward) => self.forward(pool).await,
+            Some(Verdict::Respond(made)) => self.answer(made).await,
+            Some(Verdict::Refuse(cause)) => self.refuse(cause).await,
+            None => self.give_up(Cause::ClientGone),
+        };
+        self.context.finish(&Ended {
+            request: &self.head,
+            response: self.sent.as_ref(),
+            bytes_in: self.upload.received,
+            bytes_out: self.bytes_out,
+        });
+        afterwards
+    }
+
+    /// `None` where the client leaves while a policy waits: nobody wants to know any more.
+    async fn decide(&mut self, arrival: Arrival) -> Option<Verdict> {
+        let Self { client, context, head, upload, .. } = self;
+        let mut deciding = pin!(context.decide(head, arrival));
+        poll_fn(|cx| match deciding.as_mut().poll(cx) {
+            Poll::Ready(verdict) => Poll::Ready(Some(verdict)),
+            Poll::Pending if upload.has_body => Poll::Pending,
+            Poll::Pending => client.poll_gone(cx).map(|()| None),
+        })
+        .await
+    }
+
+    async fn forward(&mut self, pool: &Pool) -> Afterwards {
+        loop {
+            let chosen = match self.context.chosen.take() {
+                Some(first) => Ok(first),
+                None => self.context.next_member(&self.head),
+            };
+            let (route, address) = match chosen.and_then(|index| self.address(index)) {
+                Ok(found) => found,
+                Err(cause) => return self.refuse(cause).await,
+            };
+            let timeouts = &route.upstream.timeouts;
+            let (endpoint, is_reused) = match pool.take(address) {
+                Some(kept) => (kept, true),
+                None => match Connection::open(address, timeouts.connect).await {
+                    Ok(fresh) => (fresh, false),
+                    Err(failure) if self.may_try_again(failure, true, false) => continue,
+                    Err(failure) => return self.refuse(Cause::Upstream(failure)).await,
+                },
+            };
+            match self.exchange(endpoint, &route, timeouts).await {
+                Ok(unused) => {
+                    if let Some(unused) = unused {
+                        pool.put(address, unused, timeouts.idle);
+                    }
+                    return self.settle().await;
+                }
+                Err(Stop::Endpoint(failure)) => {
+                    let is_stale = is_reused && failure == TryFailure::Reset;
+                    let again = self.may_try_again(failure, false, is_stale);
+                    if self.sent.is_some() {
+                        return self.give_up(Cause::Upstream(failure));
+                    }
+                    if !again {
+                        return self.refuse(Cause::Upstream(failure)).await;
+                    }
+                }
+                Err(stop) => return self.stop(stop).await,
+            }
+        }
+    }
+
+    fn address(&self, index: usize) -> Result<(Arc<Route>, SocketAddr), Cause> {
+        let route = self.context.route.as_ref().ok_or(Cause::Internal)?;
+        let member = route.upstream.members.get(index).ok_or(Cause::Internal)?;
+        Ok((Arc::clone(route), member.endpoint.address))
+    }
+
+    fn may_try_again(&mut self, failure: TryFailure, nothing_sent: bool, reused_connection: bool) -> bool {
+        self.context.failed(FailedTry {
+            failure,
+            nothing_sent,
+            idempotent: self.head.method.is_idempotent(),
+            replayable: self.upload.can_begin_again(),
+            reused_connection,
+        })
+    }
+
+    /// One try; returns the endpoint's connection where it may serve another request.
+    async fn exchange(
+        &mut self,
+        mut endpoint: Connection,
+        route: &Route,
+        timeouts: &UpstreamTimeouts,
+    ) -> Result<Option<Connection>, Stop> {
+        let wants_tunnel = self.client.may_be_upgraded() && is_websocket(&self.head, self.head.version);
+        self.write_request(&mut endpoint, route)?;
+        let read = if wants_tunnel { timeouts.tunnel } else { timeouts.read };
+        let patience = Patience { read, write: timeouts.write, client: self.patience };
+        self.upload.begin_again();
+        let mut exchange =
+            Exchange::new(self.client, &mut self.context, &self.head, &mut self.upload, endpoint, patience);
+        let mut answer = exchange.final_head().await?;
+        exchange.treat(&mut answer.parts).await?;
+        if answer.parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            if !wants_tunnel {
+                return Err(Stop::Endpoint(TryFailure::Garbage));
+            }
+            self.goes_on = false;
+            exchange.begin(&answer, false, encode::Connection::Usual);
+            self.sent = Some(answer.parts);
+            let carried = exchange.tunnel(timeouts.tunnel).await?;
+            self.bytes_out = carried.down;
+            self.upload.received = carried.up;
+            return Ok(None);
+        }
+        exchange.client.stay_http();
+        let body = sealed::frame(&mut answer.parts, self.head.version, answer.framing != Framing::None);
+        self.goes_on &= body != sealed::Framed::UntilClose;
+        let connection = encode::Connection::of(self.head.version, self.goes_on);
+        exchange.begin(&answer, body == sealed::Framed::Chunked, connection);
+        self.sent = Some(answer.parts);
+        let carried = exchange.body(Remaining::from(answer.framing)).await;
+        self.bytes_out = exchange.carried;
+        carried?;
+        Ok(exchange.into_unused().filter(|_| answer.keeps_connection))
+    }
+
+    /// Puts the request's head, sealed, before whatever goes to the endpoint.
+    fn write_request(&mut self, endpoint: &mut Connection, route: &Route) -> Result<(), Stop> {
+        self.context.rewind_request();
+        let context = &self.context;
+        let origin = context.origin.as_ref().ok_or(Stop::refuse(Cause::Internal))?;
+        let outgoing = Outgoing {
+            client_version: self.head.version,
+            origin,
+            request_id: &context.facts.request_id,
+            authority: &context.facts.authority,
+            endpoint: context.endpoint(),
+            consumer: context.facts.consumer.as_deref(),
+            host: route.upstream.host.as_ref(),
+            target: context.target(),
+            body_may_change: context.attends_to_request(),
+        };
+        let mut head = self.head.clone();
+        seal(&mut head, &outgoing).map_err(|_| Stop::refuse(Cause::BadRequest("the request contradicts itself")))?;
+        let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+        encode::request(endpoint.out.begin(is_chunked), &head);
+        Ok(())
+    }
+
+    /// Ends a request that was stopped on its way, with an answer where there may still be one.
+    async fn stop(&mut self, stop: Stop) -> Afterwards {
+        match stop {
+            Stop::ClientGone => self.give_up(Cause::ClientGone),
+            Stop::Endpoint(failure) => self.refuse(Cause::Upstream(failure)).await,
+            Stop::Refused(refusal) => {
+                self.goes_on = false;
+                self.refuse(cause_of(refusal)).await
+            }
+            Stop::Replaced(answer) => self.send(answer).await,
+            Stop::Interrupted(Interruption::Respond(answer)) => self.answer(answer).await,
+            // What could not decide is not asked once more.
+            Stop::Interrupted(Interruption::Refuse(cause @ (Cause::PolicyFailed | Cause::Quarantined))) => {
+                self.context.cause = Some(cause);
+                self.send(self.context.refusal(cause)).await
+            }
+            Stop::Interrupted(Interruption::Refuse(cause)) => self.refuse(cause).await,
+        }
+    }
+
+    fn give_up(&mut self, cause: Cause) -> Afterwards {
+        self.context.cause = Some(cause);
+        Afterwards::Close
+    }
+
+    async fn refuse(&mut self, cause: Cause) -> Afterwards {
+        self.context.cause = Some(cause);
+        self.answer(self.context.refusal(cause)).await
+    }
+
+    /// Answers with what a policy or the gateway made, once the policies the request passed have seen it.
+    async fn answer(&mut self, made: LocalResponse) -> Afterwards {
+        if self.sent.is_some() {
+            return Afterwards::Close;
+        }
+        let answer = self.context.show_answer(&self.head, made).await;
+        self.send(answer).await
+    }
+
+    async fn send(&mut self, answer: LocalResponse) -> Afterwards {
+        if self.sent.is_some() {
+            return Afterwards::Close;
+        }
+        let Ok((head, body)) = self.context.compose(&self.head.method, answer) else {
+            return self.give_up(Cause::Internal);
+        };
+        // Nobody has told the client to send its body, and it may do so or not.
+        let is_unasked = self.client.has_body_left() && self.upload.received == 0 && waits_for_continue(&self.head);
+        self.goes_on &= !is_unasked;
+        self.client.stay_http();
+        let mut out = Delivery::new(self.patience);
+        encode::response(out.begin(false), &head, None, encode::Connection::of(self.head.version, self.goes_on));
+        self.bytes_out = body.len() as u64;
+        out.push(body);
+        self.sent = Some(head);
+        match out.all(self.client).await {
+            Ok(()) => self.settle().await,
+            Err(Gone) => self.give_up(Cause::ClientGone),
+        }
+    }
+
+    /// The client has its answer: reads what is left of its body, if that is to be had soon.
+    async fn settle(&mut self) -> Afterwards {
+        if !self.goes_on || !drained(self.client).await { Afterwards::Close } else { Afterwards::Open }
+    }
+}
+
+async fn drained(client: &mut Guard) -> bool {
+    if !client.has_body_left() {
+        return true;
+    }
+    let rest = async {
+        loop {
+            match poll_fn(|cx| client.poll_body(cx)).await {
+                Ok(Some(_)) => {}
+                end => return end.is_ok(),
+            }
+        }
+    };
+    tokio::time::timeout(DRAIN, rest).await.unwrap_or(false)
+}
+
+fn cause_of(refusal: Refusal) -> Cause {
+    match refusal.status() {
+        413 => Cause::BodyTooLarge,
+        408 => Cause::BodyStalled,
+        _ => Cause::BadRequest(refusal.sentence()),
+    }
+}
