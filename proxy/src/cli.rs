@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 mod dev;
 pub mod plugin;
+pub mod policy;
 pub mod run;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   tidegate demo                      three sample instances and a gateway before them, ready to try
   tidegate check tidegate.toml       is this file right? what is wrong with it, all of it, with line and hint
+  tidegate policy list               which policies come with the gateway; `tidegate policy show NAME` explains one
   tidegate plugin new --lang rust x  a plugin to begin with; `tidegate plugin --help` shows how to build and test it
   tidegate dev -c tidegate.toml      serve, and build plugins anew when their sources change
   tidegate run -c tidegate.toml      serve; the file and its plugins are watched and reloaded while traffic flows
@@ -58,6 +60,9 @@ enum Command {
     /// Write, build, test and measure plugins.
     #[command(subcommand)]
     Plugin(Box<plugin::PluginCommand>),
+    /// Say which policies come with the gateway, and how each is configured.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Compile the component on standard input, for a gateway that started this.
     #[command(hide = true)]
     CompilePlugin(CompileArguments),
@@ -98,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo::main(&demo),
         Command::Dev(run) => dev::main(&run),
         Command::Plugin(command) => return plugin::main(&command),
+        Command::Policy(command) => policy::main(&command),
         Command::CompilePlugin(limits) => return inside::main(limits),
     };
     match done {

@@ -30,6 +30,7 @@ use problem::Report;
 
 pub use changes::changes;
 pub use sources::Sources;
+pub use value::nearest;
 pub use written::plugin::default_limits;
 
 /// A configuration that passed, with the text it came from.

@@ -99,7 +99,8 @@ impl Wrong {
 }
 
 /// The known word that a mistyped one most likely stands for.
-pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     const LONGEST: usize = 64;
     if written.len() > LONGEST {
         return None;

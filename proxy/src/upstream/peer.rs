@@ -48,7 +48,6 @@ mod tests {
 
     use pingora_core::upstreams::peer::{H1UpgradePolicy, Peer};
 
-    use super::*;
     use crate::upstream::tests::{build, spec};
 
     #[test]
