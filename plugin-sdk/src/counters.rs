@@ -14,6 +14,16 @@ pub fn add(key: &[u8], amount: i64, ttl: Duration) -> i64 {
     gateway::add(key, amount, u32::try_from(ttl.as_millis()).unwrap_or(u32::MAX).max(1))
 }
 
+/// Holds one of `limit` places while the exchange lasts whose request is decided on; returns how many are left, `None` where
+/// all are held.
+///
+/// The gateway gives it back, however the exchange ends. Only a decision to let the request pass holds on to it, and from
+/// calls other than [`on_request`](crate::RequestPolicy::on_request) it is held no longer than the call.
+#[must_use]
+pub fn hold(key: &[u8], limit: u32) -> Option<u32> {
+    gateway::hold(key, limit)
+}
+
 /// A limit: this many units in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {

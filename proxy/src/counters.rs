@@ -5,6 +5,7 @@
 
 pub mod clock;
 mod gcra;
+mod held;
 mod number;
 mod shard;
 mod sliding;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use clock::{Clock, SystemClock};
+pub use held::Held;
 use shard::{Cell, CellId, Kind, Shard};
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
@@ -155,14 +157,21 @@ impl Counters {
     }
 
     fn with_cell<R>(&self, kind: Kind, policy: &str, key: &[u8], work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
+        self.with_cell_of(self.identify(kind, policy, key), kind, work)
+    }
+
+    fn with_cell_of<R>(&self, id: CellId, kind: Kind, work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
         let now_ns = self.clock.now_ns();
-        let id = self.identify(kind, policy, key);
-        let mut shard = self.shards.get(id.shard(self.shards.len()))?.lock();
+        let mut shard = self.shard(id)?.lock();
         let dropped = shard.make_room_for(id, now_ns);
         if dropped > 0 {
             self.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
         Some(work(shard.cell(id, kind.fresh()), now_ns))
+    }
+
+    fn shard(&self, id: CellId) -> Option<&Mutex<Shard>> {
+        self.shards.get(id.shard(self.shards.len()))
     }
 
     fn identify(&self, kind: Kind, policy: &str, key: &[u8]) -> CellId {

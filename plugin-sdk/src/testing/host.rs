@@ -34,6 +34,7 @@ struct State {
     consumers: Vec<Consumer>,
     cells: HashMap<(Kind, Vec<u8>), Cell>,
     numbers: HashMap<Vec<u8>, (i64, Duration)>,
+    held: HashMap<Vec<u8>, u32>,
     lines: Vec<LogLine>,
     random: u64,
     shared: shared_data::Data,
@@ -84,6 +85,11 @@ impl TestHost {
             }),
         });
         self
+    }
+
+    /// Ends all exchanges: what they held is free again.
+    pub fn end_exchanges(&self) {
+        with(|state| state.held.clear());
     }
 
     /// What was logged since the last call.
@@ -168,6 +174,16 @@ pub(crate) mod counters {
             *sum = before.saturating_add(amount);
             *until = *now + Duration::from_millis(u64::from(ttl_ms.max(1)));
             *sum
+        })
+    }
+
+    /// Kept whatever is decided, until [`TestHost::end_exchanges`](super::TestHost::end_exchanges).
+    pub(crate) fn hold(key: &[u8], limit: u32) -> Option<u32> {
+        with(|state| {
+            let held = state.held.entry(key.to_owned()).or_default();
+            let left = limit.checked_sub(*held)?.checked_sub(1)?;
+            *held += 1;
+            Some(left)
         })
     }
 

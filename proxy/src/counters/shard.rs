@@ -35,6 +35,7 @@ pub(super) enum Kind {
     Window,
     Sliding,
     Number,
+    Held,
 }
 
 impl Kind {
@@ -44,6 +45,7 @@ impl Kind {
             Self::Window => Cell::Window(Window::default()),
             Self::Sliding => Cell::Sliding(Sliding::default()),
             Self::Number => Cell::Number(Number::default()),
+            Self::Held => Cell::Held(0),
         }
     }
 }
@@ -55,6 +57,8 @@ pub(super) enum Cell {
     Window(Window),
     Sliding(Sliding),
     Number(Number),
+    /// Places held now.
+    Held(u32),
 }
 
 impl Cell {
@@ -64,6 +68,8 @@ impl Cell {
             Self::Window(window) => window.expires_ns(),
             Self::Sliding(window) => window.expires_ns(),
             Self::Number(number) => number.expires_ns(),
+            Self::Held(0) => 0,
+            Self::Held(_) => u64::MAX,
         }
     }
 }
@@ -92,6 +98,16 @@ impl Shard {
     pub(super) fn cell(&mut self, id: CellId, fresh: Cell) -> &mut Cell {
         let entry = self.entries.entry(id.table, |entry| entry.id == id, |entry| entry.id.table);
         &mut entry.or_insert(Entry { id, cell: fresh }).into_mut().cell
+    }
+
+    /// Gives back a place that was held; the last one takes its cell along.
+    pub(super) fn give_back(&mut self, id: CellId) {
+        let Ok(mut entry) = self.entries.find_entry(id.table, |entry| entry.id == id) else { return };
+        match &mut entry.get_mut().cell {
+            Cell::Held(held @ 2..) => *held -= 1,
+            Cell::Held(_) => drop(entry.remove()),
+            _ => {}
+        }
     }
 
     /// Frees places where this id would need one and none is left; returns how many live cells had to go.

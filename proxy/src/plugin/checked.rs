@@ -41,6 +41,7 @@ impl Rules<'_> {
                     response: edits(forward.response)?,
                     consumer: forward.consumer.map(|id| self.consumer(ConsumerId(id))).transpose()?,
                     target: forward.target.map(target).transpose()?,
+                    held: Vec::new(),
                 }))
             }
             GuestRequestDecision::Respond(response) => self.local_response(response).map(RequestDecision::Respond),

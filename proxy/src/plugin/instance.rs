@@ -20,7 +20,7 @@ use super::memory::MemoryBudget;
 use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
 use crate::config::model::{InstanceMode, PluginLimits, Policy};
-use crate::counters::Counters;
+use crate::counters::{Counters, Held};
 use crate::observe::metrics::PolicySeries;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
@@ -32,6 +32,8 @@ pub(super) use waiting::at_once;
 pub(super) const START_BUDGET: Duration = Duration::from_secs(1);
 /// A host call may carry this much more than a call may return: an output slightly over it is refused as that.
 const HOSTCALL_SLACK: usize = 1 << 20;
+/// Places that one call may hold; far above what a limit per consumer, route and address needs.
+pub(super) const MOST_HELD: usize = 16;
 /// The handles a guest gets stand for the message of the call; there is only ever one of each.
 const THE_REQUEST: u32 = 1;
 const THE_RESPONSE: u32 = 2;
@@ -81,6 +83,8 @@ pub(super) struct HostState {
     time: Option<CallTime>,
     /// Requests to upstreams in the call under way.
     outbound_calls: u32,
+    /// Places that the call under way holds.
+    held: Vec<Held>,
     /// Its guest was told what another instance must not be told again; so it can be no image.
     is_one_of_a_kind: bool,
 }
@@ -111,8 +115,18 @@ impl HostState {
         &self.setup.policy
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.setup.counters
+    }
+
+    /// Whether the call under way may hold another place.
+    pub(super) fn may_hold(&self) -> bool {
+        self.held.len() < MOST_HELD
+    }
+
+    /// Keeps a place for the call under way.
+    pub(super) fn keep(&mut self, held: Held) {
+        self.held.push(held);
     }
 
     /// Whether it may ask this upstream.
@@ -225,6 +239,11 @@ impl Instance {
         self.store.data_mut().cpu.meter()
     }
 
+    /// Hands over the places that the call held. What is not taken from here is free again when the call is over.
+    pub(super) fn take_held(&mut self) -> Vec<Held> {
+        std::mem::take(&mut self.store.data_mut().held)
+    }
+
     /// Bytes of linear memory it has.
     pub(super) fn memory(&self) -> usize {
         self.store.data().memory.used()
@@ -321,7 +340,15 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     let epochs = cpu.begin(START_BUDGET);
     let mut store = Store::new(
         plugin.engine.wasmtime(),
-        HostState { setup: Arc::clone(setup), memory, cpu, time: None, outbound_calls: 0, is_one_of_a_kind: false },
+        HostState {
+            setup: Arc::clone(setup),
+            memory,
+            cpu,
+            time: None,
+            outbound_calls: 0,
+            held: Vec::new(),
+            is_one_of_a_kind: false,
+        },
     );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.most_output().saturating_mul(2).saturating_add(HOSTCALL_SLACK));

@@ -20,7 +20,7 @@ use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
 use crate::consumers::Consumers;
-use crate::counters::Counters;
+use crate::counters::{Counters, Held};
 use crate::keysets::Keysets;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
 use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
@@ -247,7 +247,10 @@ impl PolicyRuntime {
     /// The plugin failed; nothing was changed.
     pub fn on_request(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
         let scope = self.scope(request, None);
-        self.count_request(self.call(scope, |instance| self.requested(instance.on_request()?)))
+        self.count_request(self.call(scope, |instance| {
+            let decision = instance.on_request()?;
+            self.requested(decision, instance.take_held())
+        }))
     }
 
     /// Asks for a decision on a response. A plugin that does not decide on responses lets it pass.
@@ -286,11 +289,12 @@ impl PolicyRuntime {
     }
 
     /// What a guest decided on a request, checked; a guest without that role lets it pass.
-    fn requested(&self, decision: Option<request_policy::Decision>) -> Result<RequestDecision, Fault> {
-        match decision {
-            Some(decision) => Ok(self.rules().request_decision(decision)?),
-            None => Ok(RequestDecision::Forward(Forward::default())),
-        }
+    fn requested(&self, decision: Option<request_policy::Decision>, held: Vec<Held>) -> Result<RequestDecision, Fault> {
+        let Some(decision) = decision else { return Ok(RequestDecision::Forward(Forward::default())) };
+        Ok(match self.rules().request_decision(decision)? {
+            RequestDecision::Forward(forward) => RequestDecision::Forward(Forward { held, ..forward }),
+            respond @ RequestDecision::Respond(_) => respond,
+        })
     }
 
     /// The same for a response.
@@ -354,6 +358,7 @@ impl PolicyRuntime {
         lease.instance.begin(configured.plugin.limits().cpu);
         match scope::lend(scope, || run(&mut lease.instance)) {
             Ok(value) => {
+                drop(lease.instance.take_held());
                 lease.give_back();
                 Ok(value)
             }

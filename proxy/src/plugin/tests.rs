@@ -4,6 +4,7 @@ mod bodies;
 mod calls;
 mod capabilities;
 mod endurance;
+mod held;
 mod images;
 mod keysets;
 mod limits;

@@ -261,6 +261,7 @@ impl ChainLink {
 fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts) {
     forward.request.iter().for_each(|edit| head.apply(edit));
     facts.response_edits.extend(forward.response);
+    facts.held.extend(forward.held);
     if forward.consumer.is_some() {
         facts.consumer = forward.consumer;
     }

@@ -11,13 +11,14 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
 use crate::consumers::Consumer;
+use crate::counters::Held;
 use crate::route::target::suspicious;
 
 /// Enough of a refused name to find it in the plugin's source.
 const EXCERPT_CHARS: usize = 64;
 
 /// The decision on a request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum RequestDecision {
     /// Let it pass, changed as told.
     Forward(Forward),
@@ -26,7 +27,7 @@ pub enum RequestDecision {
 }
 
 /// What changes about a request that passes.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Forward {
     /// Applied before the next policy sees the request.
     pub request: Vec<Edit>,
@@ -36,6 +37,8 @@ pub struct Forward {
     pub consumer: Option<Arc<Consumer>>,
     /// Path and query to ask the upstream for.
     pub target: Option<PathAndQuery>,
+    /// Places that the exchange holds until it is over.
+    pub held: Vec<Held>,
 }
 
 /// The decision on a response.

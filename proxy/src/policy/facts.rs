@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, request, response};
 use super::decision::Edit;
 use super::view::{RequestView, ResponseView};
 use crate::consumers::Consumer;
+use crate::counters::Held;
 
 /// How the client reached the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub struct RequestFacts {
     pub response_edits: Vec<Edit>,
     /// Links of the chain that let the request pass: as many take part in its response.
     pub links_passed: usize,
+    /// Places under limits of policies, free again once this is dropped.
+    pub held: Vec<Held>,
 }
 
 impl RequestFacts {
@@ -125,6 +128,7 @@ impl RequestFacts {
             consumer: None,
             response_edits: Vec::new(),
             links_passed: 0,
+            held: Vec::new(),
         }
     }
 }

@@ -45,6 +45,7 @@ impl RequestContext {
         self.tell_observers(ended, taken);
         self.tries.current = None;
         self.under_way = None;
+        self.facts.held.clear();
     }
 
     fn write_access_line(&self, ended: &Ended<'_>, taken: Duration) {

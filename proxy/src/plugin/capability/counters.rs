@@ -2,7 +2,7 @@
 
 use crate::counters;
 use crate::plugin::bindings::counters::{Admission, Host, Quota};
-use crate::plugin::instance::HostState;
+use crate::plugin::instance::{HostState, MOST_HELD};
 use crate::plugin::scope;
 
 impl Host for HostState {
@@ -16,6 +16,15 @@ impl Host for HostState {
 
     fn take_sliding(&mut self, key: Vec<u8>, quota: Quota, cost: u32) -> wasmtime::Result<Admission> {
         scope::see("`counters`", |_| self.counters().take_sliding(self.policy(), &key, quota.into(), cost).into())
+    }
+
+    fn hold(&mut self, key: Vec<u8>, limit: u32) -> wasmtime::Result<Option<u32>> {
+        if !scope::see("`counters`", |_| self.may_hold())? {
+            wasmtime::bail!("more than {MOST_HELD} places held by one call");
+        }
+        let Some((held, left)) = self.counters().hold(self.policy(), &key, limit) else { return Ok(None) };
+        self.keep(held);
+        Ok(Some(left))
     }
 
     fn add(&mut self, key: Vec<u8>, amount: i64, ttl_ms: u32) -> wasmtime::Result<i64> {

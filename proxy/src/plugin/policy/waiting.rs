@@ -22,7 +22,10 @@ impl PolicyRuntime {
     /// The plugin failed; nothing was changed.
     pub async fn on_request_waiting(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
         let scope = self.scope(request, None);
-        let decide = async |instance: &mut Instance| self.requested(instance.on_request_waiting().await?);
+        let decide = async |instance: &mut Instance| {
+            let decision = instance.on_request_waiting().await?;
+            self.requested(decision, instance.take_held())
+        };
         self.count_request(self.call_waiting(scope, decide).await)
     }
 
@@ -74,6 +77,7 @@ impl PolicyRuntime {
         };
         match outcome {
             Ok(value) => {
+                drop(lease.instance.take_held());
                 lease.give_back();
                 Ok(value)
             }

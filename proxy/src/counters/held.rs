@@ -1,0 +1,125 @@
+//! Places that exchanges hold while they last.
+
+use std::sync::Arc;
+
+use super::Counters;
+use super::shard::{Cell, CellId, Kind};
+
+/// A place that is held until this is dropped, whatever becomes of the exchange.
+pub struct Held {
+    counters: Arc<Counters>,
+    id: CellId,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(shard) = self.counters.shard(self.id) {
+            shard.lock().give_back(self.id);
+        }
+    }
+}
+
+impl Counters {
+    /// Holds one of `limit` places; returns it with how many are left, or `None` where all are held.
+    pub fn hold(self: &Arc<Self>, policy: &str, key: &[u8], limit: u32) -> Option<(Held, u32)> {
+        let id = self.identify(Kind::Held, policy, key);
+        let take = |cell: &mut Cell, _| match cell {
+            Cell::Held(held) => take_place(held, limit),
+            _ => None,
+        };
+        let left = self.with_cell_of(id, Kind::Held, take).flatten()?;
+        Some((Held { counters: Arc::clone(self), id }, left))
+    }
+}
+
+fn take_place(held: &mut u32, limit: u32) -> Option<u32> {
+    let left = limit.checked_sub(*held)?.checked_sub(1)?;
+    *held += 1;
+    Some(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters::clock::TestClock;
+
+    fn counters(capacity: usize) -> Arc<Counters> {
+        Arc::new(Counters::new(capacity, Arc::new(TestClock::default())))
+    }
+
+    #[test]
+    fn a_place_is_free_again_once_it_is_dropped() {
+        let counters = counters(100);
+        let (first, left) = counters.hold("p", b"k", 2).unwrap();
+        assert_eq!(left, 1);
+        let (_second, left) = counters.hold("p", b"k", 2).unwrap();
+        assert_eq!(left, 0);
+        assert!(counters.hold("p", b"k", 2).is_none());
+        drop(first);
+        assert!(counters.hold("p", b"k", 2).is_some());
+    }
+
+    #[test]
+    fn keys_and_policies_hold_apart_and_no_limit_holds_nothing() {
+        let counters = counters(100);
+        let _one = counters.hold("p", b"k", 1).unwrap();
+        let _other = counters.hold("p", b"l", 1).unwrap();
+        let _another = counters.hold("q", b"k", 1).unwrap();
+        assert!(counters.hold("p", b"none", 0).is_none());
+    }
+
+    #[test]
+    fn a_limit_that_was_lowered_counts_what_is_held() {
+        let counters = counters(100);
+        let held: Vec<_> = (0..3).map(|_| counters.hold("p", b"k", 3).unwrap()).collect();
+        assert!(counters.hold("p", b"k", 2).is_none());
+        drop(held);
+        assert_eq!(counters.hold("p", b"k", 2).map(|(_, left)| left), Some(1));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_key_that_nobody_holds() {
+        let counters = counters(100);
+        drop(counters.hold("p", b"k", 1));
+        assert!(counters.is_empty());
+        assert!(counters.hold("p", b"k", 0).is_none());
+    }
+
+    #[test]
+    fn what_is_held_is_the_last_to_go_where_there_is_no_room() {
+        let counters = counters(64 * 16);
+        let _held = counters.hold("p", b"k", 1).unwrap();
+        for number in 0..10_000_u32 {
+            counters.add("p", &number.to_be_bytes(), 1, 1000);
+        }
+        assert!(counters.hold("p", b"k", 1).is_none());
+    }
+
+    #[test]
+    fn threads_never_hold_more_than_there_is() {
+        let counters = counters(100);
+        let most = std::sync::atomic::AtomicU32::new(0);
+        let now = std::sync::atomic::AtomicU32::new(0);
+        let order = std::sync::atomic::Ordering::SeqCst;
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        let Some(held) = counters.hold("p", b"k", 3) else { continue };
+                        most.fetch_max(now.fetch_add(1, order) + 1, order);
+                        now.fetch_sub(1, order);
+                        drop(held);
+                    }
+                });
+            }
+        });
+        assert!((1..=3).contains(&most.into_inner()));
+        assert!(counters.is_empty());
+    }
+}
