@@ -1,7 +1,9 @@
 //! Limits, and the ways around them that lead nowhere, through the real binary.
 
 use crate::harness::sections::{consumer, plugin, policy};
-use crate::harness::{Gateway, Origin, Request, Setup, guests, route, upstream};
+use crate::harness::{
+    Answer, Client, Gateway, Latch, Origin, Reply, Request, Setup, eventually, guests, h2, route, upstream,
+};
 
 const COUNTERS: &str = "grants = [\"counters\"]";
 
@@ -107,4 +109,93 @@ async fn a_combination_counts_consumers_on_each_route_apart() {
         with("bob-key", "/a/b"),
     ];
     assert_eq!(statuses(&gateway, requests).await, [200, 429, 200, 200, 429]);
+}
+
+/// The policy `places`.
+fn places(config: &str) -> String {
+    plugin("concurrency-limit", &guests::shipped("concurrency_limit"), COUNTERS)
+        + &policy("places", "concurrency-limit", &format!("[policy.config]\n{config}"))
+}
+
+/// A gateway with one place, taken by a request that the origin does not answer yet.
+async fn occupied() -> (Gateway, Origin, Latch, Client) {
+    let (gateway, origin) = guarded(&places("limit = 1"), "[\"places\"]", "").await;
+    let latch = Latch::new();
+    origin.answer(Answer::after(&latch, Reply::ok("at last")));
+    let mut first = gateway.client().await;
+    first.send(Request::get("/first").bytes()).await;
+    origin.until("the first request", |seen| seen.len() == 1).await;
+    (gateway, origin, latch, first)
+}
+
+async fn until_there_is_room(gateway: &Gateway) {
+    eventually("a free place", async || (gateway.get("/later").await.status() == 200).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_request_over_those_under_way_is_refused_until_one_is_over() {
+    let (gateway, origin, latch, mut first) = occupied().await;
+    let second = gateway.get("/second").await;
+    assert_eq!((second.status(), origin.requests().len()), (429, 1));
+    latch.open();
+    assert_eq!(first.receive().await.text(), "at last");
+    until_there_is_room(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_its_place() {
+    let (gateway, origin, _latch, first) = occupied().await;
+    assert_eq!(gateway.get("/second").await.status(), 429);
+    origin.answer_well();
+    drop(first);
+    until_there_is_room(&gateway).await;
+}
+
+#[tokio::test]
+async fn an_http2_stream_that_is_reset_leaves_its_place() {
+    let (gateway, origin) = guarded(&places("limit = 1"), "[\"places\"]", "").await;
+    let latch = Latch::new();
+    origin.answer(Answer::after(&latch, Reply::ok("never")));
+    let client = gateway.h2().await;
+    let call = client.call(h2::get("http://edge.test/first"), &[]);
+    tokio::select! {
+        _ = call => panic!("nobody answers"),
+        () = origin.until("the first request", |seen| seen.len() == 1) => {}
+    }
+    origin.answer_well();
+    until_there_is_room(&gateway).await;
+    assert!(client.is_open());
+}
+
+#[tokio::test]
+async fn places_are_held_over_a_reload() {
+    let (gateway, origin, latch, mut first) = occupied().await;
+    let routes = route("all", "origin", "policies = [\"places\"]") + &route("new", "origin", "hosts = [\"new.test\"]");
+    gateway.take_over(upstream("origin", &[&origin]) + &places("limit = 1") + &routes).await;
+    assert_eq!(gateway.get("/second").await.status(), 429);
+    latch.open();
+    assert_eq!(first.receive().await.status(), 200);
+    until_there_is_room(&gateway).await;
+}
+
+#[tokio::test]
+async fn requests_that_an_earlier_policy_refuses_free_nobodys_place() {
+    let origin = Origin::start().await;
+    let sections = upstream("origin", &[&origin])
+        + &plugin("api-key", &guests::shipped("api_key"), "grants = [\"consumers\"]")
+        + &policy("keys", "api-key", "")
+        + &consumer("alice", "alice-key")
+        + &places("limit = 1\nby = \"client-address\"")
+        + &route("all", "origin", "policies = [\"keys\", \"places\"]");
+    let gateway = Setup::new(sections).start().await;
+    let latch = Latch::new();
+    origin.answer(Answer::after(&latch, Reply::ok("at last")));
+    let known = || Request::get("/").field("apikey", "alice-key");
+    let mut first = gateway.client().await;
+    first.send(known().bytes()).await;
+    origin.until("the first request", |seen| seen.len() == 1).await;
+    assert_eq!(statuses(&gateway, (0..5).map(|_| Request::get("/"))).await, [401; 5]);
+    assert_eq!(gateway.call(&known()).await.status(), 429);
+    latch.open();
+    assert_eq!(first.receive().await.status(), 200);
 }
