@@ -71,6 +71,7 @@ mod problem;
 mod query;
 mod request;
 mod response;
+mod size;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -88,6 +89,7 @@ pub use policy::{Balancer, BodyPolicy, NoConfig, Observer, Policy, RequestPolicy
 pub use problem::Problem;
 pub use request::{Ambiguity, Request, TlsFacts};
 pub use response::Response;
+pub use size::Size;
 pub use subject::Subject;
 
 /// The README's examples compile.

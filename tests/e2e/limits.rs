@@ -199,3 +199,55 @@ async fn requests_that_an_earlier_policy_refuses_free_nobodys_place() {
     latch.open();
     assert_eq!(first.receive().await.status(), 200);
 }
+
+async fn sized(config: &str) -> (Gateway, Origin) {
+    let size = plugin("request-size", &guests::shipped("request_size"), "")
+        + &policy("size", "request-size", &format!("[policy.config]\n{config}"));
+    guarded(&size, "[\"size\"]", "").await
+}
+
+#[tokio::test]
+async fn an_announced_body_over_the_limit_never_reaches_the_origin() {
+    let (gateway, origin) = sized("body = \"10B\"").await;
+    assert_eq!(gateway.call(&Request::post("/", "0123456789")).await.status(), 200);
+    assert_eq!(gateway.call(&Request::post("/", "0123456789a")).await.status(), 413);
+    let head = "POST / HTTP/1.1\r\nhost: edge.test\r\ncontent-length: 11\r\nexpect: 100-continue\r\n\r\n";
+    assert_eq!(gateway.send(head).await.status(), 413, "without the body");
+    assert_eq!(origin.only_request().body, b"0123456789");
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_is_cut_off_where_it_exceeds_the_limit() {
+    let (gateway, origin) = sized("body = \"10B\"").await;
+    assert_eq!(gateway.call(&Request::post("/large", "0123456789a").chunked()).await.status(), 413);
+    let small: Vec<_> = (0..11).map(|_| "1\r\nx\r\n").collect();
+    let head = "POST /slow HTTP/1.1\r\nhost: edge.test\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert_eq!(gateway.send(head.to_owned() + &small.concat() + "0\r\n\r\n").await.status(), 413);
+    origin.until_left_alone().await;
+    for seen in origin.requests() {
+        assert!(seen.body.len() <= 10 && !seen.complete, "{seen:?}");
+    }
+    assert_eq!(gateway.call(&Request::post("/small", "0123456789").chunked()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_over_http2_is_counted_as_well() {
+    let (gateway, origin) = sized("body = \"10B\"").await;
+    let client = gateway.h2().await;
+    let post = || h2::post("http://edge.test/");
+    assert_eq!(client.call(post(), &["01234", "56789"]).await.status(), 200);
+    assert_eq!(client.call(post(), &["01234", "56789", "a"]).await.status(), 413);
+    assert!(origin.requests().iter().all(|seen| seen.body.len() <= 10));
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_is_refused_where_one_is_required() {
+    let (gateway, origin) = sized("require_length = true").await;
+    assert_eq!(gateway.call(&Request::post("/", "abc").chunked()).await.status(), 411);
+    assert_eq!(gateway.call(&Request::post("/", "abc")).await.status(), 200);
+    assert_eq!(gateway.get("/").await.status(), 200);
+    let client = gateway.h2().await;
+    assert_eq!(client.call(h2::post("http://edge.test/"), &["abc"]).await.status(), 411);
+    assert_eq!(client.call(h2::get("http://edge.test/"), &[]).await.status(), 200);
+    assert!(origin.requests().iter().all(|seen| seen.body.is_empty() || seen.body == b"abc"));
+}
