@@ -1,0 +1,75 @@
+//! Who may ask, from where, with what: the policies of access through the real binary.
+
+use crate::harness::sections::{consumer, plugin, policy};
+use crate::harness::{Gateway, Origin, Request, Setup, guests, route, upstream};
+
+/// A gateway with this policy on every route, and `more` before all other sections.
+async fn guarded(name: &str, config: &str, grants: &str, more: &str) -> (Gateway, Origin) {
+    let origin = Origin::start().await;
+    let text = more.to_owned()
+        + &upstream("origin", &[&origin])
+        + &plugin(name, &guests::shipped(&name.replace('-', "_")), grants)
+        + &policy("guard", name, &format!("[policy.config]\n{config}"))
+        + &route("all", "origin", "policies = [\"guard\"]");
+    (Setup::new(text).start().await, origin)
+}
+
+async fn statuses(gateway: &Gateway, requests: impl IntoIterator<Item = Request>) -> Vec<u16> {
+    let mut client = gateway.client().await;
+    let mut statuses = Vec::new();
+    for request in requests {
+        statuses.push(client.call(&request).await.status());
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn an_address_counts_only_where_it_comes_from_somebody_who_is_trusted() {
+    let config = "allow = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ndeny = [\"192.0.2.66\"]";
+    let from = |address: &str| Request::get("/").field("x-forwarded-for", address);
+    let (gateway, origin) = guarded("ip-restriction", config, "", "").await;
+    let claims = [from("192.0.2.1"), Request::get("/").field("x-real-ip", "192.0.2.1"), Request::get("/")];
+    assert_eq!(statuses(&gateway, claims).await, [403; 3]);
+    assert!(origin.requests().is_empty());
+
+    let trusted = "[forwarded]\ntrusted = [\"127.0.0.0/8\"]\n";
+    let (gateway, _origin) = guarded("ip-restriction", config, "", trusted).await;
+    let requests = [
+        from("192.0.2.1"),
+        from("::ffff:192.0.2.1"),
+        from("2001:db8::9"),
+        from("192.0.2.66"),
+        from("::ffff:192.0.2.66"),
+        from("192.0.2.1, 203.0.113.9"),
+        from("203.0.113.9, 192.0.2.1"),
+    ];
+    assert_eq!(statuses(&gateway, requests).await, [200, 200, 200, 403, 403, 403, 200]);
+}
+
+#[tokio::test]
+async fn a_consumer_passes_by_its_tags_and_by_nothing_it_claims() {
+    let origin = Origin::start().await;
+    let text = upstream("origin", &[&origin])
+        + &plugin("api-key", &guests::shipped("api_key"), "grants = [\"consumers\"]")
+        + &policy("keys", "api-key", "")
+        + &plugin("acl", &guests::shipped("acl"), "grants = [\"consumers\"]")
+        + &policy("staff", "acl", "config = { allow = [\"staff\"] }")
+        + &(consumer("alice", "alice-key") + "tags = [\"staff\"]\n")
+        + &consumer("bob", "bob-key")
+        + &route("all", "origin", "path = { prefix = \"/staff\" }\npolicies = [\"keys\", \"staff\"]")
+        + &route("bare", "origin", "path = { prefix = \"/bare\" }\npolicies = [\"staff\"]");
+    let gateway = Setup::new(text).start().await;
+    let with = |key: &str, path: &str| Request::get(path).field("apikey", key);
+    let requests = [
+        with("alice-key", "/staff"),
+        with("bob-key", "/staff"),
+        with("bob-key", "/staff").field("x-consumer-tags", "staff"),
+        with("bob-key", "/staff").field("x-consumer-name", "alice"),
+        Request::get("/staff"),
+        with("alice-key", "/bare"),
+    ];
+    assert_eq!(statuses(&gateway, requests).await, [200, 403, 403, 403, 401, 401]);
+    let refused = gateway.get("/bare").await;
+    assert_eq!(refused.field("www-authenticate"), Some("ApiKey realm=\"tidegate\""));
+    assert_eq!(origin.only_request().all("x-consumer-tags"), ["staff"]);
+}
