@@ -22,7 +22,7 @@ macro_rules! shelf {
     };
 }
 
-shelf!["api-key", "rate-limit", "least-latency"];
+shelf!["api-key", "rate-limit", "concurrency-limit", "request-size", "ip-restriction", "acl", "least-latency",];
 
 impl Shelved {
     /// What it is for: the first sentence of its README.
