@@ -28,6 +28,12 @@ impl Field {
     pub fn new(name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
+
+    /// Whether a value may stand in a field (RFC 9110 section 5.5): no control character but a tab.
+    #[must_use]
+    pub fn is_value(value: &[u8]) -> bool {
+        value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 127))
+    }
 }
 
 impl Edit {

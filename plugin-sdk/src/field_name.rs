@@ -46,10 +46,16 @@ impl FieldName {
             return Err(format!("{name:?} is no header name"));
         }
         let name = lower;
-        if RESERVED.contains(&name.as_str()) {
+        if Self::is_reserved(&name) {
             return Err(format!("the header {name:?} belongs to the gateway"));
         }
         Ok(Self(Cow::Owned(name)))
+    }
+
+    /// Whether a name in lower case belongs to the gateway: a policy may read such a field, and change none.
+    #[must_use]
+    pub fn is_reserved(name: &str) -> bool {
+        RESERVED.contains(&name)
     }
 
     /// The name, in lower case.

@@ -54,6 +54,7 @@ pub mod metrics;
 pub mod random;
 pub mod shared_data;
 pub mod subject;
+pub mod template;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
