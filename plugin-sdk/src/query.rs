@@ -1,7 +1,8 @@
-//! Reading of query strings (`application/x-www-form-urlencoded`).
+//! Names and values in query strings (`application/x-www-form-urlencoded`).
 
 /// The decoded values of a parameter, in order.
-pub(crate) fn values(query: &str, name: &str) -> Vec<Vec<u8>> {
+#[must_use]
+pub fn values(query: &str, name: &str) -> Vec<Vec<u8>> {
     query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
@@ -11,7 +12,8 @@ pub(crate) fn values(query: &str, name: &str) -> Vec<Vec<u8>> {
 }
 
 /// Undoes percent-encoding and `+`; an escape that is none stays as it is.
-fn decode(text: &str) -> Vec<u8> {
+#[must_use]
+pub fn decode(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, tail)) = next(rest) {
@@ -19,6 +21,20 @@ fn decode(text: &str) -> Vec<u8> {
         rest = tail;
     }
     decoded
+}
+
+/// Writes a name or a value so that it is nothing but that.
+pub fn encode(text: &[u8], query: &mut Vec<u8>) {
+    for byte in text {
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        if is_plain { query.push(*byte) } else { encode_byte(*byte, query) }
+    }
+}
+
+/// `%2F` for a slash.
+pub(crate) fn encode_byte(byte: u8, text: &mut Vec<u8>) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'A' + value - 10 };
+    text.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
 }
 
 fn next(text: &[u8]) -> Option<(u8, &[u8])> {
@@ -48,6 +64,13 @@ mod tests {
         fn what_was_encoded_is_decoded_again(value: Vec<u8>) {
             let encoded: String = value.iter().map(|byte| format!("%{byte:02X}")).collect();
             prop_assert_eq!(values(&format!("a=b&key={encoded}&c"), "key"), [value]);
+        }
+
+        #[test]
+        fn what_encode_makes_is_decoded_again(value: Vec<u8>) {
+            let mut encoded = Vec::new();
+            encode(&value, &mut encoded);
+            prop_assert_eq!(decode(&String::from_utf8(encoded).unwrap()), value);
         }
 
         #[test]
