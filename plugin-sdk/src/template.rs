@@ -17,7 +17,7 @@
 mod parse;
 mod variable;
 
-use crate::{Ambiguity, Request};
+use crate::Request;
 
 pub use parse::TemplateError;
 pub use variable::{CONSUMER, REQUEST, Variable};
@@ -86,6 +86,17 @@ impl Template {
         Some(text)
     }
 
+    /// The same template, in which a value that is missing is empty text.
+    #[must_use]
+    pub fn or_empty(mut self) -> Self {
+        for part in &mut self.parts {
+            if let Part::Value { otherwise, .. } = part {
+                otherwise.get_or_insert_default();
+            }
+        }
+        self
+    }
+
     /// The text, where it is the same for every request.
     #[must_use]
     pub fn fixed(&self) -> Option<&str> {
@@ -109,10 +120,7 @@ impl Source {
     fn read(&self, request: &Request, captures: &[Option<&str>]) -> Option<Vec<u8>> {
         match self {
             Self::Variable(read) => read(request),
-            Self::Header(name) => match request.sole_header(name) {
-                Ok(value) => Some(value),
-                Err(Ambiguity::Missing | Ambiguity::Repeated) => None,
-            },
+            Self::Header(name) => request.sole_header(name).ok(),
             Self::Capture(number) => captures.get(number - 1).copied().flatten().map(|text| text.as_bytes().to_vec()),
         }
     }

@@ -35,6 +35,8 @@ fn who_calls_has_a_name_and_tags_where_somebody_was_identified() {
 fn a_missing_value_leaves_no_text_at_all_unless_there_is_one_in_its_place() {
     assert_eq!(rendered("a${request.query}b", &TestRequest::get("/")), None);
     assert_eq!(rendered("a${request.query:-}b", &TestRequest::get("/")), some("ab"));
+    let lenient = parse("a${request.query}b${request.query:-c}").unwrap().or_empty();
+    assert_eq!(lenient.render(&TestRequest::get("/").view()), Some(b"abc".to_vec()));
 }
 
 #[test]
