@@ -7,6 +7,7 @@ use tidegate_plugin_sdk::Problem;
 
 /// The keys of the configuration; one of them has to be there.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What becomes of the fields of a request, before the upstream sees it.
@@ -19,6 +20,7 @@ pub struct Config {
 
 /// What becomes of the fields of a message, in the order of these keys.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Changes {
     /// Fields to take out.
@@ -35,6 +37,7 @@ pub struct Changes {
 
 /// One value or several.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Values {
     /// One.

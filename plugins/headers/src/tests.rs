@@ -2,6 +2,7 @@ use tidegate_plugin_sdk::testing::{self, TestHost, TestRequest, TestResponse};
 use tidegate_plugin_sdk::{Decision, Edit, RequestPolicy, ResponseDecision, ResponsePolicy};
 
 use super::Headers;
+use super::config::Config;
 
 fn on_request(config: &str, request: &TestRequest) -> Vec<Edit> {
     let policy: Headers = testing::configure(config).unwrap();
@@ -115,4 +116,9 @@ fn every_problem_is_reported_at_once_with_its_place() {
 fn a_configuration_that_changes_nothing_and_a_misspelt_key_are_refused() {
     assert!(problems("{}")[0].starts_with("changes nothing"));
     assert!(problems(r#"{"request":{"sets":{}}}"#)[0].starts_with("request.sets: unknown field"));
+}
+
+#[test]
+fn the_schema_is_current() {
+    testing::schema_is_current::<Config>(env!("CARGO_MANIFEST_DIR"));
 }
