@@ -1,0 +1,158 @@
+//! Rules, prepared, and which parts of a body they mean.
+
+use std::borrow::Cow;
+
+use tidegate_plugin_sdk::Problem;
+
+use crate::config::{Action, WrittenRule};
+
+/// The rules for one direction.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    rules: Vec<Rule>,
+    ignore_case: bool,
+}
+
+#[derive(Debug)]
+struct Rule {
+    steps: Vec<Step>,
+    effect: Effect,
+}
+
+/// What becomes of a part; where rules differ about the same one, the greater wins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Effect {
+    /// This JSON text takes its place.
+    Redact(String),
+    /// It goes, with its name.
+    Remove,
+    /// The whole message is refused.
+    Reject,
+}
+
+/// One step of a pointer.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Every,
+    /// A name, folded where case is ignored; and the index of an element, where it can be one.
+    Named {
+        name: String,
+        index: Option<usize>,
+    },
+}
+
+/// Where a part is in what contains it.
+pub(crate) enum Place<'p> {
+    Member(&'p str),
+    Element(usize),
+}
+
+/// Rules that mean a part or something inside of it: each with the steps that are left.
+pub(crate) type Pending<'r> = Vec<(&'r [Step], &'r Effect)>;
+
+impl Rules {
+    /// Prepares what is written at this place, and notes what is wrong with it.
+    pub(crate) fn new(written: Vec<WrittenRule>, at: &str, ignore_case: bool, problems: &mut Vec<Problem>) -> Self {
+        let mut rules = Vec::new();
+        for (index, rule) in written.into_iter().enumerate() {
+            if rule.with.is_some() && rule.action != Action::Redact {
+                let message = "has a meaning only with `action = \"redact\"`";
+                problems.push(Problem::at(format!("{at}[{index}].with"), message));
+            }
+            match steps(&rule.pointer, ignore_case) {
+                Ok(steps) => rules.push(Rule { steps, effect: effect(&rule) }),
+                Err(why) => problems.push(Problem::at(format!("{at}[{index}].pointer"), why)),
+            }
+        }
+        Self { rules, ignore_case }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Whether a rule refuses whole messages.
+    pub(crate) fn reject(&self) -> bool {
+        self.rules.iter().any(|rule| rule.effect == Effect::Reject)
+    }
+
+    /// Whether a rule changes bodies.
+    pub(crate) fn change(&self) -> bool {
+        self.rules.iter().any(|rule| rule.effect != Effect::Reject)
+    }
+
+    /// All of them, for the whole of a body.
+    pub(crate) fn pending(&self) -> Pending<'_> {
+        self.rules.iter().map(|rule| (rule.steps.as_slice(), &rule.effect)).collect()
+    }
+
+    /// A name as pointers have it.
+    pub(crate) fn folded<'n>(&self, name: Cow<'n, str>) -> Cow<'n, str> {
+        if self.ignore_case { Cow::Owned(fold(&name)) } else { name }
+    }
+}
+
+/// Those that mean what is at this place, or something inside of it.
+pub(crate) fn below<'r>(pending: &[(&'r [Step], &'r Effect)], place: &Place<'_>) -> Pending<'r> {
+    let inner = pending.iter().filter_map(|(steps, effect)| {
+        let (step, rest) = steps.split_first()?;
+        step.means(place).then_some((rest, *effect))
+    });
+    inner.collect()
+}
+
+/// What becomes of the part that these rules have come to.
+pub(crate) fn effect_of<'r>(pending: &[(&'r [Step], &'r Effect)]) -> Option<&'r Effect> {
+    pending.iter().filter(|(steps, _)| steps.is_empty()).map(|(_, effect)| *effect).max()
+}
+
+impl Step {
+    fn means(&self, place: &Place<'_>) -> bool {
+        match (self, place) {
+            (Self::Every, _) => true,
+            (Self::Named { name, .. }, Place::Member(member)) => name == member,
+            (Self::Named { index, .. }, Place::Element(element)) => index.as_ref() == Some(element),
+        }
+    }
+}
+
+fn effect(rule: &WrittenRule) -> Effect {
+    match (rule.action, &rule.with) {
+        (Action::Redact, Some(with)) => Effect::Redact(with.to_string()),
+        (Action::Redact, None) => Effect::Redact("\"***\"".to_owned()),
+        (Action::Remove, _) => Effect::Remove,
+        (Action::Reject, _) => Effect::Reject,
+    }
+}
+
+/// RFC 6901 section 3.
+fn steps(pointer: &str, ignore_case: bool) -> Result<Vec<Step>, String> {
+    let Some(rest) = pointer.strip_prefix('/') else {
+        return Err(format!("{pointer:?} is no pointer to a part; it starts with `/`, as in \"/user/password\""));
+    };
+    rest.split('/').map(|token| step(token, ignore_case)).collect()
+}
+
+fn step(token: &str, ignore_case: bool) -> Result<Step, String> {
+    if token == "*" {
+        return Ok(Step::Every);
+    }
+    let mut escapes = token.split('~').skip(1);
+    if !escapes.all(|rest| rest.starts_with(['0', '1'])) {
+        return Err(format!("{token:?} has a `~` that is neither `~0` (a tilde) nor `~1` (a slash)"));
+    }
+    let name = token.replace("~1", "/").replace("~0", "~");
+    let is_index = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
+    let index = if is_index { token.parse().ok() } else { None };
+    Ok(Step::Named { name: if ignore_case { fold(&name) } else { name }, index })
+}
+
+/// As readers that ignore case do: beside the letters of ASCII, the long s and the sign for kelvin are s and k to them.
+fn fold(name: &str) -> String {
+    let one = |character| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    name.chars().map(one).collect()
+}
