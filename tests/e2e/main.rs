@@ -35,4 +35,5 @@ mod routing;
 mod sandbox;
 mod shipped;
 mod tokens;
+mod transforming;
 mod zoo;
