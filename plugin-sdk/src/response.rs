@@ -51,4 +51,10 @@ impl<'a> Response<'a> {
     pub fn trailers(&self) -> Vec<Field> {
         self.0.trailers()
     }
+
+    /// The endpoint that answered, as host and port; `None` where none did, and the gateway or a policy makes the response.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<String> {
+        self.0.endpoint()
+    }
 }

@@ -236,6 +236,10 @@ impl RequestContext {
         head: &mut http::response::Parts,
     ) -> Result<Option<LocalResponse>, Cause> {
         let Some(route) = &self.route else { return Ok(None) };
+        if !route.chain.links().is_empty() {
+            let current = self.tries.current.as_ref();
+            self.facts.endpoint = current.map(|current| Arc::clone(&current.in_flight.endpoint().label));
+        }
         match route.chain.run_response(request, &self.facts, head).await {
             ResponseOutcome::Forward => {
                 self.facts.response_edits.iter().for_each(|edit| head.apply(edit));

@@ -36,6 +36,7 @@ pub struct ResponseView {
     status: u16,
     headers: Vec<Field>,
     trailers: Vec<Field>,
+    endpoint: Option<String>,
 }
 
 impl TestRequest {
@@ -143,13 +144,20 @@ impl TestResponse {
     /// A response of this status.
     #[must_use]
     pub fn new(status: u16) -> Self {
-        Self(ResponseView { status, headers: Vec::new(), trailers: Vec::new() })
+        Self(ResponseView { status, headers: Vec::new(), trailers: Vec::new(), endpoint: None })
     }
 
     /// Adds a field; the same name again adds a value.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.0.headers.push(Field::new(name.to_ascii_lowercase(), value));
+        self
+    }
+
+    /// Sets the endpoint that answered, as host and port.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: &str) -> Self {
+        self.0.endpoint = Some(endpoint.to_owned());
         self
     }
 
@@ -246,6 +254,10 @@ impl ResponseView {
 
     pub(crate) fn trailers(&self) -> Vec<Field> {
         self.trailers.clone()
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        self.endpoint.clone()
     }
 }
 

@@ -107,6 +107,8 @@ pub enum Subject {
 pub struct AskedResponse {
     /// 200 where nothing is written.
     pub status: u16,
+    /// The endpoint that answered; none where nothing is written.
+    pub endpoint: Option<SocketAddr>,
     /// Its fields.
     pub headers: Fieldset,
 }

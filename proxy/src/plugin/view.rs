@@ -127,6 +127,10 @@ impl HostResponse for HostState {
         response(|response| collect_fields(|see| response.each_trailer(see)))
     }
 
+    fn endpoint(&mut self, _: Response) -> Result<Option<String>> {
+        response(|response| response.endpoint().map(str::to_owned))
+    }
+
     fn drop(&mut self, _: Response) -> Result<()> {
         Ok(())
     }

@@ -234,7 +234,8 @@ impl ChainLink {
         if !self.policy.roles().response {
             return Ok(None);
         }
-        let response = HttpResponseView { parts: head.parts(), trailers: None };
+        let response =
+            HttpResponseView { parts: head.parts(), trailers: None, endpoint: request.facts.endpoint.as_deref() };
         let decision = match self.policy.waits() {
             false => self.policy.on_response(&request, &response),
             true => self.policy.on_response_waiting(&request, &response).await,

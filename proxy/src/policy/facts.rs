@@ -101,6 +101,8 @@ pub struct RequestFacts {
     pub consumer: Option<Arc<Consumer>>,
     /// What policies want changed about the response, whoever makes it, in the order they asked.
     pub response_edits: Vec<Edit>,
+    /// The endpoint that answered, once one has and a policy may ask.
+    pub endpoint: Option<Arc<str>>,
     /// Links of the chain that let the request pass: as many take part in its response.
     pub links_passed: usize,
     /// Places under limits of policies, free again once this is dropped.
@@ -127,6 +129,7 @@ impl RequestFacts {
             authority,
             consumer: None,
             response_edits: Vec::new(),
+            endpoint: None,
             links_passed: 0,
             held: Vec::new(),
         }
@@ -203,6 +206,8 @@ pub struct HttpResponseView<'a> {
     pub parts: &'a response::Parts,
     /// The fields after the body, once it has ended.
     pub trailers: Option<&'a HeaderMap>,
+    /// The endpoint that answered.
+    pub endpoint: Option<&'a str>,
 }
 
 impl ResponseView for HttpResponseView<'_> {
@@ -224,6 +229,10 @@ impl ResponseView for HttpResponseView<'_> {
 
     fn each_trailer(&self, see: &mut dyn FnMut(&str, &[u8])) {
         self.trailers.into_iter().for_each(|trailers| each_field(trailers, &mut *see));
+    }
+
+    fn endpoint(&self) -> Option<&str> {
+        self.endpoint
     }
 }
 

@@ -49,4 +49,6 @@ pub trait ResponseView: Sync {
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
     /// Calls `see` with each field after the body, name in lower case; with none until the body has ended.
     fn each_trailer(&self, see: &mut dyn FnMut(&str, &[u8]));
+    /// Host and port of the endpoint that answered; `None` where none did.
+    fn endpoint(&self) -> Option<&str>;
 }

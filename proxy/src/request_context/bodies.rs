@@ -98,7 +98,8 @@ impl RequestContext {
             return Ok(());
         }
         let view = HttpRequestView { parts: request, facts: &self.facts };
-        match route.chain.attend_response(&view, &HttpResponseView { parts: head, trailers: None }) {
+        let response = HttpResponseView { parts: head, trailers: None, endpoint: self.facts.endpoint.as_deref() };
+        match route.chain.attend_response(&view, &response) {
             Ok(None) => {}
             Ok(Some(pipe)) => {
                 forget_length(head, request.version);
@@ -122,7 +123,11 @@ impl RequestContext {
     pub fn response_piece(&mut self, request: &Parts, piece: Bytes, last: bool) -> Result<Bytes, Interruption> {
         let Some(body) = &mut self.bodies.response else { return Ok(piece) };
         let request = HttpRequestView { parts: request, facts: &self.facts };
-        let response = HttpResponseView { parts: &body.head, trailers: self.bodies.trailers.as_deref() };
+        let response = HttpResponseView {
+            parts: &body.head,
+            trailers: self.bodies.trailers.as_deref(),
+            endpoint: self.facts.endpoint.as_deref(),
+        };
         let out = response_piece(&mut body.pipe, &request, &response, piece, last);
         out.map_err(|stopped| self.interrupted(stopped, Cause::ResponseTooLarge))
     }

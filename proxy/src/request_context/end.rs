@@ -82,7 +82,8 @@ impl RequestContext {
         };
         let request = HttpRequestView { parts: ended.request, facts: &self.facts };
         let trailers = self.bodies.trailers.as_deref();
-        let response = ended.response.map(|parts| HttpResponseView { parts, trailers });
+        let response =
+            ended.response.map(|parts| HttpResponseView { parts, trailers, endpoint: self.facts.endpoint.as_deref() });
         route.chain.observe(&request, response.as_ref(), &exchange);
     }
 

@@ -76,6 +76,9 @@ extern void __wasm_import_http_method_response_headers(int32_t, uint8_t *);
 __attribute__((__import_module__("tidegate:gateway/http@0.1.0"), __import_name__("[method]response.trailers")))
 extern void __wasm_import_http_method_response_trailers(int32_t, uint8_t *);
 
+__attribute__((__import_module__("tidegate:gateway/http@0.1.0"), __import_name__("[method]response.endpoint")))
+extern void __wasm_import_http_method_response_endpoint(int32_t, uint8_t *);
+
 // Exported Functions from `tidegate:gateway/configuration@0.1.0`
 
 __attribute__((__weak__, __export_name__("cabi_post_tidegate:gateway/configuration@0.1.0#configure")))
@@ -876,6 +879,27 @@ void http_method_response_trailers(http_borrow_response_t self, http_list_field_
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_http_method_response_trailers((self).__handle, ptr);
   *ret = (http_list_field_t) { (http_field_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool http_method_response_endpoint(http_borrow_response_t self, gate_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_http_method_response_endpoint((self).__handle, ptr);
+  gate_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (gate_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
 }
 
 __attribute__((__export_name__("tidegate:gateway/configuration@0.1.0#configure")))

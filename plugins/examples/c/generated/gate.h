@@ -306,6 +306,8 @@ extern void http_method_response_header_values(http_borrow_response_t self, gate
 extern void http_method_response_headers(http_borrow_response_t self, http_list_field_t *ret);
 // The fields after the body (RFC 9110 section 6.5); empty until the body has ended.
 extern void http_method_response_trailers(http_borrow_response_t self, http_list_field_t *ret);
+// The endpoint that answered, as host and port; none where none did, and the gateway or a policy makes the response.
+extern bool http_method_response_endpoint(http_borrow_response_t self, gate_string_t *ret);
 
 // Exported Functions from `tidegate:gateway/configuration@0.1.0`
 bool exports_configuration_configure(gate_string_t *text, exports_configuration_list_problem_t *err);

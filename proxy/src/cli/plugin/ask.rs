@@ -52,6 +52,9 @@ pub(super) struct AskArguments {
     /// A field of the response; may be given again.
     #[arg(long = "response-header", value_name = "NAME: VALUE", requires = "response")]
     response_headers: Vec<String>,
+    /// The endpoint that made this response.
+    #[arg(long, value_name = "ADDRESS", requires = "response")]
+    answered_by: Option<SocketAddr>,
     /// Ask which endpoint to take; given once for each, as `10.0.0.1:80`, or with figures as
     /// `10.0.0.1:80,weight=2,zone=a,in_flight=3,latency_us=900`.
     #[arg(long = "endpoint", value_name = "ADDRESS")]
@@ -149,7 +152,11 @@ impl AskArguments {
 
     fn subject(&self) -> anyhow::Result<Subject> {
         if let Some(status) = self.response {
-            return Ok(Subject::Response(AskedResponse { status, headers: fieldset(&self.response_headers)? }));
+            return Ok(Subject::Response(AskedResponse {
+                status,
+                endpoint: self.answered_by,
+                headers: fieldset(&self.response_headers)?,
+            }));
         }
         if self.endpoints.is_empty() {
             return Ok(Subject::Request);

@@ -54,6 +54,7 @@ impl Default for AskedRequest {
 pub(super) fn subject(fields: &mut Fields<'_, '_>) -> Subject {
     let response = fields.inline("response", "{ status = 200 }", |fields| AskedResponse {
         status: fields.or("status", count(100..=599), 200),
+        endpoint: fields.optional("endpoint", endpoint_address).map(|endpoint| endpoint.value),
         headers: fieldset(fields, "headers"),
     });
     let candidates = fields.is_written("candidates").then(|| candidates(fields));

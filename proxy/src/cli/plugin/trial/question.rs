@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, request, response};
 use tokio::runtime::{self, Runtime};
 
 use super::Verdict;
-use crate::config::cases::{AskedCandidate, AskedRequest, Fieldset, Subject};
+use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
@@ -57,7 +57,11 @@ impl Question {
             }
         };
         let waiting = runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { parts: head(asked)?, facts: facts(asked, consumers), about, waiting })
+        let mut facts = facts(asked, consumers);
+        if let Subject::Response(AskedResponse { endpoint: Some(endpoint), .. }) = subject {
+            facts.endpoint = Some(endpoint.to_string().into());
+        }
+        Ok(Self { parts: head(asked)?, facts, about, waiting })
     }
 
     /// Asks a policy.
@@ -69,7 +73,8 @@ impl Question {
             }
             About::Request => policy.on_request(&request).map(Verdict::Request),
             About::Response(parts) => {
-                let response = HttpResponseView { parts, trailers: None };
+                let endpoint = self.facts.endpoint.as_deref();
+                let response = HttpResponseView { parts, trailers: None, endpoint };
                 let decision = match policy.waits() {
                     true => self.waiting.block_on(policy.on_response_waiting(&request, &response)),
                     false => policy.on_response(&request, &response),
