@@ -79,7 +79,7 @@ mod size;
 #[doc(hidden)]
 pub mod contract;
 
-pub use balance::{Candidate, Candidates, Endpoint};
+pub use balance::{Candidate, Candidates, Endpoint, Rotation};
 pub use body::{Action, Attention, Piece, Step};
 pub use decision::{Decision, Forward, ResponseDecision, ResponseForward};
 pub use edit::{Edit, Field};
