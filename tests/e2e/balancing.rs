@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::sections::{plugin, policy, upstream_with, weighted};
 use crate::harness::{
-    Answer, Client, Gateway, Latch, Origin, Reply, Request, Setup, eventually, guests, route, upstream,
+    Answer, Client, Gateway, Latch, Origin, Reply, Request, Response, Setup, eventually, guests, route, upstream,
 };
 
 async fn three() -> [Origin; 3] {
@@ -193,4 +193,96 @@ async fn ask_until_slow_was_slow(client: &mut Client, slow: &Origin, fast: &Orig
     }
     latch.open();
     client.receive().await;
+}
+
+/// Three endpoints behind the policy `sticky`, which balances and sets cookies.
+fn sticky(origins: &[&Origin]) -> String {
+    let weighted: Vec<_> = origins.iter().map(|origin| (*origin, 100)).collect();
+    plugin("sticky-cookie", &guests::shipped("sticky_cookie"), "")
+        + &policy("sticky", "sticky-cookie", "config = { secret = \"000102030405060708090a0b0c0d0e0f\" }")
+        + &upstream_with("shop", "balancer = { policy = \"sticky\" }", &weighted)
+        + &route("all", "shop", "policies = [\"sticky\"]")
+}
+
+/// A request with the cookie that an answer set.
+fn back(answer: &Response) -> Request {
+    let cookie = answer.field("set-cookie").expect("a cookie");
+    Request::get("/").field("cookie", cookie.split(';').next().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_client_with_the_cookie_stays_at_the_endpoint_that_answered_it() {
+    let [a, b, c] = three().await;
+    let gateway = Setup::new(sticky(&[&a, &b, &c])).start().await;
+    let mut client = gateway.client().await;
+    for _ in 0..3 {
+        let first = client.call(&Request::get("/")).await;
+        let request = back(&first);
+        for _ in 0..4 {
+            let answer = client.call(&request).await;
+            assert_eq!(answer.field("x-origin"), first.field("x-origin"));
+            assert_eq!(answer.field("set-cookie"), None, "nothing new to tell");
+        }
+    }
+    let counts = [&a, &b, &c].map(|origin| origin.requests().len());
+    assert_eq!(counts, [5, 5, 5], "new clients are spread over all");
+}
+
+#[tokio::test]
+async fn a_client_whose_endpoint_is_gone_or_fails_belongs_to_the_one_that_answers() {
+    let [a, b, _] = three().await;
+    let gateway = Setup::new(sticky(&[&a, &b])).start().await;
+    let mut client = gateway.client().await;
+    let first = client.call(&Request::get("/")).await;
+    let home = if first.field("x-origin") == Some("a") { &a } else { &b };
+    home.answer(Answer::reset());
+    let moved = client.call(&back(&first)).await;
+    assert_eq!(moved.status(), 200, "another endpoint answers");
+    assert_ne!(moved.field("x-origin"), first.field("x-origin"));
+    home.answer_well();
+    let stays = client.call(&back(&moved)).await;
+    assert_eq!(stays.field("x-origin"), moved.field("x-origin"));
+    gateway.admin().ok("PATCH", &endpoint_path(home), Some(json!({ "draining": true }))).await;
+    assert_eq!(client.call(&back(&first)).await.field("x-origin"), moved.field("x-origin"));
+}
+
+#[tokio::test]
+async fn what_no_endpoint_answered_belongs_to_none() {
+    let gateway = Setup::new(sticky(&[])).start().await;
+    let answer = gateway.get("/").await;
+    assert_eq!((answer.status(), answer.field("set-cookie")), (503, None));
+}
+
+#[tokio::test]
+async fn whoever_is_to_try_something_new_does_and_nobody_else() {
+    let [old, other, new] = three().await;
+    let text = plugin("canary", &guests::shipped("canary"), "grants = [\"consumers\"]")
+        + &policy("try", "canary", "config = { zone = \"new\", include = { headers = { x-canary = \"1\" } } }")
+        + &upstream_with("shop", "balancer = { policy = \"try\" }", &[(&old, 100), (&other, 100), (&new, 100)])
+        + "zone = \"new\"\n"
+        + &route("all", "shop", "");
+    let gateway = Setup::new(text).start().await;
+    let mut client = gateway.client().await;
+    for _ in 0..5 {
+        assert_ne!(client.call(&Request::get("/")).await.field("x-origin"), Some("c"));
+        assert_eq!(client.call(&Request::get("/").field("x-canary", "1")).await.field("x-origin"), Some("c"));
+    }
+}
+
+#[tokio::test]
+async fn requests_stay_in_the_zone_while_it_has_room_and_leave_it_otherwise() {
+    let [near, second, far] = three().await;
+    let text = plugin("zone-aware", &guests::shipped("zone_aware"), "")
+        + &policy("near", "zone-aware", "config = { zone = \"here\" }")
+        + &upstream_with("shop", "balancer = { policy = \"near\" }", &[(&far, 100), (&near, 100)])
+        + "zone = \"here\"\n"
+        + &format!("[[upstream.endpoint]]\naddress = \"{}\"\nzone = \"here\"\n", second.address())
+        + &route("all", "shop", "");
+    let gateway = Setup::new(text).start().await;
+    assert_eq!(times(&next(&gateway, 12).await, 'c'), 0);
+    gateway.admin().ok("PATCH", &endpoint_path(&near), Some(json!({ "draining": true }))).await;
+    let names = next(&gateway, 28).await;
+    assert!((1..28).contains(&times(&names, 'c')) && times(&names, 'a') == 0, "{names}");
+    gateway.admin().ok("PATCH", &endpoint_path(&second), Some(json!({ "draining": true }))).await;
+    assert_eq!(next(&gateway, 4).await, "cccc");
 }
