@@ -22,7 +22,25 @@ macro_rules! shelf {
     };
 }
 
-shelf!["api-key", "rate-limit", "concurrency-limit", "request-size", "ip-restriction", "acl", "least-latency",];
+shelf![
+    "api-key",
+    "rate-limit",
+    "concurrency-limit",
+    "request-size",
+    "ip-restriction",
+    "acl",
+    "headers",
+    "rewrite",
+    "redirect",
+    "security-headers",
+    "correlation-id",
+    "mock",
+    "json-body",
+    "least-latency",
+    "sticky-cookie",
+    "canary",
+    "zone-aware",
+];
 
 impl Shelved {
     /// What it is for: the first sentence of its README.
