@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::harness::Request;
 use crate::harness::command::check;
+use crate::harness::gateway::Gateway;
+use crate::harness::origin::Origin;
+use crate::harness::setup::Setup;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace around the package").join("config/examples")
@@ -39,4 +43,74 @@ fn every_example_says_at_its_head_what_it_shows_and_how_to_try_it() {
         assert!(is_said, "{}: no comment that says what it shows", file.display());
         assert!(head.iter().any(|line| line.contains("curl ")), "{}: no curl line at its head", file.display());
     }
+}
+
+/// The inventory example as it stands, but for where its instances are and where it listens.
+async fn inventory(origins: &[Origin; 3]) -> Gateway {
+    let text = std::fs::read_to_string(folder().join("inventory.toml")).expect("the example can be read");
+    let start = text.find("[[upstream]]").expect("an upstream");
+    let plugins = folder().parent().and_then(Path::parent).expect("the workspace").join("plugins");
+    let mut rest = text[start..].replace("../../plugins", &plugins.display().to_string());
+    for (port, origin) in [9001, 9002, 9003].iter().zip(origins) {
+        rest = rest.replace(&format!("127.0.0.1:{port}"), &origin.address().to_string());
+    }
+    Setup::new(rest).section("[forwarded]\ntrusted = [\"127.0.0.1/32\"]").start().await
+}
+
+async fn instances() -> [Origin; 3] {
+    [Origin::named("one").await, Origin::named("two").await, Origin::named("three").await]
+}
+
+fn items(key: &str) -> Request {
+    Request::get("/api/inventory/items").field("apikey", key)
+}
+
+#[tokio::test]
+async fn the_inventory_serves_its_thirty_requests_in_strict_rotation() {
+    let origins = instances().await;
+    let gateway = inventory(&origins).await;
+    let mut answered = Vec::new();
+    for _ in 0..30 {
+        let answer = gateway.call(&items("warehouse-demo-key")).await;
+        assert_eq!(answer.status(), 200);
+        answered.push(answer.text());
+    }
+    for turn in answered.chunks(3) {
+        assert_eq!(turn, &answered[..3], "the rotation is strict");
+    }
+    for origin in &origins {
+        assert_eq!(origin.count("/items"), 10, "a third each");
+    }
+    let seen = &origins[0].requests().into_iter().find(|seen| seen.target() == "/items").expect("a request");
+    assert_eq!((seen.field("x-caller"), seen.field("x-gateway-route")), (Some("warehouse"), Some("items")));
+    assert_eq!(seen.field("x-consumer-name"), Some("warehouse"));
+    assert!(seen.field("x-correlation-id").is_some() && seen.field("apikey").is_none());
+}
+
+#[tokio::test]
+async fn the_inventory_holds_each_consumer_to_its_own_limit() {
+    let origins = instances().await;
+    let gateway = inventory(&origins).await;
+    for _ in 0..40 {
+        assert_eq!(gateway.call(&items("warehouse-demo-key")).await.status(), 200);
+    }
+    let over = gateway.call(&items("warehouse-demo-key")).await;
+    assert_eq!(over.status(), 429);
+    assert!(over.field("retry-after").is_some() && over.field("x-correlation-id").is_some());
+    assert_eq!(gateway.call(&items("shop-demo-key")).await.status(), 200);
+    assert_eq!(gateway.get("/api/inventory/items").await.status(), 401);
+}
+
+#[tokio::test]
+async fn the_inventorys_admin_part_is_for_some_networks_only() {
+    let origins = instances().await;
+    let gateway = inventory(&origins).await;
+    let admin = Request::get("/api/inventory/admin/stock").field("apikey", "shop-demo-key");
+    assert_eq!(gateway.call(&admin).await.status(), 200);
+    assert!(origins.iter().any(|origin| origin.count("/admin/stock") == 1));
+    for outside in ["203.0.113.9", "::ffff:203.0.113.9", "2001:db8::1"] {
+        let outside = admin.clone().field("x-forwarded-for", outside);
+        assert_eq!(gateway.call(&outside).await.status(), 403);
+    }
+    assert_eq!(gateway.call(&Request::get("/api/inventory/admin/stock")).await.status(), 401);
 }
