@@ -25,7 +25,7 @@ use crate::policy::chain::{ChainFailure, ChainOutcome, ResponseOutcome};
 use crate::policy::decision::{EditableHead, LocalResponse};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme, TlsFacts};
 use crate::route::rewrite::PathRewrite;
-use crate::route::{Lookup, target};
+use crate::route::{Lookup, readings, target};
 use crate::snapshot::{Route, Snapshot};
 use crate::upstream::endpoint::InFlight;
 use crate::wire::forwarded::Origin;
@@ -189,7 +189,11 @@ impl RequestContext {
         if let Some(why) = target::suspicious(parts.uri.path()) {
             return Err(Cause::AmbiguousTarget(why));
         }
-        let route = self.find_route(parts).ok_or(Cause::NoRoute)?;
+        let path = parts.uri.path();
+        let route = self.find_route(parts, path).ok_or(Cause::NoRoute)?;
+        if !readings::is_plain(path) {
+            self.refuse_other_readings(parts, &route)?;
+        }
         self.facts.route = Arc::clone(&route.name);
         self.target = rewritten(&route.rewrite, &parts.uri);
         self.under_way = Some(route.metrics.enter());
@@ -197,10 +201,21 @@ impl RequestContext {
         Ok(())
     }
 
-    fn find_route(&self, parts: &Parts) -> Option<Arc<Route>> {
+    /// A server that reads the path in another way must not find it below another route.
+    fn refuse_other_readings(&self, parts: &Parts, route: &Arc<Route>) -> Result<(), Cause> {
+        let leads_here =
+            |reading: &String| self.find_route(parts, reading).is_none_or(|other| Arc::ptr_eq(&other, route));
+        if readings::of(parts.uri.path()).iter().all(leads_here) {
+            Ok(())
+        } else {
+            Err(Cause::AmbiguousTarget("the path could be read as that of another route"))
+        }
+    }
+
+    fn find_route(&self, parts: &Parts, path: &str) -> Option<Arc<Route>> {
         let lookup = Lookup {
             host: host_of(&self.facts.authority),
-            path: parts.uri.path(),
+            path,
             query: parts.uri.query(),
             method: &parts.method,
             headers: &parts.headers,

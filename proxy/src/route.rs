@@ -13,11 +13,13 @@
 //!
 //! Hosts are compared without regard to case and to one closing dot (`shop.example.` is the same name). Paths are
 //! compared byte by byte as they were received: nothing is decoded or tidied up, so that policies, routes and upstreams
-//! speak of the same path. What could be read in two ways is refused before ([`target::suspicious`]).
+//! speak of the same path. What servers read in different ways is refused before ([`target::suspicious`]), or where one of
+//! the readings would lead to another route ([`readings`]).
 
 mod affix;
 mod conditions;
 mod paths;
+pub mod readings;
 pub mod rewrite;
 pub mod target;
 #[cfg(test)]

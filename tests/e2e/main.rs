@@ -11,6 +11,7 @@ mod harness;
 mod access;
 mod admin;
 mod asking;
+mod attacks;
 mod author;
 mod bad_input;
 mod balancing;
