@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use tidegate_plugin_sdk::subject::Subject;
 use tidegate_plugin_sdk::{FieldName, Problem};
 
 /// The keys of the configuration; `zone` has no default.
@@ -17,7 +18,7 @@ pub struct Config {
     pub percent: f64,
     /// Whose requests stay together.
     #[serde(default)]
-    pub by: By,
+    pub by: Subject,
     /// Who goes there whatever the share is.
     #[serde(default)]
     pub include: Whom,
@@ -26,20 +27,6 @@ pub struct Config {
     pub exclude: Whom,
     /// Mixed into the choice: two policies with the same one choose the same clients. The zone where it is not written.
     pub salt: Option<String>,
-}
-
-/// Whose requests stay together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum By {
-    /// Those of the consumer an earlier policy identified; where there is none, of the client's address.
-    #[default]
-    Consumer,
-    /// Those of the client's address; IPv6 by its /64, which is what one customer has.
-    ClientAddress,
-    /// Those with the same value of a field; where it has no one value, of the client's address.
-    Header(FieldName),
 }
 
 /// Some clients.

@@ -5,9 +5,10 @@
 pub mod config;
 mod whom;
 
+use tidegate_plugin_sdk::subject::Subject;
 use tidegate_plugin_sdk::{Balancer, Candidates, Endpoint, Policy, Problem, Request, Rotation, export};
 
-use config::{By, Config, Whom};
+use config::{Config, Whom};
 
 /// The policy: who is sent where, and the endpoints last told.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct Canary {
     zone: String,
     /// How many of [`whom::BUCKETS`] go to the zone.
     share: u64,
-    by: By,
+    by: Subject,
     include: Whom,
     exclude: Whom,
     salt: String,

@@ -44,6 +44,7 @@ pub struct WrittenRule {
     /// What to do where there is such a part.
     pub action: Action,
     /// What `redact` puts in its place; `"***"` where it is not written.
+    #[cfg_attr(test, schemars(extend("type" = ["string", "number", "boolean", "object", "array"])))]
     pub with: Option<serde_json::Value>,
 }
 
