@@ -83,7 +83,8 @@ impl RequestPolicy for JsonBody {
 
 impl ResponsePolicy for JsonBody {
     fn on_response(&self, request: &Request, response: &Response) -> ResponseDecision {
-        if self.response.is_empty() || request.method() == "HEAD" {
+        let has_no_body = matches!(response.status(), 204 | 304) || request.method() == "HEAD";
+        if self.response.is_empty() || has_no_body {
             return ResponseDecision::forward().into();
         }
         let may_pass = match self.content_of_response(response) {

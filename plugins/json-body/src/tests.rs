@@ -141,11 +141,14 @@ fn a_response_that_cannot_be_read_does_not_leak() {
 }
 
 #[test]
-fn responses_of_other_types_and_to_head_pass() {
+fn responses_of_other_types_and_those_without_a_body_pass() {
     let image = TestResponse::new(200).header("content-type", "image/png");
     assert_eq!(answered(RESPONSE, &TestRequest::get("/"), &image, "x"), Ok(Action::Pass));
     let zipped = TestResponse::new(200).header("content-type", "application/json").header("content-encoding", "gzip");
     assert_eq!(answered(RESPONSE, &TestRequest::new("HEAD", "/"), &zipped, ""), Ok(Action::Pass));
+    let unchanged =
+        TestResponse::new(304).header("content-type", "application/json").header("content-encoding", "gzip");
+    assert_eq!(answered(RESPONSE, &TestRequest::get("/"), &unchanged, ""), Ok(Action::Pass));
 }
 
 #[test]
