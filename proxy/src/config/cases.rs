@@ -98,6 +98,10 @@ pub enum Subject {
     Request,
     /// `response-policy`
     Response(AskedResponse),
+    /// `body-policy`, about this body of the request
+    RequestBody(String),
+    /// `body-policy`, about this body of a response
+    ResponseBody(AskedResponse, String),
     /// `balancer`
     Candidates(Vec<AskedCandidate>),
 }
@@ -159,6 +163,12 @@ pub enum ExpectedVerdict {
     Pick(Option<u32>),
     /// The choice is left to the gateway.
     Decline,
+    /// The body is not looked at.
+    Skip,
+    /// The body goes on as it is.
+    Pass,
+    /// This goes on in the place of the body.
+    Change(Option<String>),
     /// The plugin fails.
     Failure(Option<FailureWord>),
     /// The configuration is refused, with problems at these paths.

@@ -55,6 +55,9 @@ pub(super) struct AskArguments {
     /// The endpoint that made this response.
     #[arg(long, value_name = "ADDRESS", requires = "response")]
     answered_by: Option<SocketAddr>,
+    /// Ask about this body: of the request, or of the response where there is one.
+    #[arg(long, value_name = "TEXT", conflicts_with = "endpoints")]
+    body: Option<String>,
     /// Ask which endpoint to take; given once for each, as `10.0.0.1:80`, or with figures as
     /// `10.0.0.1:80,weight=2,zone=a,in_flight=3,latency_us=900`.
     #[arg(long = "endpoint", value_name = "ADDRESS")]
@@ -151,15 +154,13 @@ impl AskArguments {
     }
 
     fn subject(&self) -> anyhow::Result<Subject> {
-        if let Some(status) = self.response {
-            return Ok(Subject::Response(AskedResponse {
-                status,
-                endpoint: self.answered_by,
-                headers: fieldset(&self.response_headers)?,
-            }));
-        }
         if self.endpoints.is_empty() {
-            return Ok(Subject::Request);
+            return Ok(match (self.asked_response()?, self.body.clone()) {
+                (None, None) => Subject::Request,
+                (None, Some(body)) => Subject::RequestBody(body),
+                (Some(response), None) => Subject::Response(response),
+                (Some(response), Some(body)) => Subject::ResponseBody(response, body),
+            });
         }
         let candidates = self.endpoints.iter().map(|written| {
             candidate(written).with_context(|| {
@@ -167,6 +168,12 @@ impl AskArguments {
             })
         });
         Ok(Subject::Candidates(candidates.collect::<anyhow::Result<_>>()?))
+    }
+
+    fn asked_response(&self) -> anyhow::Result<Option<AskedResponse>> {
+        let Some(status) = self.response else { return Ok(None) };
+        let headers = fieldset(&self.response_headers)?;
+        Ok(Some(AskedResponse { status, endpoint: self.answered_by, headers }))
     }
 }
 

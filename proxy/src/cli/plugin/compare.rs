@@ -92,6 +92,9 @@ fn facts(expect: &Expectation) -> Vec<Fact> {
         ExpectedVerdict::Replace(answer) => answer_facts("replace", answer),
         ExpectedVerdict::Pick(index) => named("pick", "pick", index.map(|index| index.to_string())),
         ExpectedVerdict::Decline => vec![decision("decline")],
+        ExpectedVerdict::Skip => vec![decision("skip")],
+        ExpectedVerdict::Pass => vec![decision("pass")],
+        ExpectedVerdict::Change(body) => std::iter::once(decision("change")).chain(body_fact(body.as_ref())).collect(),
         ExpectedVerdict::Failure(word) => named("failure", "failure", word.map(|word| word.as_str().to_owned())),
         ExpectedVerdict::Misconfigured(paths) => {
             let paths = paths.as_ref().map(|paths| Fact::new("problems", paths.iter().cloned()));
@@ -116,9 +119,13 @@ fn answer_facts(word: &str, answer: &ExpectedAnswer) -> Vec<Fact> {
     if !answer.headers.is_empty() {
         facts.push(Fact::new("headers", lines("", &answer.headers)));
     }
+    facts.extend(body_fact(answer.body.as_ref()));
     facts
-        .extend(answer.body.as_ref().map(|body| Fact::new("body", Some(body.clone()).filter(|body| !body.is_empty()))));
-    facts
+}
+
+/// An empty body is a fact without a value.
+fn body_fact(body: Option<&String>) -> Option<Fact> {
+    body.map(|body| Fact::new("body", Some(body.clone()).filter(|body| !body.is_empty())))
 }
 
 fn edit_lines(label: &'static str, edits: &ExpectedEdits) -> Fact {

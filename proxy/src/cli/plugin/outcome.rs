@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::trial::{Outcome, Verdict};
 use crate::plugin::policy::{ConfigureProblem, PluginFailure};
+use crate::policy::body::Action;
 use crate::policy::decision::{Edit, Forward, LocalResponse, RequestDecision, ResponseDecision};
 
 /// One thing that is true of a decision, by the key it has in a table of cases.
@@ -30,6 +31,7 @@ impl Outcome {
             Verdict::Response(ResponseDecision::Replace(answer)) => answered("replace", answer),
             Verdict::Pick(Some(index)) => vec![decision("pick"), Fact::new("pick", [index.to_string()])],
             Verdict::Pick(None) => vec![decision("decline")],
+            Verdict::Body(action) => treated(action.as_ref()),
             Verdict::Failed(failure) => failed(failure),
             Verdict::Misconfigured(problems) => misconfigured(problems),
         };
@@ -61,6 +63,7 @@ impl Outcome {
             Verdict::Response(ResponseDecision::Replace(answer)) => answer_json("replace", answer),
             Verdict::Pick(Some(index)) => json!({ "decision": "pick", "pick": index }),
             Verdict::Pick(None) => json!({ "decision": "decline" }),
+            Verdict::Body(action) => treated_json(action.as_ref()),
             Verdict::Failed(failure) => {
                 json!({ "decision": "failure", "failure": word(failure), "reason": failure.to_string() })
             }
@@ -127,6 +130,27 @@ fn answered(word: &str, answer: &LocalResponse) -> Vec<Fact> {
         Fact::new("headers", answer.headers.iter().map(|(name, value)| field_line(name, value))),
         Fact::new("body", (!answer.body.is_empty()).then(|| text(&answer.body))),
     ]
+}
+
+/// What becomes of a body that ends here: what is held goes on.
+fn treated(action: Option<&Action>) -> Vec<Fact> {
+    match action {
+        None => vec![decision("skip")],
+        Some(Action::Pass | Action::Hold) => vec![decision("pass")],
+        Some(Action::Replace(body) | Action::Finish(body)) => {
+            vec![decision("change"), Fact::new("body", (!body.is_empty()).then(|| text(body)))]
+        }
+        Some(Action::Respond(answer)) => answered("respond", answer),
+    }
+}
+
+fn treated_json(action: Option<&Action>) -> Value {
+    match action {
+        None => json!({ "decision": "skip" }),
+        Some(Action::Pass | Action::Hold) => json!({ "decision": "pass" }),
+        Some(Action::Replace(body) | Action::Finish(body)) => json!({ "decision": "change", "body": text(body) }),
+        Some(Action::Respond(answer)) => answer_json("respond", answer),
+    }
 }
 
 fn failed(failure: &PluginFailure) -> Vec<Fact> {

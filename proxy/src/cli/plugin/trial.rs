@@ -20,6 +20,7 @@ use crate::plugin::component::LoadedPlugin;
 use crate::plugin::engine::{EngineCapacity, PluginEngine};
 use crate::plugin::outbound::Nowhere;
 use crate::plugin::policy::{ConfigureProblem, PluginFailure, PolicyRuntime, PolicyServices};
+use crate::policy::body::Action;
 use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::shared_data::SharedData;
 use crate::upstream::member::Member;
@@ -72,6 +73,8 @@ pub(super) enum Verdict {
     Request(RequestDecision),
     Response(ResponseDecision),
     Pick(Option<usize>),
+    /// What becomes of a body; `None` where the policy does not look at it.
+    Body(Option<Action>),
     Failed(PluginFailure),
     Misconfigured(Vec<ConfigureProblem>),
 }
@@ -167,7 +170,7 @@ impl Trial {
     pub(super) fn question(&mut self, request: &AskedRequest, subject: &Subject) -> anyhow::Result<Question> {
         let members = match subject {
             Subject::Candidates(candidates) => Some(self.members(candidates)),
-            Subject::Request | Subject::Response(_) => None,
+            Subject::Request | Subject::Response(_) | Subject::RequestBody(_) | Subject::ResponseBody(..) => None,
         };
         Question::new(request, subject, members, &self.consumers)
     }

@@ -57,14 +57,17 @@ pub(super) fn subject(fields: &mut Fields<'_, '_>) -> Subject {
         endpoint: fields.optional("endpoint", endpoint_address).map(|endpoint| endpoint.value),
         headers: fieldset(fields, "headers"),
     });
+    let body = fields.optional("body", |value| string(value).map(str::to_owned)).map(|body| body.value);
     let candidates = fields.is_written("candidates").then(|| candidates(fields));
-    match (response, candidates) {
-        (None, None) => Subject::Request,
-        (Some(response), None) => Subject::Response(response),
-        (None, Some(candidates)) => Subject::Candidates(candidates),
-        (Some(_), Some(candidates)) => {
+    match (response, body, candidates) {
+        (None, None, None) => Subject::Request,
+        (Some(response), None, None) => Subject::Response(response),
+        (None, Some(body), None) => Subject::RequestBody(body),
+        (Some(response), Some(body), None) => Subject::ResponseBody(response, body),
+        (None, None, Some(candidates)) => Subject::Candidates(candidates),
+        (_, _, Some(candidates)) => {
             let at = fields.at().key("candidates");
-            let wrong = Wrong::new("a case asks about a response or about candidates, not about both");
+            let wrong = Wrong::new("a case asks about a message or about candidates, not about both");
             fields.problem_at(&at, wrong.hint("make two cases of it"));
             Subject::Candidates(candidates)
         }

@@ -20,16 +20,22 @@ enum Word {
     Replace,
     Pick,
     Decline,
+    Skip,
+    Pass,
+    Change,
     Failure,
     Misconfigured,
 }
 
-const WORDS: [(&str, Word); 7] = [
+const WORDS: [(&str, Word); 10] = [
     ("forward", Word::Forward),
     ("respond", Word::Respond),
     ("replace", Word::Replace),
     ("pick", Word::Pick),
     ("decline", Word::Decline),
+    ("skip", Word::Skip),
+    ("pass", Word::Pass),
+    ("change", Word::Change),
     ("failure", Word::Failure),
     ("misconfigured", Word::Misconfigured),
 ];
@@ -55,11 +61,18 @@ pub(super) fn expectation(fields: &mut Fields<'_, '_>, subject: &Subject) -> (Op
 
 /// Why a role cannot decide this.
 fn cannot(word: Word, subject: &Subject) -> Option<Wrong> {
+    let is_body = matches!(subject, Subject::RequestBody(_) | Subject::ResponseBody(..));
     let (fits, needs) = match word {
-        Word::Respond => (*subject == Subject::Request, "is for cases with neither `response` nor `candidates`"),
+        Word::Respond => (
+            is_body || *subject == Subject::Request,
+            "is for cases with neither `response` nor `candidates`, or with `body`",
+        ),
+        Word::Skip | Word::Pass | Word::Change => (is_body, "is for cases with a `body`"),
         Word::Replace => (matches!(subject, Subject::Response(_)), "is for cases with a `response`"),
         Word::Pick | Word::Decline => (matches!(subject, Subject::Candidates(_)), "is for cases with `candidates`"),
-        Word::Forward => (!matches!(subject, Subject::Candidates(_)), "is for cases without `candidates`"),
+        Word::Forward => {
+            (matches!(subject, Subject::Request | Subject::Response(_)), "is for cases without `body` and `candidates`")
+        }
         Word::Failure | Word::Misconfigured => return None,
     };
     let written = WORDS.iter().find(|(_, known)| *known == word).map_or("", |(written, _)| *written);
@@ -73,6 +86,9 @@ fn verdict(fields: &mut Fields<'_, '_>, word: Word) -> (ExpectedVerdict, Option<
         Word::Replace => ExpectedVerdict::Replace(answer(fields)),
         Word::Pick => ExpectedVerdict::Pick(fields.optional("pick", count(0..=u32::MAX)).map(|pick| pick.value)),
         Word::Decline => ExpectedVerdict::Decline,
+        Word::Skip => ExpectedVerdict::Skip,
+        Word::Pass => ExpectedVerdict::Pass,
+        Word::Change => ExpectedVerdict::Change(fields.optional("body", text).map(|body| body.value)),
         Word::Failure => ExpectedVerdict::Failure(fields.optional("failure", word_of_failure).map(|word| word.value)),
         Word::Misconfigured => {
             let paths = fields.list("problems", |value| string(value).map(str::to_owned));

@@ -62,6 +62,19 @@ fn all_mistakes_of_a_table_are_told_at_once_with_their_lines() {
 }
 
 #[test]
+fn a_body_is_asked_about_in_the_message_it_belongs_to() {
+    let table = "[[case]]\nname = \"one\"\nbody = \"a\"\nexpect = { decision = \"change\", body = \"b\" }\n\
+                 [[case]]\nname = \"two\"\nbody = \"a\"\nresponse = { status = 404 }\nexpect = { decision = \"skip\" }\n";
+    let table = read(table).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let [first, second] = table.cases.as_slice() else { panic!("{:?}", table.cases) };
+    assert_eq!(first.subject, Subject::RequestBody("a".to_owned()));
+    assert_eq!(first.expect.verdict, ExpectedVerdict::Change(Some("b".to_owned())));
+    assert!(matches!(&second.subject, Subject::ResponseBody(response, body) if response.status == 404 && body == "a"));
+    let rendered = refused("[[case]]\nname = \"one\"\nexpect = { decision = \"pass\" }\n");
+    assert!(rendered.contains("\"pass\" is for cases with a `body`"), "{rendered}");
+}
+
+#[test]
 fn a_key_that_another_decision_has_is_unknown() {
     let rendered = refused("[[case]]\nname = \"one\"\nexpect = { decision = \"forward\", status = 200 }\n");
     assert!(rendered.contains("unknown key \"status\""), "{rendered}");

@@ -11,6 +11,7 @@ use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
+use crate::policy::body::{Attention, Piece};
 use crate::policy::facts::{HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts};
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::member::Member;
@@ -30,6 +31,8 @@ pub(in crate::cli::plugin) struct Question {
 enum About {
     Request,
     Response(response::Parts),
+    RequestBody(String),
+    ResponseBody(response::Parts, String),
     Candidates { members: Arc<[Member]>, candidates: Vec<Candidate> },
 }
 
@@ -46,11 +49,9 @@ impl Question {
     ) -> anyhow::Result<Self> {
         let about = match subject {
             Subject::Request => About::Request,
-            Subject::Response(asked) => {
-                let mut response = Response::builder().status(asked.status).body(()).context("response")?;
-                add(response.headers_mut(), &asked.headers)?;
-                About::Response(response.into_parts().0)
-            }
+            Subject::Response(asked) => About::Response(response(asked)?),
+            Subject::RequestBody(body) => About::RequestBody(body.clone()),
+            Subject::ResponseBody(asked, body) => About::ResponseBody(response(asked)?, body.clone()),
             Subject::Candidates(asked) => {
                 let members = members.unwrap_or_default();
                 About::Candidates { members, candidates: candidates(asked) }
@@ -58,8 +59,8 @@ impl Question {
         };
         let waiting = runtime::Builder::new_current_thread().enable_time().build()?;
         let mut facts = facts(asked, consumers);
-        if let Subject::Response(AskedResponse { endpoint: Some(endpoint), .. }) = subject {
-            facts.endpoint = Some(endpoint.to_string().into());
+        if let Subject::Response(asked) | Subject::ResponseBody(asked, _) = subject {
+            facts.endpoint = asked.endpoint.map(|endpoint| endpoint.to_string().into());
         }
         Ok(Self { parts: head(asked)?, facts, about, waiting })
     }
@@ -72,9 +73,10 @@ impl Question {
                 self.waiting.block_on(policy.on_request_waiting(&request)).map(Verdict::Request)
             }
             About::Request => policy.on_request(&request).map(Verdict::Request),
+            About::RequestBody(body) => self.put_request_body(policy, body),
+            About::ResponseBody(parts, body) => self.put_response_body(policy, parts, body),
             About::Response(parts) => {
-                let endpoint = self.facts.endpoint.as_deref();
-                let response = HttpResponseView { parts, trailers: None, endpoint };
+                let response = self.response(parts);
                 let decision = match policy.waits() {
                     true => self.waiting.block_on(policy.on_response_waiting(&request, &response)),
                     false => policy.on_response(&request, &response),
@@ -85,6 +87,43 @@ impl Question {
         };
         verdict.unwrap_or_else(|failure: PluginFailure| Verdict::Failed(failure))
     }
+
+    fn put_request_body(&self, policy: &PolicyRuntime, body: &str) -> Result<Verdict, PluginFailure> {
+        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
+        if policy.attend_request(&request)? == Attention::Skip {
+            return Ok(Verdict::Body(None));
+        }
+        Ok(Verdict::Body(Some(policy.on_request_body(&request, whole(body))?.action)))
+    }
+
+    fn put_response_body(
+        &self,
+        policy: &PolicyRuntime,
+        parts: &response::Parts,
+        body: &str,
+    ) -> Result<Verdict, PluginFailure> {
+        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
+        let response = self.response(parts);
+        if policy.attend_response(&request, &response)? == Attention::Skip {
+            return Ok(Verdict::Body(None));
+        }
+        Ok(Verdict::Body(Some(policy.on_response_body(&request, &response, whole(body))?.action)))
+    }
+
+    fn response<'a>(&'a self, parts: &'a response::Parts) -> HttpResponseView<'a> {
+        HttpResponseView { parts, trailers: None, endpoint: self.facts.endpoint.as_deref() }
+    }
+}
+
+/// A body that arrived at once: the borders of pieces mean nothing to a policy.
+fn whole(body: &str) -> Piece<'_> {
+    Piece { bytes: body.as_bytes(), last: true, memory: &[] }
+}
+
+fn response(asked: &AskedResponse) -> anyhow::Result<response::Parts> {
+    let mut response = Response::builder().status(asked.status).body(()).context("response")?;
+    add(response.headers_mut(), &asked.headers)?;
+    Ok(response.into_parts().0)
 }
 
 /// The head as HTTP/1.1 brings it: the authority is in `Host`.
