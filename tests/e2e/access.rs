@@ -73,3 +73,20 @@ async fn a_consumer_passes_by_its_tags_and_by_nothing_it_claims() {
     assert_eq!(refused.field("www-authenticate"), Some("ApiKey realm=\"tidegate\""));
     assert_eq!(origin.only_request().all("x-consumer-tags"), ["staff"]);
 }
+
+#[tokio::test]
+async fn a_scanner_does_not_hide_its_name() {
+    let config = "rules = [{ deny = [\"sqlmap\", \"^curl/\"] }]";
+    let (gateway, origin) = guarded("bot-rules", config, "", "").await;
+    let agent = |name: &str| Request::get("/").field("user-agent", name);
+    let requests = [
+        agent("Mozilla/5.0"),
+        agent("SQLmap/1.7"),
+        agent("Mozilla/5.0").field("User-Agent", "sqlmap"),
+        agent(""),
+        Request::get("/"),
+        agent(&"a".repeat(3000)),
+    ];
+    assert_eq!(statuses(&gateway, requests).await, [200, 403, 403, 403, 403, 403]);
+    assert_eq!(origin.requests().len(), 1);
+}
