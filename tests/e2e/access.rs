@@ -1,7 +1,7 @@
 //! Who may ask, from where, with what: the policies of access through the real binary.
 
 use crate::harness::sections::{consumer, plugin, policy};
-use crate::harness::{Gateway, Origin, Request, Setup, guests, route, upstream};
+use crate::harness::{Gateway, Origin, Reply, Request, Setup, guests, route, upstream};
 
 /// A gateway with this policy on every route, and `more` before all other sections.
 async fn guarded(name: &str, config: &str, grants: &str, more: &str) -> (Gateway, Origin) {
@@ -89,4 +89,52 @@ async fn a_scanner_does_not_hide_its_name() {
     ];
     assert_eq!(statuses(&gateway, requests).await, [200, 403, 403, 403, 403, 403]);
     assert_eq!(origin.requests().len(), 1);
+}
+
+const ORIGINS: &str = "origins = [\"https://app.example\"]\ncredentials = true\nmethods = [\"GET\", \"PUT\"]";
+
+#[tokio::test]
+async fn only_the_gateway_says_which_origins_may_read() {
+    let (gateway, origin) = guarded("cors", ORIGINS, "", "").await;
+    let reply = Reply::ok("private").field("access-control-allow-origin", "https://evil.test");
+    let reply = reply.field("access-control-allow-credentials", "true").field("Vary", "accept-encoding");
+    origin.answer(reply.field("access-control-expose-headers", "x-secret"));
+    for forged in
+        ["https://evil.test", "null", "https://app.example.evil.test", "https://evil.test#https://app.example"]
+    {
+        let answer = gateway.call(&Request::get("/").field("origin", forged)).await;
+        assert_eq!((answer.status(), answer.field("access-control-allow-origin")), (200, None), "{forged}");
+        assert_eq!(answer.field("access-control-allow-credentials"), None);
+        assert_eq!(answer.head.all("vary"), ["accept-encoding", "origin"]);
+    }
+    let answer = gateway.call(&Request::get("/").field("Origin", "https://app.example")).await;
+    assert_eq!(answer.head.all("access-control-allow-origin"), ["https://app.example"]);
+    assert_eq!(answer.head.all("access-control-allow-credentials"), ["true"]);
+    assert_eq!(answer.field("access-control-expose-headers"), None);
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_without_the_upstream_and_without_a_key() {
+    let origin = Origin::start().await;
+    let text = upstream("origin", &[&origin])
+        + &plugin("cors", &guests::shipped("cors"), "")
+        + &policy("pages", "cors", &format!("[policy.config]\n{ORIGINS}"))
+        + &plugin("api-key", &guests::shipped("api_key"), "grants = [\"consumers\"]")
+        + &policy("keys", "api-key", "")
+        + &route("all", "origin", "policies = [\"pages\", \"keys\"]");
+    let gateway = Setup::new(text).start().await;
+    let ask = |origin: &str, method: &str| {
+        Request::new("OPTIONS", "/").field("origin", origin).field("access-control-request-method", method)
+    };
+    let granted = gateway.call(&ask("https://app.example", "PUT")).await;
+    assert_eq!((granted.status(), granted.field("access-control-allow-methods")), (204, Some("GET, PUT")));
+    assert_eq!(granted.field("access-control-allow-origin"), Some("https://app.example"));
+    for request in [ask("https://evil.test", "PUT"), ask("https://app.example", "DELETE"), ask("null", "GET")] {
+        let refused = gateway.call(&request).await;
+        assert_eq!((refused.status(), refused.field("access-control-allow-origin")), (403, None));
+    }
+    let keyless = gateway.call(&Request::get("/").field("origin", "https://app.example")).await;
+    assert_eq!(keyless.status(), 401);
+    assert_eq!(keyless.field("access-control-allow-origin"), Some("https://app.example"), "a page can read why");
+    assert!(origin.requests().is_empty());
 }

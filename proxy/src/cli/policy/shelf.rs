@@ -29,6 +29,8 @@ shelf![
     "request-size",
     "ip-restriction",
     "acl",
+    "bot-rules",
+    "cors",
     "headers",
     "rewrite",
     "redirect",
