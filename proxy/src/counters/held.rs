@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_the_last_to_go_where_there_is_no_room() {
-        let counters = counters(64 * 16);
+        let counters = counters(80 * 16);
         let _held = counters.hold("p", b"k", 1).unwrap();
         for number in 0..10_000_u32 {
             counters.add("p", &number.to_be_bytes(), 1, 1000);

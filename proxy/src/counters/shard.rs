@@ -86,12 +86,19 @@ pub(super) struct Shard {
 }
 
 impl Shard {
+    /// Takes its memory at once, which the system only fills as it is used: it never has more.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: HashTable::new(), capacity }
+        Self { entries: HashTable::with_capacity(capacity), capacity }
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Bytes its cells take, those it has room for included.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.allocation_size()
     }
 
     /// The cell of this id, `fresh` where there is none.
@@ -112,14 +119,24 @@ impl Shard {
 
     /// Frees places where this id would need one and none is left; returns how many live cells had to go.
     pub(super) fn make_room_for(&mut self, id: CellId, now_ns: u64) -> u64 {
-        if self.entries.len() < self.capacity || self.entries.find(id.table, |entry| entry.id == id).is_some() {
+        // Places that cells were removed from are used up as well, until the table is made anew; it must not grow instead.
+        let room = self.capacity.min(self.entries.capacity());
+        if self.entries.len() < room || self.entries.find(id.table, |entry| entry.id == id).is_some() {
             return 0;
         }
         self.entries.retain(|entry| entry.cell.expires_ns() > now_ns);
         let wanted = self.capacity - self.capacity.div_ceil(FREED_AT_ONCE);
         let excess = self.entries.len().saturating_sub(wanted);
         self.drop_soonest(excess);
+        self.renew();
         u64::try_from(excess).unwrap_or(u64::MAX)
+    }
+
+    fn renew(&mut self) {
+        let old = std::mem::replace(&mut self.entries, HashTable::with_capacity(self.capacity));
+        for entry in old {
+            self.entries.insert_unique(entry.id.table, entry, |entry| entry.id.table);
+        }
     }
 
     /// Drops the `count` cells that are reset soonest: they have the least left to tell.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::clock::TestClock;
-use super::{Admission, Counters, Quota};
+use super::{Admission, Counters, DEFAULT_CAPACITY, Quota};
 
 const SECOND: Quota = Quota { limit: 10, window_ms: 1000 };
 
@@ -129,13 +129,13 @@ fn asking_for_nothing_is_a_look_that_counts_nothing() {
 
 #[test]
 fn expired_cells_go_before_any_that_still_counts() {
-    let (counters, clock) = counters(64);
+    let (counters, clock) = counters(80);
     for key in 0..2000 {
         counters.take_window("p", key.to_string().as_bytes(), SECOND, 1);
         clock.advance_ms(1001);
     }
     assert_eq!(counters.dropped(), 0);
-    assert!(counters.len() <= 64);
+    assert!(counters.len() <= 80);
 }
 
 #[test]
@@ -180,4 +180,36 @@ proptest! {
             clock.advance_ms(u64::from(pause));
         }
     }
+}
+
+fn bytes(counters: &Counters) -> usize {
+    counters.shards.iter().map(|shard| shard.lock().bytes()).sum()
+}
+
+#[test]
+fn a_million_keys_are_counted_in_64_mebibytes_and_any_number_in_no_more() {
+    let (counters, _clock) = counters(DEFAULT_CAPACITY);
+    let take = |number: u32| {
+        let _ = counters.take_window("p", &number.to_be_bytes(), SECOND, 1);
+    };
+    (0..1_000_000).for_each(take);
+    assert_eq!((counters.len(), counters.dropped()), (1_000_000, 0));
+    (1_000_000..1_250_000).for_each(take);
+    assert!(counters.dropped() > 0);
+    assert!(bytes(&counters) <= 64 << 20, "{} bytes for {} cells", bytes(&counters), counters.len());
+}
+
+#[test]
+fn places_that_are_given_back_make_a_full_table_no_larger() {
+    let (counters, _clock) = counters(10_000);
+    let counters = Arc::new(counters);
+    for number in 0..20_000_u32 {
+        counters.add("p", &number.to_be_bytes(), 1, 1000);
+    }
+    let before = bytes(&counters);
+    for number in 0..50_000_u32 {
+        drop(counters.hold("p", &number.to_be_bytes(), 1));
+        counters.add("q", &number.to_be_bytes(), 1, 1000);
+    }
+    assert_eq!(bytes(&counters), before);
 }
