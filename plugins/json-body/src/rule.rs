@@ -1,7 +1,5 @@
 //! Rules, prepared, and which parts of a body they mean.
 
-use std::borrow::Cow;
-
 use tidegate_plugin_sdk::Problem;
 
 use crate::config::{Action, WrittenRule};
@@ -10,7 +8,6 @@ use crate::config::{Action, WrittenRule};
 #[derive(Debug)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
-    ignore_case: bool,
 }
 
 #[derive(Debug)]
@@ -34,11 +31,19 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) enum Step {
     Every,
-    /// A name, folded where case is ignored; and the index of an element, where it can be one.
+    /// A name; and the index of an element, where it can be one.
     Named {
-        name: String,
+        name: Name,
         index: Option<usize>,
     },
+}
+
+/// How a name is compared.
+#[derive(Debug)]
+pub(crate) enum Name {
+    Exact(String),
+    /// Folded.
+    AnyCase(String),
 }
 
 /// Where a part is in what contains it.
@@ -64,7 +69,7 @@ impl Rules {
                 Err(why) => problems.push(Problem::at(format!("{at}[{index}].pointer"), why)),
             }
         }
-        Self { rules, ignore_case }
+        Self { rules }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -84,11 +89,6 @@ impl Rules {
     /// All of them, for the whole of a body.
     pub(crate) fn pending(&self) -> Pending<'_> {
         self.rules.iter().map(|rule| (rule.steps.as_slice(), &rule.effect)).collect()
-    }
-
-    /// A name as pointers have it.
-    pub(crate) fn folded<'n>(&self, name: Cow<'n, str>) -> Cow<'n, str> {
-        if self.ignore_case { Cow::Owned(fold(&name)) } else { name }
     }
 }
 
@@ -110,8 +110,17 @@ impl Step {
     fn means(&self, place: &Place<'_>) -> bool {
         match (self, place) {
             (Self::Every, _) => true,
-            (Self::Named { name, .. }, Place::Member(member)) => name == member,
+            (Self::Named { name, .. }, Place::Member(member)) => name.means(member),
             (Self::Named { index, .. }, Place::Element(element)) => index.as_ref() == Some(element),
+        }
+    }
+}
+
+impl Name {
+    fn means(&self, member: &str) -> bool {
+        match self {
+            Self::Exact(name) => name == member,
+            Self::AnyCase(name) => name.chars().eq(member.chars().map(fold)),
         }
     }
 }
@@ -144,15 +153,15 @@ fn step(token: &str, ignore_case: bool) -> Result<Step, String> {
     let name = token.replace("~1", "/").replace("~0", "~");
     let is_index = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
     let index = if is_index { token.parse().ok() } else { None };
-    Ok(Step::Named { name: if ignore_case { fold(&name) } else { name }, index })
+    let name = if ignore_case { Name::AnyCase(name.chars().map(fold).collect()) } else { Name::Exact(name) };
+    Ok(Step::Named { name, index })
 }
 
 /// As readers that ignore case do: beside the letters of ASCII, the long s and the sign for kelvin are s and k to them.
-fn fold(name: &str) -> String {
-    let one = |character| match character {
+fn fold(character: char) -> char {
+    match character {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
-    };
-    name.chars().map(one).collect()
+    }
 }

@@ -31,7 +31,7 @@ pub(crate) enum Stop {
 /// Applies rules to a body.
 pub(crate) fn apply(rules: &Rules, body: &[u8], max_depth: usize) -> Result<Outcome, Stop> {
     let text = std::str::from_utf8(body).map_err(|_| Stop::Unreadable)?.as_bytes();
-    let mut scanner = Scanner { rules, text, at: 0, depth: max_depth, cuts: Vec::new() };
+    let mut scanner = Scanner { text, at: 0, depth: max_depth, cuts: Vec::new() };
     scanner.space();
     scanner.value(&rules.pending())?;
     scanner.space();
@@ -39,7 +39,6 @@ pub(crate) fn apply(rules: &Rules, body: &[u8], max_depth: usize) -> Result<Outc
 }
 
 struct Scanner<'r, 'b> {
-    rules: &'r Rules,
     /// Is UTF-8.
     text: &'b [u8],
     at: usize,

@@ -20,7 +20,7 @@ impl<'r> Scanner<'r, '_> {
                 Pending::new()
             } else {
                 let name = scanner.name()?;
-                below(pending, &Place::Member(&scanner.rules.folded(name)))
+                below(pending, &Place::Member(&name))
             };
             scanner.space();
             scanner.expect(b':')?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Scanner, Stop};
 
-impl Scanner<'_, '_> {
+impl<'b> Scanner<'_, 'b> {
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -67,56 +67,56 @@ impl Scanner<'_, '_> {
             self.skip(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
             match self.peek() {
                 Some(b'"') => return self.expect(b'"'),
-                Some(b'\\') => self.escape().map(drop)?,
+                Some(b'\\') => self.escape()?,
                 _ => return Err(Stop::Unreadable),
             }
         }
     }
 
     /// A string, and what it says.
-    pub(super) fn name(&mut self) -> Result<Cow<'static, str>, Stop> {
+    pub(super) fn name(&mut self) -> Result<Cow<'b, str>, Stop> {
         let start = self.at + 1;
         self.string()?;
-        let end = self.at - 1;
-        let mut inside = Scanner {
-            rules: self.rules,
-            text: self.text.get(start..end).unwrap_or_default(),
-            at: 0,
-            depth: 0,
-            cuts: Vec::new(),
-        };
-        inside.decoded().map(Cow::Owned)
-    }
-
-    fn decoded(&mut self) -> Result<String, Stop> {
-        let mut units = Vec::new();
-        while let Some(byte) = self.peek() {
-            if byte == b'\\' {
-                units.push(self.escape()?);
-                continue;
-            }
-            let start = self.at;
-            self.skip(|byte| byte != b'\\');
-            let plain = self.text.get(start..self.at).unwrap_or_default();
-            units.extend(String::from_utf8_lossy(plain).encode_utf16());
+        let inside = self.text.get(start..self.at - 1).unwrap_or_default();
+        // The whole text is UTF-8, and quotation marks divide it between characters.
+        match std::str::from_utf8(inside) {
+            Ok(plain) if !inside.contains(&b'\\') => Ok(Cow::Borrowed(plain)),
+            Ok(escaped) => decoded(escaped).map(Cow::Owned),
+            Err(_) => Err(Stop::Unreadable),
         }
-        // Half of a pair alone stands for no character: no rule can mean it.
-        Ok(String::from_utf16_lossy(&units))
     }
 
-    /// What a backslash and what follows it stand for.
-    fn escape(&mut self) -> Result<u16, Stop> {
-        let (unit, length) = match self.rest() {
-            [b'\\', b'u', a, b, c, d, ..] => {
-                let digits = [*a, *b, *c, *d].map(|digit| char::from(digit).to_digit(16));
-                let unit = digits.into_iter().try_fold(0, |unit, digit| Some(unit * 16 + digit?));
-                (unit.and_then(|unit| u16::try_from(unit).ok()).ok_or(Stop::Unreadable)?, 6)
-            }
-            [b'\\', letter, ..] => (u16::from(control(*letter).ok_or(Stop::Unreadable)?), 2),
-            _ => return Err(Stop::Unreadable),
-        };
+    fn escape(&mut self) -> Result<(), Stop> {
+        let (_, length) = escape(self.rest())?;
         self.at += length;
-        Ok(unit)
+        Ok(())
+    }
+}
+
+/// What a string with escapes says. Half of a pair alone stands for no character: no rule can mean it.
+fn decoded(text: &str) -> Result<String, Stop> {
+    let mut units = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, _)) = rest.split_once('\\') {
+        let (unit, length) = escape(rest.as_bytes().get(plain.len()..).unwrap_or_default())?;
+        units.extend(plain.encode_utf16());
+        units.push(unit);
+        rest = rest.get(plain.len() + length..).unwrap_or_default();
+    }
+    units.extend(rest.encode_utf16());
+    Ok(String::from_utf16_lossy(&units))
+}
+
+/// What a backslash and what follows it stand for, and how long that is.
+fn escape(text: &[u8]) -> Result<(u16, usize), Stop> {
+    match text {
+        [b'\\', b'u', a, b, c, d, ..] => {
+            let digits = [*a, *b, *c, *d].map(|digit| char::from(digit).to_digit(16));
+            let unit = digits.into_iter().try_fold(0, |unit, digit| Some(unit * 16 + digit?));
+            Ok((unit.and_then(|unit| u16::try_from(unit).ok()).ok_or(Stop::Unreadable)?, 6))
+        }
+        [b'\\', letter, ..] => Ok((u16::from(control(*letter).ok_or(Stop::Unreadable)?), 2)),
+        _ => Err(Stop::Unreadable),
     }
 }
 
