@@ -32,6 +32,10 @@ pub struct Config {
     /// Arrays and objects in each other, at most; bodies with more are refused.
     #[serde(default = "depth")]
     pub max_depth: u16,
+    /// Bytes of a body, and of what takes its place, at most; longer ones are refused. Raise it together with the plugin's
+    /// `limits.body` and `limits.cpu`.
+    #[serde(default = "bytes")]
+    pub max_bytes: u32,
 }
 
 /// What becomes of a part of a body.
@@ -85,6 +89,11 @@ fn depth() -> u16 {
     64
 }
 
+/// Little enough that no body a client makes up takes more than a part of `limits.cpu` (10 ms) and `limits.body` (1 MiB).
+fn bytes() -> u32 {
+    256 * 1024
+}
+
 /// A recursion per level has to fit a small stack.
 const DEEPEST: u16 = 128;
 
@@ -107,6 +116,9 @@ impl Config {
         }
         if !(1..=DEEPEST).contains(&self.max_depth) {
             problems.push(Problem::at("max_depth", format!("must be between 1 and {DEEPEST}")));
+        }
+        if self.max_bytes == 0 {
+            problems.push(Problem::at("max_bytes", "must be at least 1"));
         }
     }
 }

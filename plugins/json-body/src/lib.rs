@@ -17,7 +17,7 @@ use tidegate_plugin_sdk::{
 use config::{Config, Unreadable};
 use message::{Content, JsonTypes};
 use rule::Rules;
-use scan::{Outcome, Stop};
+use scan::{Bounds, Outcome, Stop};
 
 /// The policy, with everything prepared that does not depend on the message.
 #[derive(Debug)]
@@ -29,11 +29,13 @@ pub struct JsonBody {
     other_requests: Unreadable,
     other_responses: Unreadable,
     rejected: u16,
-    max_depth: usize,
+    bounds: Bounds,
 }
 
 /// Digests of what the body was (RFC 9530, RFC 3230, RFC 2616).
 const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
+/// A body that is longer than allowed.
+const TOO_LARGE: u16 = 413;
 /// A body of a type that is not taken.
 const UNSUPPORTED: u16 = 415;
 /// A body that is not what its type says.
@@ -60,7 +62,10 @@ impl Policy for JsonBody {
             json: JsonTypes::new(config.content_types),
             compressed: config.compressed,
             rejected: config.status,
-            max_depth: config.max_depth.into(),
+            bounds: Bounds {
+                depth: config.max_depth.into(),
+                bytes: usize::try_from(config.max_bytes).unwrap_or(usize::MAX),
+            },
             request,
             response,
         })
@@ -121,11 +126,12 @@ impl BodyPolicy for JsonBody {
         if self.content_of_request(request) != Content::Json {
             return Step::respond(LocalResponse::new(UNSUPPORTED));
         }
-        match scan::apply(&self.request, &piece.bytes, self.max_depth) {
+        match scan::apply(&self.request, &piece.bytes, self.bounds) {
             Ok(Outcome::Unchanged) => Step::pass(),
             Ok(Outcome::Changed(body)) => Step::replace(body),
             Err(Stop::Rejected) => Step::respond(LocalResponse::new(self.rejected)),
             Err(Stop::Unreadable) => Step::respond(LocalResponse::new(MALFORMED)),
+            Err(Stop::TooLong) => Step::respond(LocalResponse::new(TOO_LARGE)),
         }
     }
 
@@ -138,10 +144,10 @@ impl BodyPolicy for JsonBody {
         if piece.bytes.is_empty() {
             return Step::pass();
         }
-        match scan::apply(&self.response, &piece.bytes, self.max_depth) {
+        match scan::apply(&self.response, &piece.bytes, self.bounds) {
             Ok(Outcome::Unchanged) => Step::pass(),
             Ok(Outcome::Changed(body)) => Step::replace(body),
-            Err(Stop::Rejected | Stop::Unreadable) => Step::respond(LocalResponse::new(BAD_GATEWAY)),
+            Err(Stop::Rejected | Stop::Unreadable | Stop::TooLong) => Step::respond(LocalResponse::new(BAD_GATEWAY)),
         }
     }
 }

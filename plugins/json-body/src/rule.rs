@@ -52,9 +52,6 @@ pub(crate) enum Place<'p> {
     Element(usize),
 }
 
-/// Rules that mean a part or something inside of it: each with the steps that are left.
-pub(crate) type Pending<'r> = Vec<(&'r [Step], &'r Effect)>;
-
 impl Rules {
     /// Prepares what is written at this place, and notes what is wrong with it.
     pub(crate) fn new(written: Vec<WrittenRule>, at: &str, ignore_case: bool, problems: &mut Vec<Problem>) -> Self {
@@ -87,27 +84,14 @@ impl Rules {
     }
 
     /// All of them, for the whole of a body.
-    pub(crate) fn pending(&self) -> Pending<'_> {
-        self.rules.iter().map(|rule| (rule.steps.as_slice(), &rule.effect)).collect()
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (&[Step], &Effect)> {
+        self.rules.iter().map(|rule| (rule.steps.as_slice(), &rule.effect))
     }
 }
 
-/// Those that mean what is at this place, or something inside of it.
-pub(crate) fn below<'r>(pending: &[(&'r [Step], &'r Effect)], place: &Place<'_>) -> Pending<'r> {
-    let inner = pending.iter().filter_map(|(steps, effect)| {
-        let (step, rest) = steps.split_first()?;
-        step.means(place).then_some((rest, *effect))
-    });
-    inner.collect()
-}
-
-/// What becomes of the part that these rules have come to.
-pub(crate) fn effect_of<'r>(pending: &[(&'r [Step], &'r Effect)]) -> Option<&'r Effect> {
-    pending.iter().filter(|(steps, _)| steps.is_empty()).map(|(_, effect)| *effect).max()
-}
-
 impl Step {
-    fn means(&self, place: &Place<'_>) -> bool {
+    /// Whether it leads to this place.
+    pub(crate) fn means(&self, place: &Place<'_>) -> bool {
         match (self, place) {
             (Self::Every, _) => true,
             (Self::Named { name, .. }, Place::Member(member)) => name.means(member),

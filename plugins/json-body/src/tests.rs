@@ -76,6 +76,7 @@ fn what_is_no_json_under_its_name_is_refused() {
     assert_eq!(sent(REDACT, &post("application/json"), "{"), refused(400));
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     assert_eq!(sent(REDACT, &post("application/json"), &deep), refused(400));
+    assert_eq!(sent(REDACT, &post("application/json"), &" ".repeat(256 * 1024 + 1)), refused(413));
 }
 
 #[test]
@@ -165,12 +166,13 @@ fn every_problem_is_reported_at_once_with_its_place() {
     };
     assert_eq!(places("{}"), [""]);
     let config = r#"{"request":[{"pointer":"a","action":"remove","with":1},{"pointer":"/a~2","action":"reject"}],
-        "response":[{"pointer":"","action":"redact"}],"content_types":["json","a/b; c"],"status":200,"max_depth":0}"#;
+        "response":[{"pointer":"","action":"redact"}],"content_types":["json","a/b; c"],"status":200,"max_depth":0,"max_bytes":0}"#;
     let expected = [
         "content_types[0]",
         "content_types[1]",
         "status",
         "max_depth",
+        "max_bytes",
         "request[0].with",
         "request[0].pointer",
         "request[1].pointer",

@@ -1,7 +1,7 @@
 //! Arrays and objects: where parts are taken out with their commas.
 
-use super::{Cut, Scanner, Stop};
-use crate::rule::{Effect, Pending, Place, below, effect_of};
+use super::{Pending, Scanner, Stop};
+use crate::rule::{Effect, Place};
 
 /// How far a container is, and what is left of it.
 #[derive(Default)]
@@ -12,15 +12,15 @@ struct Progress {
     some_stay: bool,
 }
 
-impl<'r> Scanner<'r, '_> {
-    pub(super) fn object(&mut self, pending: &Pending<'r>) -> Result<(), Stop> {
+impl Scanner<'_, '_> {
+    pub(super) fn object(&mut self, pending: Pending) -> Result<(), Stop> {
         self.container(b'}', |scanner, _| {
             let inner = if pending.is_empty() {
                 scanner.string()?;
-                Pending::new()
+                pending
             } else {
                 let name = scanner.name()?;
-                below(pending, &Place::Member(&name))
+                scanner.below(pending, &Place::Member(&name))
             };
             scanner.space();
             scanner.expect(b':')?;
@@ -29,9 +29,17 @@ impl<'r> Scanner<'r, '_> {
         })
     }
 
-    pub(super) fn array(&mut self, pending: &Pending<'r>) -> Result<(), Stop> {
-        self.container(b']', |_, index| {
-            Ok(if pending.is_empty() { Pending::new() } else { below(pending, &Place::Element(index)) })
+    pub(super) fn array(&mut self, pending: Pending) -> Result<(), Stop> {
+        self.container(b']', |scanner, index| {
+            Ok(if pending.is_empty() { pending } else { scanner.below(pending, &Place::Element(index)) })
+        })
+    }
+
+    /// Those that mean what is at this place, or something inside of it.
+    fn below(&mut self, pending: Pending, place: &Place<'_>) -> Pending {
+        self.narrow(pending, |steps, _| {
+            let (step, rest) = steps.split_first()?;
+            step.means(place).then_some(rest)
         })
     }
 
@@ -39,7 +47,7 @@ impl<'r> Scanner<'r, '_> {
     fn container(
         &mut self,
         end: u8,
-        mut head: impl FnMut(&mut Self, usize) -> Result<Pending<'r>, Stop>,
+        mut head: impl FnMut(&mut Self, usize) -> Result<Pending, Stop>,
     ) -> Result<(), Stop> {
         self.depth = self.depth.checked_sub(1).ok_or(Stop::Unreadable)?;
         self.at += 1;
@@ -49,7 +57,10 @@ impl<'r> Scanner<'r, '_> {
             for index in 0.. {
                 let start = self.at;
                 let inner = head(self, index)?;
-                self.part(start, &inner, &mut progress)?;
+                self.part(start, inner, &mut progress)?;
+                if !inner.is_empty() {
+                    self.leave(inner);
+                }
                 self.space();
                 if self.peek() != Some(b',') {
                     break;
@@ -63,15 +74,14 @@ impl<'r> Scanner<'r, '_> {
         self.expect(end)
     }
 
-    fn part(&mut self, start: usize, inner: &Pending<'r>, progress: &mut Progress) -> Result<(), Stop> {
-        if effect_of(inner) == Some(&Effect::Remove) {
+    fn part(&mut self, start: usize, inner: Pending, progress: &mut Progress) -> Result<(), Stop> {
+        if self.effect_of(inner) == Some(&Effect::Remove) {
             self.value(inner)?;
-            self.cuts.push(Cut { range: progress.comma.unwrap_or(start)..self.at, by: "" });
-            return Ok(());
+            return self.cut(progress.comma.unwrap_or(start)..self.at, "");
         }
         // What was before the first part that stays is gone.
         if let (Some(comma), false) = (progress.comma, progress.some_stay) {
-            self.cuts.push(Cut { range: comma..comma + 1, by: "" });
+            self.cut(comma..comma + 1, "")?;
         }
         progress.some_stay = true;
         self.value(inner)

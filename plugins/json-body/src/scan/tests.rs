@@ -1,9 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Outcome, Stop, apply};
+use super::{Bounds, Outcome, Stop, apply};
 use crate::config::WrittenRule;
 use crate::rule::Rules;
+
+const BOUNDS: Bounds = Bounds { depth: 8, bytes: 2_000_000 };
 
 fn rules(written: &[(&str, &str)], ignore_case: bool) -> Rules {
     let rule = |(pointer, action): &(&str, &str)| -> WrittenRule {
@@ -16,7 +18,7 @@ fn rules(written: &[(&str, &str)], ignore_case: bool) -> Rules {
 }
 
 fn applied(written: &[(&str, &str)], body: &str) -> Result<String, Stop> {
-    match apply(&rules(written, true), body.as_bytes(), 8)? {
+    match apply(&rules(written, true), body.as_bytes(), BOUNDS)? {
         Outcome::Unchanged => Ok(body.to_owned()),
         Outcome::Changed(changed) => Ok(String::from_utf8(changed).unwrap()),
     }
@@ -79,8 +81,8 @@ fn a_name_is_known_however_it_is_escaped_or_written() {
 #[test]
 fn case_counts_where_the_operator_says_so() {
     let exact = rules(&[("/role", "reject")], false);
-    assert_eq!(apply(&exact, br#"{"Role":1}"#, 8), Ok(Outcome::Unchanged));
-    assert_eq!(apply(&exact, br#"{"r\u006fle":1}"#, 8), Err(Stop::Rejected));
+    assert_eq!(apply(&exact, br#"{"Role":1}"#, BOUNDS), Ok(Outcome::Unchanged));
+    assert_eq!(apply(&exact, br#"{"r\u006fle":1}"#, BOUNDS), Err(Stop::Rejected));
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn what_is_no_json_is_not_read() {
     ] {
         assert_eq!(applied(&[("/a", "redact")], body), Err(Stop::Unreadable), "{body:?}");
     }
-    assert_eq!(apply(&rules(&[("/a", "redact")], true), b"\"\xff\"", 8), Err(Stop::Unreadable));
+    assert_eq!(apply(&rules(&[("/a", "redact")], true), b"\"\xff\"", BOUNDS), Err(Stop::Unreadable));
 }
 
 #[test]
@@ -142,6 +144,15 @@ fn depth_has_an_end() {
     assert_eq!(applied(&[("/a", "redact")], "[[[[[[[[1]]]]]]]]"), ok("[[[[[[[[1]]]]]]]]"));
     assert_eq!(applied(&[("/a", "redact")], "[[[[[[[[[1]]]]]]]]]"), Err(Stop::Unreadable));
     assert_eq!(applied(&[("/a", "redact")], &"[".repeat(1_000_000)), Err(Stop::Unreadable));
+}
+
+#[test]
+fn neither_a_body_nor_what_takes_its_place_is_longer_than_allowed() {
+    let bounds = Bounds { depth: 8, bytes: 64 };
+    let each = rules(&[("/*", "redact")], true);
+    assert!(matches!(apply(&each, b"[1,2,3]", bounds), Ok(Outcome::Changed(_))));
+    assert_eq!(apply(&each, format!("[{}1]", "1,".repeat(30)).as_bytes(), bounds), Err(Stop::TooLong), "it grows");
+    assert_eq!(apply(&each, " ".repeat(65).as_bytes(), bounds), Err(Stop::TooLong));
 }
 
 fn tree() -> impl Strategy<Value = Value> {
@@ -216,6 +227,6 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(body: Vec<u8>) {
-        let _ = apply(&rules(&[("/*", "remove")], true), &body, 8);
+        let _ = apply(&rules(&[("/*", "remove")], true), &body, BOUNDS);
     }
 }
