@@ -6,7 +6,8 @@ pub mod config;
 mod rules;
 
 use tidegate_plugin_sdk::{
-    Decision, Forward, Policy, Problem, Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy, export,
+    Decision, Edit, Forward, Policy, Problem, Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy,
+    export,
 };
 
 use config::Config;
@@ -34,14 +35,36 @@ impl Policy for Headers {
 impl RequestPolicy for Headers {
     fn on_request(&self, request: &Request) -> Decision {
         let edits = self.request.edits(request, |name| request.header_values(name));
+        if weight(&edits) > HEAVIEST {
+            return Decision::respond(TOO_LARGE).into();
+        }
         Forward { request: edits, ..Forward::default() }.into()
     }
 }
 
 impl ResponsePolicy for Headers {
     fn on_response(&self, request: &Request, response: &Response) -> ResponseDecision {
-        ResponseDecision::Forward(self.response.edits(request, |name| response.header_values(name)))
+        let edits = self.response.edits(request, |name| response.header_values(name));
+        if weight(&edits) > HEAVIEST {
+            return ResponseDecision::replace(TOO_LARGE).into();
+        }
+        ResponseDecision::Forward(edits)
     }
+}
+
+/// Half of what a plugin may return: values of the request can stand in several fields, and a client that made this policy
+/// fail often enough would have it paused.
+const HEAVIEST: usize = 32 * 1024;
+/// The fields of the request are too large (RFC 6585 section 5).
+const TOO_LARGE: u16 = 431;
+
+/// The bytes of all values.
+fn weight(edits: &[Edit]) -> usize {
+    let values = edits.iter().map(|edit| match edit {
+        Edit::Set(field) | Edit::Append(field) => field.value.len(),
+        Edit::Remove(_) => 0,
+    });
+    values.sum()
 }
 
 export!(Headers: request, response);

@@ -95,6 +95,15 @@ fn a_value_that_no_field_may_hold_counts_as_none() {
 }
 
 #[test]
+fn a_value_that_would_stand_in_too_many_places_is_refused() {
+    let set: Vec<_> = (0..9).map(|index| format!("\"x-{index}\":\"${{request.header.x-a}}\"")).collect();
+    let policy: Headers = testing::configure(&format!("{{\"request\":{{\"set\":{{{}}}}}}}", set.join(","))).unwrap();
+    let request = |length| TestRequest::get("/").header("x-a", "a".repeat(length));
+    assert!(matches!(policy.on_request(&request(3000).view()), Decision::Forward(_)));
+    assert_eq!(policy.on_request(&request(4000).view()), Decision::respond(431).into());
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let config = r#"{"request":{"remove":["a b"],"rename":{"x-a":"host"},"set":{"content-length":"1"}},
                      "response":{"add":{"x-b":["ok","a\nb"]},"default":{"x-c":"${nobody}"}}}"#;

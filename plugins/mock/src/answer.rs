@@ -18,6 +18,9 @@ pub(crate) struct Answer {
     escape: Escape,
 }
 
+/// Most of what a plugin may return by default. What is the same for every request is the operator's to make fit.
+const LONGEST: usize = 48 * 1024;
+
 impl Answer {
     /// Prepares what is written at this place, and notes what is wrong with it.
     pub(crate) fn new(written: config::Answer, at: &str, problems: &mut Vec<Problem>) -> Self {
@@ -65,6 +68,18 @@ impl Answer {
 
     /// The answer to this request.
     pub(crate) fn give(&self, request: &Request) -> LocalResponse {
+        let response = self.filled(request);
+        let fields: usize = response.headers.iter().map(|field| field.value.len()).sum();
+        let is_too_long = self.varies() && fields + response.body.len() > LONGEST;
+        if is_too_long { Decision::respond(431) } else { response }
+    }
+
+    /// Whether the client has a say in how long it is.
+    fn varies(&self) -> bool {
+        self.headers.iter().map(|(_, template)| template).chain(&self.body).any(|template| template.fixed().is_none())
+    }
+
+    fn filled(&self, request: &Request) -> LocalResponse {
         let mut response = Decision::respond(self.status);
         for (name, template) in &self.headers {
             if let Some(value) = template.render(request).filter(|value| Field::is_value(value)) {

@@ -83,6 +83,13 @@ fn an_answer_without_a_body_says_no_type() {
 }
 
 #[test]
+fn a_body_that_a_client_made_too_long_is_refused() {
+    let text = "${request.header.x-a}".repeat(10);
+    let config = format!("{{\"answers\":[{{\"body\":\"{text}\"}}]}}");
+    assert_eq!(answer(&config, &TestRequest::get("/").header("x-a", "a".repeat(5000))), LocalResponse::new(431));
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     assert_eq!(problems(r#"{"answers":[]}"#), ["answers"]);
     let config = r#"{"answers":[

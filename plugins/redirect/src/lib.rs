@@ -53,6 +53,9 @@ impl Policy for Redirect {
     }
 }
 
+/// Longer addresses are more than clients take.
+const LONGEST: usize = 16 * 1024;
+
 impl RequestPolicy for Redirect {
     fn on_request(&self, request: &Request) -> Decision {
         let before = request.path();
@@ -77,6 +80,9 @@ impl RequestPolicy for Redirect {
             return Decision::forward().into();
         }
         let location = format!("{scheme}://{host}{path}{}", self.query(request));
+        if location.len() > LONGEST {
+            return Decision::respond(414).into();
+        }
         Decision::respond(self.status.code()).header("location", location).into()
     }
 }

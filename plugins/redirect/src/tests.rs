@@ -99,6 +99,12 @@ fn a_host_that_is_none_is_refused_and_not_reflected() {
 }
 
 #[test]
+fn an_address_that_a_client_made_too_long_is_refused() {
+    let config = r#"{"path":{"to":"${request.path}${request.path}${request.path}"}}"#;
+    assert_eq!(sent(config, &shop(&format!("/{}", "a".repeat(6000)))), to(414, ""));
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let problems = |config| -> Vec<String> {
         testing::configure::<Redirect>(config).unwrap_err().iter().map(ToString::to_string).collect()

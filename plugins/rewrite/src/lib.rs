@@ -41,6 +41,9 @@ impl Policy for Rewrite {
     }
 }
 
+/// Twice what the gateway takes of a client: values of the request make targets longer.
+const LONGEST: usize = 16 * 1024;
+
 impl RequestPolicy for Rewrite {
     fn on_request(&self, request: &Request) -> Decision {
         let before = request.path();
@@ -63,6 +66,9 @@ impl RequestPolicy for Rewrite {
         }
         let query = query.unwrap_or_else(|| request.query());
         let target = path.unwrap_or(before) + &query.map(|query| format!("?{query}")).unwrap_or_default();
+        if target.len() > LONGEST {
+            return Decision::respond(414).into();
+        }
         Decision::forward().target(target).into()
     }
 }

@@ -69,6 +69,13 @@ fn a_path_that_would_be_read_differently_is_refused() {
 }
 
 #[test]
+fn a_target_that_a_client_made_too_long_is_refused() {
+    let config = r#"{"query":{"set":{"a":"${request.path}","b":"${request.path}","c":"${request.path}"}}}"#;
+    assert_eq!(rewritten(config, &format!("/{}", "a".repeat(5000))), Err(414));
+    assert!(rewritten(config, &format!("/{}", "a".repeat(3000))).is_ok());
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let problems = |config| -> Vec<String> {
         testing::configure::<Rewrite>(config).unwrap_err().iter().map(|problem| problem.path.clone()).collect()
