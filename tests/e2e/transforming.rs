@@ -123,3 +123,16 @@ async fn a_body_as_deep_as_allowed_fits_the_stack_of_the_plugin() {
     assert_eq!(gateway.call(&json(&nested(128))).await.status(), 200);
     assert_eq!(gateway.call(&json(&nested(129))).await.status(), 400);
 }
+
+#[tokio::test]
+async fn a_fixed_answer_to_head_has_the_fields_of_the_one_to_get_and_no_body() {
+    let config = "answers = [{ path = { exact = \"/status\" }, methods = [\"GET\"], body = \"up: ${request.path}\" }]";
+    let (gateway, origin) = behind(&shipped("mock", "[\"consumers\"]", config), "[\"mock\"]").await;
+    let mut client = gateway.client().await;
+    let head = client.call(&Request::new("HEAD", "/status")).await;
+    let get = client.call(&Request::get("/status")).await;
+    assert_eq!((head.status(), head.text().as_str()), (200, ""));
+    assert_eq!((get.status(), get.text().as_str()), (200, "up: /status"));
+    assert_eq!(head.field("content-type"), get.field("content-type"));
+    assert!(origin.requests().is_empty());
+}
