@@ -134,6 +134,20 @@ async fn ten_mebibytes_pass_through_pieces_while_next_to_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn a_large_body_that_was_held_to_its_end_arrives_whole() {
+    for mode in ["whole", "hold"] {
+        let (gateway, origin) = treated(&format!("request = \"{mode}\"\nresponse = \"{mode}\"")).await;
+        let body = "a line of a body\n".repeat(10_000);
+        let mut client = gateway.client().await;
+        for request in [Request::post("/", body.clone()), Request::post("/", body.clone()).chunked()] {
+            let answer = client.call(&request).await;
+            assert!(answer.status() == 200 && answer.text() == body, "{mode}: {} octets", answer.body.len());
+        }
+        assert!(origin.requests().iter().all(|seen| seen.complete && seen.body == body.as_bytes()));
+    }
+}
+
+#[tokio::test]
 async fn a_request_over_the_limit_is_too_large() {
     let keys = "[plugin.limits]\nbody = \"1KiB\"";
     for mode in ["whole", "hold"] {

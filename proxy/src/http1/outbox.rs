@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
 /// Pieces up to this length are copied behind what stands before them; longer ones are sent from where they are.
@@ -12,33 +12,47 @@ const COPIED: usize = 4 * 1024;
 /// With more than this waiting, what was taken is sent before more is taken.
 const ENOUGH: usize = 16 * 1024;
 
-/// What is to be sent next: small things in a row, then at most one large piece.
+/// What ends a chunk.
+const CHUNK_END: &[u8] = b"\r\n";
+/// What ends a body of chunks.
+const BODY_END: &[u8] = b"0\r\n\r\n";
+/// Both.
+const LAST_CHUNK_END: &[u8] = b"\r\n0\r\n\r\n";
+
+/// What is to be sent next: small things in a row, then at most one large piece, then what ends that.
+///
+/// A chunk is sent to its line end at once: some clients take none of it before.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     row: BytesMut,
     piece: Bytes,
+    tail: &'static [u8],
     /// How bodies are framed here.
     chunked: bool,
-    /// A chunk was begun whose line end is still to come.
-    in_chunk: bool,
 }
 
 impl Outbox {
     /// Where heads are written; bodies after them are framed as chunks or not.
     pub(super) fn begin(&mut self, chunked: bool) -> &mut BytesMut {
         self.chunked = chunked;
-        self.in_chunk = false;
         &mut self.row
+    }
+
+    /// Gives back what memory a large body took, where nothing waits.
+    pub(super) fn shed(&mut self) {
+        if self.row.is_empty() && self.row.try_reclaim(COPIED + 1) {
+            self.row = BytesMut::new();
+        }
     }
 
     /// Whether nothing waits to be sent.
     pub(super) fn is_empty(&self) -> bool {
-        self.row.is_empty() && self.piece.is_empty()
+        self.row.is_empty() && self.piece.is_empty() && self.tail.is_empty()
     }
 
     /// Whether there is room for another piece.
     pub(super) fn takes_more(&self) -> bool {
-        self.piece.is_empty() && self.row.len() < ENOUGH
+        self.piece.is_empty() && self.tail.is_empty() && self.row.len() < ENOUGH
     }
 
     /// Adds a piece of a body, where there is room; an empty one is none.
@@ -46,36 +60,34 @@ impl Outbox {
         if piece.is_empty() {
             return;
         }
+        let end = if self.chunked { CHUNK_END } else { &[] };
         if self.chunked {
-            self.begin_chunk(piece.len());
+            self.put_size(piece.len());
         }
-        if piece.len() <= COPIED { self.row.extend_from_slice(&piece) } else { self.piece = piece }
+        if piece.len() <= COPIED {
+            self.row.extend_from_slice(&piece);
+            self.row.extend_from_slice(end);
+        } else {
+            (self.piece, self.tail) = (piece, end);
+        }
     }
 
-    /// Adds what ends a body, where there is room.
+    /// Adds what ends a body, where there is room or behind the last piece.
     pub(super) fn end(&mut self) {
-        if self.chunked {
-            self.end_chunk();
-            self.row.extend_from_slice(b"0\r\n\r\n");
+        if !self.chunked {
+            return;
         }
+        if self.tail.is_empty() { self.row.extend_from_slice(BODY_END) } else { self.tail = LAST_CHUNK_END }
     }
 
-    fn begin_chunk(&mut self, length: usize) {
-        self.end_chunk();
+    fn put_size(&mut self, length: usize) {
         let mut digits = [0; 16];
         let mut rest = &mut digits[..];
         // Sixteen digits hold any length.
         let _ = io::Write::write_fmt(&mut rest, format_args!("{length:x}"));
         let unused = rest.len();
-        self.row.put_slice(digits.get(..16 - unused).unwrap_or_default());
-        self.row.put_slice(b"\r\n");
-        self.in_chunk = true;
-    }
-
-    fn end_chunk(&mut self) {
-        if std::mem::take(&mut self.in_chunk) {
-            self.row.put_slice(b"\r\n");
-        }
+        self.row.extend_from_slice(digits.get(..16 - unused).unwrap_or_default());
+        self.row.extend_from_slice(b"\r\n");
     }
 
     /// Sends some of it; call again until it is empty.
@@ -84,21 +96,25 @@ impl Outbox {
         cx: &mut Context<'_>,
         io: &mut W,
     ) -> Poll<io::Result<()>> {
-        let sent = match (self.row.is_empty(), self.piece.is_empty()) {
-            (_, true) => ready!(Pin::new(io).poll_write(cx, &self.row))?,
-            (true, false) => ready!(Pin::new(io).poll_write(cx, &self.piece))?,
-            (false, false) => {
-                let both = [IoSlice::new(&self.row), IoSlice::new(&self.piece)];
-                ready!(Pin::new(io).poll_write_vectored(cx, &both))?
-            }
+        let sent = if self.piece.is_empty() && self.tail.is_empty() {
+            ready!(Pin::new(io).poll_write(cx, &self.row))?
+        } else {
+            let all = [IoSlice::new(&self.row), IoSlice::new(&self.piece), IoSlice::new(self.tail)];
+            ready!(Pin::new(io).poll_write_vectored(cx, &all))?
         };
         if sent == 0 && !self.is_empty() {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
+        self.advance(sent);
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, sent: usize) {
         let of_row = sent.min(self.row.len());
         self.row.advance(of_row);
-        self.piece.advance((sent - of_row).min(self.piece.len()));
-        Poll::Ready(Ok(()))
+        let of_piece = (sent - of_row).min(self.piece.len());
+        self.piece.advance(of_piece);
+        self.tail = self.tail.get(sent - of_row - of_piece..).unwrap_or_default();
     }
 }
 
@@ -106,12 +122,13 @@ impl Outbox {
 mod tests {
     use std::future::poll_fn;
 
+    use bytes::BufMut;
     use tokio::io::AsyncReadExt;
 
     use super::*;
 
     async fn sent(outbox: &mut Outbox) -> Vec<u8> {
-        let (mut near, mut far) = tokio::io::duplex(7);
+        let (mut near, mut far) = tokio::io::duplex(777);
         let reading = tokio::spawn(async move {
             let mut all = Vec::new();
             far.read_to_end(&mut all).await.map(|_| all)
@@ -138,6 +155,29 @@ mod tests {
         all.extend(sent(&mut outbox).await);
         let want = [b"head|3\r\nabc\r\n1001\r\n".as_slice(), &large, b"\r\n1\r\nz\r\n0\r\n\r\n"].concat();
         assert_eq!(all, want);
+    }
+
+    #[tokio::test]
+    async fn a_last_piece_of_any_length_stands_before_the_end_of_its_body() {
+        for length in [1, COPIED, COPIED + 1, 100_000] {
+            let mut outbox = Outbox::default();
+            outbox.begin(true);
+            let piece = vec![b'x'; length];
+            outbox.push(Bytes::from(piece.clone()));
+            outbox.end();
+            let want = [format!("{length:x}\r\n").as_bytes(), &piece, b"\r\n0\r\n\r\n"].concat();
+            assert!(sent(&mut outbox).await == want, "a piece of {length} octets");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chunk_is_sent_to_its_line_end_at_once() {
+        for length in [1, COPIED + 1] {
+            let mut outbox = Outbox::default();
+            outbox.begin(true);
+            outbox.push(Bytes::from(vec![b'x'; length]));
+            assert!(sent(&mut outbox).await.ends_with(b"x\r\n"), "a chunk of {length} octets");
+        }
     }
 
     #[tokio::test]
