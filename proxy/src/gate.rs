@@ -23,8 +23,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora_core::apps::ServerApp;
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_core::protocols::{Shutdown, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::{HttpProxy, ProxyHttp};
 
@@ -39,7 +39,7 @@ pub use tls::{HandshakeFailure, TlsError, TlsTerminator, tls_facts};
 
 use crate::config::model::Limits;
 use crate::policy::facts::TlsFacts;
-use connection::{Heads, Next, client_of, closing, refuse, tell};
+use connection::{Heads, Next, client_of, close, closing, refuse, tell};
 use h2::H2App;
 use tls::facts_of;
 
@@ -60,10 +60,19 @@ pub struct Arrived<'a> {
     pub peer: IpAddr,
     /// What TLS established on it.
     pub tls: Option<&'a Arc<TlsFacts>>,
-    /// Whether the connection may bring another request after this one.
-    pub may_go_on: bool,
     /// The limits in force.
     pub limits: &'a Limits,
+    /// The connection has had its share of requests.
+    is_last: bool,
+    shutdown: &'a ShutdownWatch,
+}
+
+impl Arrived<'_> {
+    /// Whether the connection may bring another request after this one, as far as is known now.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        !self.is_last && !*self.shutdown.borrow()
+    }
 }
 
 /// What becomes of a connection after a request.
@@ -122,10 +131,10 @@ where
                 Err(refusal) => return self.end(guard, Next::Refuse(refusal)).await,
             };
             served += 1;
-            let may_go_on = served < limits.requests_per_connection && !*shutdown.borrow();
-            let arrived = Arrived { head, peer: client?.ip(), tls: facts.as_ref(), may_go_on, limits };
+            let is_last = served >= limits.requests_per_connection;
+            let arrived = Arrived { head, peer: client?.ip(), tls: facts.as_ref(), limits, is_last, shutdown };
             if self.http1.serve(&mut guard, arrived).await == Afterwards::Close || !guard.is_between_messages() {
-                Shutdown::shutdown(&mut *guard).await;
+                close(&mut guard).await;
                 return None;
             }
         }
@@ -165,7 +174,7 @@ where
         match next {
             Next::Refuse(refusal) => refuse(guard, refusal, &*self.door).await,
             Next::Reject(refusal) => tell(&guard, refusal, &*self.door),
-            _ => Shutdown::shutdown(&mut *guard).await,
+            _ => close(&mut guard).await,
         }
         None
     }

@@ -43,7 +43,7 @@ impl Http1 for Http1Engine {
     async fn serve(&self, client: &mut Guard, arrived: Arrived<'_>) -> Afterwards {
         let context = RequestContext::new(self.running.snapshot());
         match request::parse(&arrived.head) {
-            Some(head) => Serving::new(client, context, head, &arrived).run(&arrived, &self.pool).await,
+            Some(head) => Serving::new(client, context, head, &arrived).run(&self.pool).await,
             // What is no head the Gate lets nobody see.
             None => Afterwards::Close,
         }

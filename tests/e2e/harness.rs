@@ -1,6 +1,7 @@
 //! A gateway process, origins that behave as told, and clients that see every byte.
 
 pub(crate) mod admin;
+pub(crate) mod by_hand;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod gateway;
@@ -19,6 +20,7 @@ pub(crate) mod tls;
 pub(crate) mod wait;
 pub(crate) mod wire;
 
+pub(crate) use by_hand::ByHand;
 pub(crate) use client::{Client, Request};
 pub(crate) use gateway::Gateway;
 pub(crate) use latch::Latch;

@@ -25,11 +25,14 @@ pub struct ChunkTracker {
     /// Data octets announced by all chunks so far.
     announced: u64,
     most: u64,
+    /// Whether a size may be followed by spaces.
+    may_be_padded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Size,
+    Padding,
     Extension,
     SizeLf,
     Data,
@@ -47,7 +50,16 @@ impl ChunkTracker {
     /// At the first octet of a body that may hold `most` octets of data.
     #[must_use]
     pub fn new(most: u64) -> Self {
-        Self { place: Place::Size, remaining: 0, line: 0, announced: 0, most }
+        Self { place: Place::Size, remaining: 0, line: 0, announced: 0, most, may_be_padded: false }
+    }
+
+    /// At the first octet of the body of an answer, which may be of any length.
+    ///
+    /// Some old servers pad sizes with spaces. What a client sends must not be read in two ways on its way; what an endpoint
+    /// sends is framed anew for the client, and nobody else reads it.
+    #[must_use]
+    pub fn of_an_answer() -> Self {
+        Self { may_be_padded: true, ..Self::new(u64::MAX) }
     }
 
     /// Whether the last octet of the body has been seen.
@@ -101,6 +113,7 @@ impl ChunkTracker {
         let Some((&octet, rest)) = octets.split_first() else { return Ok(octets) };
         self.place = match self.place {
             Place::Size => self.size(octet)?,
+            Place::Padding => self.padding(octet)?,
             Place::Extension => self.extension(octet)?,
             Place::SizeLf => self.size_line_end(octet)?,
             Place::DataCr => only(b'\r', octet, Place::DataLf)?,
@@ -123,6 +136,20 @@ impl ChunkTracker {
         match octet {
             b';' if digits > 0 => Ok(Place::Extension),
             b'\r' if digits > 0 => Ok(Place::SizeLf),
+            b' ' if digits > 0 && self.may_be_padded => Ok(Place::Padding),
+            _ => Err(Refusal::ChunkFraming),
+        }
+    }
+
+    fn padding(&mut self, octet: u8) -> Result<Place, Refusal> {
+        self.count(MOST_EXTENSION)?;
+        match octet {
+            b' ' => Ok(Place::Padding),
+            b';' => Ok(Place::Extension),
+            b'\r' => {
+                self.line = 0;
+                Ok(Place::SizeLf)
+            }
             _ => Err(Refusal::ChunkFraming),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pingora_core::protocols::{ALPN, GetSocketDigest, Ssl};
 use pingora_core::server::ShutdownWatch;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::doorkeeper::{Doorkeeper, Refused, Terms};
 use super::guard::Guard;
@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// For an answer that nobody may want to read.
+/// For last words that nobody may want to read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a connection turned out to bring next.
@@ -184,6 +184,16 @@ pub(super) async fn refuse<D: Doorkeeper>(mut guard: Box<Guard>, refusal: Refusa
     let _ = tokio::time::timeout(ANSWER_TIMEOUT, write).await;
     tell(&guard, refusal, door);
     guard.discard_rest();
+}
+
+/// Ends our direction of a connection; TLS has something to say then, which the client may not take.
+pub(super) async fn close(guard: &mut Guard) {
+    guard.alarm().clear();
+    poll_fn(|cx| match Pin::new(&mut *guard).poll_shutdown(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => guard.alarm().poll(cx, ANSWER_TIMEOUT),
+    })
+    .await;
 }
 
 /// Tells the doorkeeper what was refused.

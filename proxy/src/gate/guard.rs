@@ -32,7 +32,9 @@ const HEAD_ROOM: usize = 2 * 1024;
 const PROBE_ROOM: usize = 64;
 
 /// With less than this free, a read of a body does.
-const BODY_ROOM: usize = 16 * 1024;
+const BODY_ROOM: usize = 4 * 1024;
+/// Room for a large body.
+const BODY_BUFFER: usize = 64 * 1024;
 
 /// Stands between a connection and whoever serves its requests.
 ///
@@ -136,13 +138,18 @@ impl Guard {
 
     /// Reads more octets of a head. `Ok(0)` is the end of the stream.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.poll_hold(cx, HEAD_ROOM)
+        let read = self.poll_hold(cx, HEAD_ROOM, HEAD_BUFFER);
+        if read.is_pending() && self.held.is_empty() && self.held.try_reclaim(HEAD_BUFFER + 1) {
+            // A large body or head was here; a client that may stay silent for long is not given as much.
+            self.held = BytesMut::new();
+        }
+        read
     }
 
-    fn poll_hold(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+    fn poll_hold(&mut self, cx: &mut Context<'_>, room: usize, ask: usize) -> Poll<io::Result<usize>> {
         if self.held.capacity() - self.held.len() < room {
             // Between requests nobody refers to the last head any more: this takes its memory back, and asks for none.
-            self.held.reserve(HEAD_BUFFER);
+            self.held.reserve(ask);
         }
         let read = ready!(pin!(self.io.read_buf(&mut self.held)).poll(cx));
         self.ended |= !matches!(read, Ok(1..));
@@ -180,7 +187,8 @@ impl Guard {
             if !self.has_body_left() {
                 return Poll::Ready(Ok(None));
             }
-            match self.poll_hold(cx, BODY_ROOM) {
+            let most = self.body_room();
+            match self.poll_hold(cx, BODY_ROOM.min(most), most) {
                 Poll::Ready(Ok(1..)) => self.alarm.clear(),
                 Poll::Ready(_) => return Poll::Ready(Err(BodyFault::Gone)),
                 Poll::Pending => {
@@ -195,6 +203,14 @@ impl Guard {
     #[must_use]
     pub fn has_body_left(&self) -> bool {
         matches!(self.incoming, Incoming::Length(_) | Incoming::Chunked(_))
+    }
+
+    /// Room worth having for what is left of the body.
+    fn body_room(&self) -> usize {
+        match self.incoming {
+            Incoming::Length(missing) => usize::try_from(missing).unwrap_or(usize::MAX).min(BODY_BUFFER),
+            _ => BODY_BUFFER,
+        }
     }
 
     fn take_piece(&mut self) -> Result<Option<Bytes>, Refusal> {
@@ -231,10 +247,11 @@ impl Guard {
 
     /// Resolves when the client stops sending or its connection breaks; what it sends meanwhile is kept.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let most = if self.may_be_upgraded() { MOST_HELD } else { 1 };
+        let is_ours = self.may_be_upgraded() || self.has_body_left();
+        let most = if is_ours { MOST_HELD } else { 1 };
         while !self.ended && self.held.len() < most {
             // A broken connection has ended as well.
-            let _ = ready!(self.poll_hold(cx, PROBE_ROOM));
+            let _ = ready!(self.poll_hold(cx, PROBE_ROOM, HEAD_BUFFER));
         }
         if self.ended { Poll::Ready(()) } else { Poll::Pending }
     }

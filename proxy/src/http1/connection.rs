@@ -35,6 +35,10 @@ pub(super) struct Connection {
     pub(super) out: Outbox,
     /// How long the endpoint may do nothing.
     pub(super) alarm: Alarm,
+    /// It took an octet of the request at hand.
+    pub(super) has_taken: bool,
+    /// It sent an octet since then.
+    pub(super) has_said: bool,
 }
 
 /// What is still to come of an answer's body.
@@ -51,7 +55,7 @@ impl From<Framing> for Remaining {
         match framing {
             Framing::None | Framing::Length(0) => Self::Nothing,
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunks(ChunkTracker::new(u64::MAX)),
+            Framing::Chunked => Self::Chunks(ChunkTracker::of_an_answer()),
             Framing::UntilClose => Self::UntilClose,
         }
     }
@@ -64,7 +68,28 @@ impl Connection {
         let io = connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)?;
         // Heads and last pieces are not to wait for an acknowledgement; where that cannot be had they do.
         let _ = io.set_nodelay(true);
-        Ok(Self { io, held: BytesMut::new(), out: Outbox::default(), alarm: Alarm::default() })
+        Ok(Self {
+            io,
+            held: BytesMut::new(),
+            out: Outbox::default(),
+            alarm: Alarm::default(),
+            has_taken: false,
+            has_said: false,
+        })
+    }
+
+    /// Its exchange is over, and it may wait for another.
+    pub(super) fn be_unused(&mut self) {
+        self.alarm.clear();
+        (self.has_taken, self.has_said) = (false, false);
+    }
+
+    /// Gives back what memory a large body took.
+    pub(super) fn shed(&mut self) {
+        if self.held.try_reclaim(HEAD_BUFFER + 1) {
+            self.held = BytesMut::new();
+        }
+        self.out.shed();
     }
 
     /// Whether an unused connection is still open, and nothing was sent on it that nobody asked for.
@@ -93,6 +118,7 @@ impl Connection {
         }
         let read = ready!(pin!(self.io.read_buf(&mut self.held)).poll(cx));
         self.alarm.clear();
+        self.has_said |= matches!(read, Ok(1..));
         Poll::Ready(read)
     }
 
@@ -144,6 +170,7 @@ impl Connection {
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
         let sent = ready!(self.out.poll_send(cx, &mut self.io));
         self.alarm.clear();
+        self.has_taken |= sent.is_ok();
         Poll::Ready(sent.map_err(|_| TryFailure::Reset))
     }
 }

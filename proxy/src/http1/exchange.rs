@@ -24,11 +24,33 @@ use crate::wire::response as sealed;
 /// Interim answers to one request, over which the endpoint talks nonsense.
 const MOST_INTERIM: usize = 32;
 
+/// How an endpoint failed, and how far it had got.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Broken {
+    pub(super) failure: TryFailure,
+    /// It was sent an octet of the request.
+    pub(super) has_taken: bool,
+    /// An octet of an answer came from it.
+    pub(super) has_said: bool,
+}
+
+impl Broken {
+    /// It failed before there was a connection.
+    pub(super) fn unheard(failure: TryFailure) -> Self {
+        Self { failure, has_taken: false, has_said: false }
+    }
+
+    /// Whether a kept connection that broke like this may just have been closed between two requests.
+    pub(super) fn says_nothing_of_its_endpoint(self) -> bool {
+        self.failure == TryFailure::Reset && !self.has_said
+    }
+}
+
 /// Why an exchange goes no further.
 #[derive(Debug)]
 pub(super) enum Stop {
     /// The endpoint failed.
-    Endpoint(TryFailure),
+    Endpoint(Broken),
     /// The client went away, or takes nothing.
     ClientGone,
     /// The body of the request breaks a rule of the Gate's.
@@ -91,6 +113,8 @@ pub(super) struct Exchange<'a> {
     uploaded: bool,
     /// The endpoint takes no more of it, and may have answered why.
     is_cut_off: bool,
+    /// How much of what was received was no head yet.
+    looked_at: usize,
     /// Octets of the answer's body that went to the client.
     pub(super) carried: u64,
 }
@@ -118,6 +142,7 @@ impl<'a> Exchange<'a> {
             out: Delivery::new(patience.client),
             uploaded,
             is_cut_off: false,
+            looked_at: 0,
             carried: 0,
         }
     }
@@ -133,7 +158,7 @@ impl<'a> Exchange<'a> {
             }
             self.pass_interim(head).await?;
         }
-        Err(Stop::Endpoint(TryFailure::Garbage))
+        Err(self.garbage())
     }
 
     /// HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
@@ -141,7 +166,7 @@ impl<'a> Exchange<'a> {
         if self.request.version == Version::HTTP_10 {
             return Ok(());
         }
-        sealed::strip(&mut head.parts.headers);
+        sealed::seal_interim(&mut head.parts.headers);
         self.begin(&head, false, encode::Connection::Usual);
         Ok(self.out.all(self.client).await?)
     }
@@ -153,8 +178,7 @@ impl<'a> Exchange<'a> {
             Ok(Some(answer)) => return Err(Stop::Replaced(answer)),
             Err(cause) => return Err(Stop::refuse(cause)),
         }
-        let sealed = sealed::seal(head, &self.context.facts.request_id);
-        sealed.map_err(|_| Stop::Endpoint(TryFailure::Garbage))?;
+        sealed::seal(head, &self.context.facts.request_id).map_err(|_| self.garbage())?;
         self.context.attend_response(self.request, head).map_err(Stop::refuse)
     }
 
@@ -182,28 +206,52 @@ impl<'a> Exchange<'a> {
     }
 
     /// The endpoint's connection, where it may serve another request.
-    pub(super) fn into_unused(self) -> Option<Connection> {
+    pub(super) fn into_unused(mut self) -> Option<Connection> {
         let is_done = self.uploaded && !self.is_cut_off && self.endpoint.out.is_empty();
         let is_read = matches!(self.remaining, Remaining::Nothing) && self.endpoint.held.is_empty();
+        self.endpoint.be_unused();
         (is_done && is_read).then_some(self.endpoint)
+    }
+
+    /// Whether the client, once answered, may send the body of its request or not.
+    pub(super) fn is_unasked(&self) -> bool {
+        self.upload.is_unasked(self.client, self.request)
+    }
+
+    /// What the endpoint sent is no answer.
+    pub(super) fn garbage(&self) -> Stop {
+        self.broken(TryFailure::Garbage)
+    }
+
+    fn broken(&self, failure: TryFailure) -> Stop {
+        Stop::Endpoint(Broken { failure, has_taken: self.endpoint.has_taken, has_said: self.endpoint.has_said })
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Stop>> {
         self.poll_upload(cx)?;
         loop {
-            if !self.endpoint.held.is_empty() {
-                match response::take(&mut self.endpoint.held, &self.request.method) {
-                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
-                    Ok(None) => {}
-                    Err(response::Garbage) => return failed(TryFailure::Garbage),
-                }
+            match self.take_head() {
+                Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                Ok(None) => {}
+                Err(response::Garbage) => return Poll::Ready(Err(self.garbage())),
             }
             match self.endpoint.poll_head_octets(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(failure)) => return failed(failure),
+                Poll::Ready(Err(failure)) => return Poll::Ready(Err(self.broken(failure))),
                 Poll::Pending => return self.poll_waiting(cx),
             }
         }
+    }
+
+    /// A head that comes in drops is parsed anew for each line at most, not for each octet.
+    fn take_head(&mut self) -> Result<Option<ResponseHead>, response::Garbage> {
+        let held = &mut self.endpoint.held;
+        if !response::may_be_whole(held, self.looked_at) {
+            return Ok(None);
+        }
+        let head = response::take(held, &self.request.method)?;
+        self.looked_at = if head.is_some() { 0 } else { held.len() };
+        Ok(head)
     }
 
     /// Nothing comes from the endpoint: whose turn is it, and how long may it take?
@@ -216,12 +264,9 @@ impl<'a> Exchange<'a> {
         }
         let patience = if self.endpoint.out.is_empty() { self.patience.read } else { self.patience.write };
         if self.endpoint.alarm.poll(cx, patience).is_ready() {
-            return failed(TryFailure::Timeout);
+            return Poll::Ready(Err(self.broken(TryFailure::Timeout)));
         }
-        if self.uploaded && self.client.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(Stop::ClientGone));
-        }
-        Poll::Pending
+        self.client.poll_gone(cx).map(|()| Err(Stop::ClientGone))
     }
 
     /// Sends as much of the request as there is and the endpoint takes.
@@ -238,8 +283,9 @@ impl<'a> Exchange<'a> {
             }
             match self.endpoint.poll_send(cx) {
                 Poll::Ready(Ok(())) => {}
-                // It may have answered before it closed.
-                Poll::Ready(Err(_)) => self.is_cut_off = true,
+                // It may have answered before it closed, but not what it was never sent.
+                Poll::Ready(Err(_)) if self.endpoint.has_taken => self.is_cut_off = true,
+                Poll::Ready(Err(failure)) => return Err(self.broken(failure)),
                 Poll::Pending => break,
             }
         }
@@ -270,7 +316,7 @@ impl<'a> Exchange<'a> {
                         self.received = piece.is_none();
                         self.pass_piece(piece)?;
                     }
-                    Poll::Ready(Err(failure)) => return failed(failure),
+                    Poll::Ready(Err(failure)) => return Poll::Ready(Err(self.broken(failure))),
                     Poll::Pending => break,
                 }
             }
@@ -302,8 +348,4 @@ impl<'a> Exchange<'a> {
         }
         Ok(())
     }
-}
-
-fn failed<T>(failure: TryFailure) -> Poll<Result<T, Stop>> {
-    Poll::Ready(Err(Stop::Endpoint(failure)))
 }

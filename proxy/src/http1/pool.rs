@@ -86,6 +86,7 @@ impl Pool {
         let now = idle.now;
         idle.by_address.retain(|_, waiting| {
             waiting.retain(|waiting| waiting.until > now && waiting.connection.is_quiet());
+            waiting.iter_mut().for_each(|waiting| waiting.connection.shed());
             !waiting.is_empty()
         });
         idle.count = idle.by_address.values().map(Vec::len).sum();

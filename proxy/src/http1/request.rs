@@ -33,7 +33,12 @@ fn in_origin_form(uri: Uri) -> Uri {
     if uri.authority().is_none() {
         return uri;
     }
-    Uri::from(uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")))
+    match uri.into_parts().path_and_query {
+        Some(target) if target.as_str().starts_with('/') => Uri::from(target),
+        // A query may stand right behind the authority; as text it has the slash that it lacks as octets.
+        Some(target) => Uri::try_from(target.to_string()).unwrap_or_default(),
+        None => Uri::from(PathAndQuery::from_static("/")),
+    }
 }
 
 /// Whether the client wants to bring another request (RFC 9112 section 9.3).
@@ -91,6 +96,8 @@ mod tests {
         assert_eq!(head("GET http://a.test/x?y=1 HTTP/1.1\r\nHost: a.test\r\n\r\n").uri, "/x?y=1");
         assert_eq!(head("GET http://a.test HTTP/1.1\r\nHost: a.test\r\n\r\n").uri, "/");
         assert_eq!(head("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n").uri, "*");
+        let bare = head("GET http://a.test?y=1 HTTP/1.1\r\nHost: a.test\r\n\r\n").uri;
+        assert_eq!(bare.path_and_query().map(PathAndQuery::as_str), Some("/?y=1"));
     }
 
     #[test]

@@ -59,11 +59,20 @@ struct Found {
     end: usize,
 }
 
+/// Whether `held` may hold a whole head, or what is none, of which the first `looked_at` octets alone were no whole one.
+pub(super) fn may_be_whole(held: &[u8], looked_at: usize) -> bool {
+    let new = held.get(looked_at..).unwrap_or_default();
+    !new.is_empty() && (looked_at == 0 || held.len() > MOST_OCTETS || memchr::memchr(b'\n', new).is_some())
+}
+
 /// Takes a head out of `held`, once all of it is there. Values share its memory.
 pub(super) fn take(held: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, Garbage> {
     let Some(found) = find(held)? else {
         return if held.len() > MOST_OCTETS { Err(Garbage) } else { Ok(None) };
     };
+    if found.end > MOST_OCTETS {
+        return Err(Garbage);
+    }
     let octets = held.split_to(found.end).freeze();
     let mut parts = Response::new(()).into_parts().0;
     parts.status = StatusCode::from_u16(found.status).map_err(|_| Garbage)?;
@@ -127,8 +136,11 @@ fn framing(method: &Method, head: &Parts) -> Result<Framing, Garbage> {
 
 fn keeps_connection(head: &Parts) -> bool {
     match head.version {
-        Version::HTTP_10 => connection_says(&head.headers, "keep-alive"),
-        _ => !head.headers.contains_key(header::CONNECTION) || !connection_says(&head.headers, "close"),
+        // One that knows no chunks and sends some is not trusted with another request (RFC 9112 section 6.1).
+        Version::HTTP_10 => {
+            connection_says(&head.headers, "keep-alive") && !head.headers.contains_key(header::TRANSFER_ENCODING)
+        }
+        _ => !connection_says(&head.headers, "close"),
     }
 }
 

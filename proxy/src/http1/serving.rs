@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -13,15 +13,14 @@ use http::{StatusCode, header, response};
 use super::connection::{Connection, Remaining};
 use super::delivery::{Delivery, Gone};
 use super::encode;
-use super::exchange::{Exchange, Patience, Stop};
+use super::exchange::{Broken, Exchange, Patience, Stop};
 use super::pool::Pool;
-use super::request::{waits_for_continue, wants_more};
+use super::request::wants_more;
 use super::response::Framing;
 use super::upload::Upload;
 use crate::cause::Cause;
 use crate::config::model::UpstreamTimeouts;
 use crate::gate::{Afterwards, Arrived, Guard, Refusal};
-use crate::observe::metrics::TryFailure;
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{Arrival, Ended, FailedTry, Interruption, RequestContext, Verdict};
 use crate::snapshot::Route;
@@ -35,28 +34,28 @@ const DRAIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Serving<'a> {
     client: &'a mut Guard,
+    arrived: &'a Arrived<'a>,
     context: RequestContext,
     head: Parts,
     upload: Upload,
     /// Whether the client's connection may bring another request, as far as is known.
     goes_on: bool,
-    patience: Duration,
     /// The final head the client was sent, and how much of a body after it.
     sent: Option<response::Parts>,
     bytes_out: u64,
 }
 
 impl<'a> Serving<'a> {
-    pub(super) fn new(client: &'a mut Guard, context: RequestContext, head: Parts, arrived: &Arrived<'_>) -> Self {
-        let goes_on = arrived.may_go_on && wants_more(&head);
+    pub(super) fn new(client: &'a mut Guard, context: RequestContext, head: Parts, arrived: &'a Arrived<'a>) -> Self {
+        let goes_on = wants_more(&head);
         let upload = Upload::new(client.has_body_left(), head.method.is_idempotent());
-        let patience = arrived.limits.idle_timeout;
-        Self { client, context, head, upload, goes_on, patience, sent: None, bytes_out: 0 }
+        Self { client, arrived, context, head, upload, goes_on, sent: None, bytes_out: 0 }
     }
 
     /// Serves it, and says what becomes of the connection.
-    pub(super) async fn run(mut self, arrived: &Arrived<'_>, pool: &Pool) -> Afterwards {
-        let arrival = Arrival { peer: arrived.peer, tls: arrived.tls.cloned(), has_body: self.upload.has_body };
+    pub(super) async fn run(mut self, pool: &Pool) -> Afterwards {
+        let Arrived { peer, tls, .. } = self.arrived;
+        let arrival = Arrival { peer: *peer, tls: tls.cloned(), has_body: self.upload.has_body };
         let afterwards = match self.decide(arrival).await {
             Some(Verdict::Forward) => self.forward(pool).await,
             Some(Verdict::Respond(made)) => self.answer(made).await,
@@ -69,22 +68,20 @@ impl<'a> Serving<'a> {
             bytes_in: self.upload.received,
             bytes_out: self.bytes_out,
         });
-        afterwards
+        let Self { client, context, .. } = self;
+        // What the client may still send concerns its connection alone: nothing is held up by it.
+        drop(context);
+        if afterwards == Afterwards::Open && drained(client).await { Afterwards::Open } else { Afterwards::Close }
     }
 
     /// `None` where the client leaves while a policy waits: nobody wants to know any more.
     async fn decide(&mut self, arrival: Arrival) -> Option<Verdict> {
-        let Self { client, context, head, upload, .. } = self;
-        let mut deciding = pin!(context.decide(head, arrival));
-        poll_fn(|cx| match deciding.as_mut().poll(cx) {
-            Poll::Ready(verdict) => Poll::Ready(Some(verdict)),
-            Poll::Pending if upload.has_body => Poll::Pending,
-            Poll::Pending => client.poll_gone(cx).map(|()| None),
-        })
-        .await
+        let Self { client, context, head, .. } = self;
+        while_it_stays(client, pin!(context.decide(head, arrival))).await
     }
 
     async fn forward(&mut self, pool: &Pool) -> Afterwards {
+        let mut may_reuse = true;
         loop {
             let chosen = match self.context.chosen.take() {
                 Some(first) => Ok(first),
@@ -95,12 +92,15 @@ impl<'a> Serving<'a> {
                 Err(cause) => return self.refuse(cause).await,
             };
             let timeouts = &route.upstream.timeouts;
-            let (endpoint, is_reused) = match pool.take(address) {
-                Some(kept) => (kept, true),
-                None => match Connection::open(address, timeouts.connect).await {
-                    Ok(fresh) => (fresh, false),
-                    Err(failure) if self.may_try_again(failure, true, false) => continue,
-                    Err(failure) => return self.refuse(Cause::Upstream(failure)).await,
+            let kept = if may_reuse { pool.take(address) } else { None };
+            let is_reused = kept.is_some();
+            let endpoint = match kept {
+                Some(kept) => kept,
+                None => match while_it_stays(self.client, pin!(Connection::open(address, timeouts.connect))).await {
+                    None => return self.give_up(Cause::ClientGone),
+                    Some(Ok(fresh)) => fresh,
+                    Some(Err(failure)) if self.may_try_again(Broken::unheard(failure), false) => continue,
+                    Some(Err(failure)) => return self.refuse(Cause::Upstream(failure)).await,
                 },
             };
             match self.exchange(endpoint, &route, timeouts).await {
@@ -108,16 +108,18 @@ impl<'a> Serving<'a> {
                     if let Some(unused) = unused {
                         pool.put(address, unused, timeouts.idle);
                     }
-                    return self.settle().await;
+                    return self.answered();
                 }
-                Err(Stop::Endpoint(failure)) => {
-                    let is_stale = is_reused && failure == TryFailure::Reset;
-                    let again = self.may_try_again(failure, false, is_stale);
+                Err(Stop::Endpoint(broken)) => {
+                    let is_stale = is_reused && broken.says_nothing_of_its_endpoint();
+                    // Where one kept connection has ended others may have: no more than one is tried in vain.
+                    may_reuse &= !is_stale;
+                    let again = self.may_try_again(broken, is_stale);
                     if self.sent.is_some() {
-                        return self.give_up(Cause::Upstream(failure));
+                        return self.give_up(Cause::Upstream(broken.failure));
                     }
                     if !again {
-                        return self.refuse(Cause::Upstream(failure)).await;
+                        return self.refuse(Cause::Upstream(broken.failure)).await;
                     }
                 }
                 Err(stop) => return self.stop(stop).await,
@@ -131,10 +133,10 @@ impl<'a> Serving<'a> {
         Ok((Arc::clone(route), member.endpoint.address))
     }
 
-    fn may_try_again(&mut self, failure: TryFailure, nothing_sent: bool, reused_connection: bool) -> bool {
+    fn may_try_again(&mut self, broken: Broken, reused_connection: bool) -> bool {
         self.context.failed(FailedTry {
-            failure,
-            nothing_sent,
+            failure: broken.failure,
+            nothing_sent: !broken.has_taken,
             idempotent: self.head.method.is_idempotent(),
             replayable: self.upload.can_begin_again(),
             reused_connection,
@@ -150,8 +152,8 @@ impl<'a> Serving<'a> {
     ) -> Result<Option<Connection>, Stop> {
         let wants_tunnel = self.client.may_be_upgraded() && is_websocket(&self.head, self.head.version);
         self.write_request(&mut endpoint, route)?;
-        let read = if wants_tunnel { timeouts.tunnel } else { timeouts.read };
-        let patience = Patience { read, write: timeouts.write, client: self.patience };
+        let client_patience = self.arrived.limits.idle_timeout;
+        let patience = Patience { read: timeouts.read, write: timeouts.write, client: client_patience };
         self.upload.begin_again();
         let mut exchange =
             Exchange::new(self.client, &mut self.context, &self.head, &mut self.upload, endpoint, patience);
@@ -159,7 +161,7 @@ impl<'a> Serving<'a> {
         exchange.treat(&mut answer.parts).await?;
         if answer.parts.status == StatusCode::SWITCHING_PROTOCOLS {
             if !wants_tunnel {
-                return Err(Stop::Endpoint(TryFailure::Garbage));
+                return Err(exchange.garbage());
             }
             self.goes_on = false;
             exchange.begin(&answer, false, encode::Connection::Usual);
@@ -171,7 +173,7 @@ impl<'a> Serving<'a> {
         }
         exchange.client.stay_http();
         let body = sealed::frame(&mut answer.parts, self.head.version, answer.framing != Framing::None);
-        self.goes_on &= body != sealed::Framed::UntilClose;
+        self.goes_on &= body != sealed::Framed::UntilClose && !exchange.is_unasked() && self.arrived.may_go_on();
         let connection = encode::Connection::of(self.head.version, self.goes_on);
         exchange.begin(&answer, body == sealed::Framed::Chunked, connection);
         self.sent = Some(answer.parts);
@@ -208,7 +210,7 @@ impl<'a> Serving<'a> {
     async fn stop(&mut self, stop: Stop) -> Afterwards {
         match stop {
             Stop::ClientGone => self.give_up(Cause::ClientGone),
-            Stop::Endpoint(failure) => self.refuse(Cause::Upstream(failure)).await,
+            Stop::Endpoint(broken) => self.refuse(Cause::Upstream(broken.failure)).await,
             Stop::Refused(refusal) => {
                 self.goes_on = false;
                 self.refuse(cause_of(refusal)).await
@@ -250,27 +252,35 @@ impl<'a> Serving<'a> {
         let Ok((head, body)) = self.context.compose(&self.head.method, answer) else {
             return self.give_up(Cause::Internal);
         };
-        // Nobody has told the client to send its body, and it may do so or not.
-        let is_unasked = self.client.has_body_left() && self.upload.received == 0 && waits_for_continue(&self.head);
-        self.goes_on &= !is_unasked;
+        self.goes_on &= !self.upload.is_unasked(self.client, &self.head) && self.arrived.may_go_on();
         self.client.stay_http();
-        let mut out = Delivery::new(self.patience);
+        let mut out = Delivery::new(self.arrived.limits.idle_timeout);
         encode::response(out.begin(false), &head, None, encode::Connection::of(self.head.version, self.goes_on));
         self.bytes_out = body.len() as u64;
         out.push(body);
         self.sent = Some(head);
         match out.all(self.client).await {
-            Ok(()) => self.settle().await,
+            Ok(()) => self.answered(),
             Err(Gone) => self.give_up(Cause::ClientGone),
         }
     }
 
-    /// The client has its answer: reads what is left of its body, if that is to be had soon.
-    async fn settle(&mut self) -> Afterwards {
-        if !self.goes_on || !drained(self.client).await { Afterwards::Close } else { Afterwards::Open }
+    /// The client has its answer.
+    fn answered(&self) -> Afterwards {
+        if self.goes_on { Afterwards::Open } else { Afterwards::Close }
     }
 }
 
+/// Does something for as long as the client stays; `None` where it leaves before that is done.
+async fn while_it_stays<T>(client: &mut Guard, mut doing: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    poll_fn(|cx| match doing.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => client.poll_gone(cx).map(|()| None),
+    })
+    .await
+}
+
+/// Reads what is left of a body, if that is to be had soon.
 async fn drained(client: &mut Guard) -> bool {
     if !client.has_body_left() {
         return true;

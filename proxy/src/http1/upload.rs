@@ -2,8 +2,10 @@
 
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
 
+use super::request::waits_for_continue;
 use crate::gate::{BodyFault, Guard};
 
 /// Octets of a body kept for another try.
@@ -14,13 +16,14 @@ const MOST_KEPT: usize = 64 * 1024;
 pub(super) struct Upload {
     /// Whether there is one at all, be it empty.
     pub(super) has_body: bool,
-    kept: Vec<Bytes>,
-    kept_octets: usize,
+    /// A copy: a piece of one octet may hold on to a buffer of many.
+    kept: BytesMut,
+    /// What was kept and is still to be sent once more.
+    again: Bytes,
     /// Whether all that was received has been kept.
     is_whole: bool,
     /// Whether it may ever be sent again.
     is_repeatable: bool,
-    next: usize,
     /// Octets received from the client.
     pub(super) received: u64,
 }
@@ -28,7 +31,7 @@ pub(super) struct Upload {
 impl Upload {
     /// `is_repeatable` says whether the method allows another try.
     pub(super) fn new(has_body: bool, is_repeatable: bool) -> Self {
-        Self { has_body, kept: Vec::new(), kept_octets: 0, is_whole: true, is_repeatable, next: 0, received: 0 }
+        Self { has_body, kept: BytesMut::new(), again: Bytes::new(), is_whole: true, is_repeatable, received: 0 }
     }
 
     /// Whether all that was taken can be had once more.
@@ -38,7 +41,12 @@ impl Upload {
 
     /// Begins at its first octet, for another try.
     pub(super) fn begin_again(&mut self) {
-        self.next = 0;
+        self.again = Bytes::copy_from_slice(&self.kept);
+    }
+
+    /// Whether the client waits to be told to send it: it may do so after its answer, or not.
+    pub(super) fn is_unasked(&self, client: &Guard, head: &Parts) -> bool {
+        client.has_body_left() && self.received == 0 && waits_for_continue(head)
     }
 
     /// The next piece; `None` at the end.
@@ -47,9 +55,8 @@ impl Upload {
         cx: &mut Context<'_>,
         client: &mut Guard,
     ) -> Poll<Result<Option<Bytes>, BodyFault>> {
-        if let Some(piece) = self.kept.get(self.next) {
-            self.next += 1;
-            return Poll::Ready(Ok(Some(piece.clone())));
+        if !self.again.is_empty() {
+            return Poll::Ready(Ok(Some(std::mem::take(&mut self.again))));
         }
         let piece = ready!(client.poll_body(cx))?;
         if let Some(piece) = &piece {
@@ -60,14 +67,11 @@ impl Upload {
     }
 
     fn keep(&mut self, piece: &Bytes) {
-        self.is_whole &= self.is_repeatable && self.kept_octets + piece.len() <= MOST_KEPT;
+        self.is_whole &= self.is_repeatable && self.kept.len() + piece.len() <= MOST_KEPT;
         if self.is_whole {
-            self.kept_octets += piece.len();
-            self.kept.push(piece.clone());
-            self.next = self.kept.len();
+            self.kept.extend_from_slice(piece);
         } else {
-            self.kept.clear();
-            self.next = 0;
+            self.kept = BytesMut::new();
         }
     }
 }

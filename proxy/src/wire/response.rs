@@ -19,7 +19,9 @@ use crate::policy::facts::RequestId;
 pub fn seal(head: &mut Parts, request_id: &RequestId) -> Result<(), Contradiction> {
     // Room for what follows: Pingora adds two fields of its own.
     head.headers.reserve(3);
-    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        remove_framing(&mut head.headers);
+    } else {
         strip(&mut head.headers);
         settle_framing(head)?;
     }
@@ -76,8 +78,19 @@ pub fn frame(head: &mut Parts, client_version: Version, has_body: bool) -> Frame
     Framed::Chunked
 }
 
+/// Takes out of the head of an interim answer what belongs to the upstream's connection, and any framing: it has no body.
+pub fn seal_interim(headers: &mut HeaderMap) {
+    strip(headers);
+    remove_framing(headers);
+}
+
+fn remove_framing(headers: &mut HeaderMap) {
+    headers.remove(header::TRANSFER_ENCODING);
+    headers.remove(header::CONTENT_LENGTH);
+}
+
 /// Takes away what belongs to the upstream's connection, but for the framing.
-pub fn strip(headers: &mut HeaderMap) {
+fn strip(headers: &mut HeaderMap) {
     let mut names = hop_by_hop::standard(headers);
     if names.contains(&header::CONNECTION) {
         names.extend(hop_by_hop::nominated(headers));
@@ -90,8 +103,11 @@ pub fn strip(headers: &mut HeaderMap) {
 }
 
 fn settle_framing(head: &mut Parts) -> Result<(), Contradiction> {
-    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        head.headers.remove(header::TRANSFER_ENCODING);
+    match head.status {
+        // RFC 9110 section 8.6 allows it no length either.
+        StatusCode::NO_CONTENT => remove_framing(&mut head.headers),
+        StatusCode::NOT_MODIFIED => drop(head.headers.remove(header::TRANSFER_ENCODING)),
+        _ => {}
     }
     if let Some(length) = one_length(&head.headers)? {
         head.headers.insert(header::CONTENT_LENGTH, length);
