@@ -165,6 +165,8 @@ async fn a_request_to_stop_ends_idle_connections_and_finishes_what_is_under_way(
     eventually("the listener to be gone", async || TcpStream::connect(gateway.address()).await.is_err().then_some(()))
         .await;
     latch.open();
-    assert_eq!(client.receive().await.text(), "finished");
+    let answer = client.receive().await;
+    assert_eq!((answer.text().as_str(), answer.field("connection")), ("finished", Some("close")));
+    assert!(client.until_closed().await.is_empty());
     assert_eq!(gateway.until_ended().await, Some(0));
 }

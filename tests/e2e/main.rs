@@ -30,6 +30,7 @@ mod limits;
 mod lying_origins;
 mod observability;
 mod observers;
+mod parity;
 mod policies;
 mod quarantine;
 mod reload;

@@ -117,6 +117,19 @@ async fn what_follows_an_upgrade_is_a_request_where_it_is_denied_and_a_tunnels_w
 }
 
 #[tokio::test]
+async fn a_last_answer_arrives_although_the_client_sends_more() {
+    let origin = Origin::start().await;
+    let gateway = Setup::proxying(&origin).limits("requests_per_connection = 1").start().await;
+    let mut client = gateway.client().await;
+    client.send([Request::get("/").bytes(), Request::get("/more").bytes()].concat()).await;
+    assert_eq!(client.receive_head().await.field("connection"), Some("close"));
+    client.send(Request::get("/and-more").bytes()).await;
+    assert_eq!(client.receive_some().await, b"origin");
+    assert!(client.receive_some().await.is_empty(), "an orderly end");
+    assert_eq!(origin.only_request().target(), "/");
+}
+
+#[tokio::test]
 async fn an_http_1_0_client_may_keep_its_connection() {
     let (gateway, _origin) = proxied().await;
     let mut client = gateway.client().await;

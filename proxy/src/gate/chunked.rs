@@ -269,6 +269,18 @@ mod tests {
         assert_eq!(tracker.advance(b"1\r\n"), Err(Refusal::BodyTooLarge));
     }
 
+    #[test]
+    fn spaces_after_a_size_are_understood_in_answers_only() {
+        for body in [&b"3  \r\nabc\r\n0 \r\n\r\n"[..], b"3 ;a=b\r\nabc\r\n0\r\n\r\n"] {
+            assert_eq!(whole(body), Err(Refusal::ChunkFraming));
+            let mut answer = ChunkTracker::of_an_answer();
+            assert_eq!((answer.advance(body), answer.is_at_end()), (Ok(body.len()), true));
+        }
+        for body in [&b" 3\r\n"[..], b"3 3\r\n", b"3 \n", b"3\t\r\n", &[b"3".as_slice(), &[b' '; 300]].concat()] {
+            assert!(ChunkTracker::of_an_answer().advance(body).is_err(), "{}", body.escape_ascii());
+        }
+    }
+
     /// The data of `octets`, which come in pieces of the given lengths, and what is left over.
     fn data(octets: &[u8], lengths: &[usize]) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
         let mut tracker = ChunkTracker::new(u64::MAX);

@@ -132,8 +132,11 @@ impl Guard {
     }
 
     /// Gives up what the client may still send: it is read and discarded after the connection has been closed on our side.
+    /// What comes through a tunnel is the other end's to take.
     pub fn discard_rest(&mut self) {
-        self.incoming = Incoming::Rest;
+        if !matches!(self.incoming, Incoming::Tunnel) {
+            self.incoming = Incoming::Rest;
+        }
     }
 
     /// Reads more octets of a head. `Ok(0)` is the end of the stream.

@@ -147,6 +147,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_large_body_took_is_given_back_while_nobody_uses_its_connection() {
+        let pool = Pool::new(8);
+        let (mut connection, _far, address) = pair().await;
+        connection.held.reserve(64 * 1024);
+        pool.put(address, connection, 9 * SWEEP);
+        pool.sweep_once();
+        assert_eq!(pool.take(address).unwrap().held.capacity(), 0);
+    }
+
+    #[tokio::test]
     async fn what_there_is_no_room_for_is_closed() {
         let pool = Pool::new(0);
         let (connection, _far, address) = pair().await;

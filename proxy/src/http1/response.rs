@@ -176,6 +176,8 @@ mod tests {
             taken(&format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MOST_OCTETS)), Method::GET).err(),
             Some(Garbage)
         );
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(MOST_OCTETS));
+        assert_eq!(taken(&long, Method::GET).err(), Some(Garbage), "also where it comes at once");
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MOST_FIELDS + 1));
         assert_eq!(taken(&many, Method::GET).err(), Some(Garbage));
     }
@@ -208,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn a_head_in_drops_is_looked_at_once_a_line() {
+        let head = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+        let looks = (1..=head.len()).filter(|end| may_be_whole(&head[..*end], end - 1)).count();
+        assert_eq!(looks, 4, "at its first octet and at each line end");
+        assert!(!may_be_whole(head, head.len()) && !may_be_whole(b"", 0), "nothing is new");
+        assert!(may_be_whole(&[b'a'; MOST_OCTETS + 1], MOST_OCTETS), "its end is not waited for any longer");
+    }
+
+    #[test]
     fn what_is_no_http_is_garbage() {
         for text in [
             "SSH-2.0-x\r\n",
@@ -226,6 +237,7 @@ mod tests {
             ("HTTP/1.1 204 x\r\nConnection: close\r\n\r\n", false),
             ("HTTP/1.0 204 x\r\n\r\n", false),
             ("HTTP/1.0 204 x\r\nConnection: keep-alive\r\n\r\n", true),
+            ("HTTP/1.0 200 x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n", false),
             ("HTTP/1.1 200 x\r\n\r\n", false),
         ] {
             assert_eq!(taken(text, Method::GET).unwrap().unwrap().keeps_connection, keeps, "{text:?}");

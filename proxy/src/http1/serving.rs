@@ -68,10 +68,18 @@ impl<'a> Serving<'a> {
             bytes_in: self.upload.received,
             bytes_out: self.bytes_out,
         });
-        let Self { client, context, .. } = self;
+        let is_there = self.context.cause != Some(Cause::ClientGone);
+        let Self { client, context, head, .. } = self;
         // What the client may still send concerns its connection alone: nothing is held up by it.
         drop(context);
-        if afterwards == Afterwards::Open && drained(client).await { Afterwards::Open } else { Afterwards::Close }
+        if afterwards == Afterwards::Open && drained(client).await {
+            return Afterwards::Open;
+        }
+        if is_there && wants_more(&head) {
+            // It may be sending another request, upon which a connection simply closed would be reset.
+            client.discard_rest();
+        }
+        Afterwards::Close
     }
 
     /// `None` where the client leaves while a policy waits: nobody wants to know any more.

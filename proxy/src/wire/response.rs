@@ -181,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn where_no_body_may_follow_nothing_frames_one() {
+        for status in [101, 204] {
+            let head = sealed(status, &[("Content-Length", "5"), ("X", "1")]).unwrap();
+            assert_eq!(head.headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x", "x-request-id"]);
+        }
+        assert_eq!(sealed(304, &[("Content-Length", "5")]).unwrap().headers["content-length"], "5");
+        let mut interim = sealed(200, &[("Content-Length", "5"), ("Link", "</a>")]).unwrap().headers;
+        interim.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        seal_interim(&mut interim);
+        assert_eq!(interim.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["link", "x-request-id"]);
+    }
+
+    #[test]
     fn equal_lengths_become_one_and_others_are_the_upstreams_fault() {
         for twice in [&[("Content-Length", "5"), ("Content-Length", "5")][..], &[("Content-Length", "5, 5")]] {
             let head = sealed(200, twice).unwrap();

@@ -171,3 +171,37 @@ async fn a_client_that_goes_away_in_the_middle_of_a_body_is_told_from_its_end() 
     drop(client);
     assert_eq!(body(&mut guard).await, Err(BodyFault::Gone));
 }
+
+#[tokio::test]
+async fn while_a_request_waits_its_client_may_leave_in_the_middle_of_a_body() {
+    let (mut client, mut guard) = connection();
+    client.write_all(&[CHUNKED, b"1\r\na\r\n"].concat()).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    client.write_all(b"1\r\nb\r\n").await.unwrap();
+    assert!(is_there(&mut guard).await);
+    assert_eq!(piece(&mut guard).await.unwrap().unwrap(), "a", "what was read ahead is the body's");
+    assert_eq!(piece(&mut guard).await.unwrap().unwrap(), "b");
+    drop(client);
+    assert!(!is_there(&mut guard).await);
+}
+
+#[tokio::test]
+async fn no_more_is_read_ahead_than_may_be_held() {
+    let (mut client, mut guard) = connection();
+    client.write_all(CHUNKED).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    client.write_all(&[b'a'; 60 * 1024]).await.unwrap();
+    assert!(is_there(&mut guard).await);
+    assert!(guard.held().len() < 2 * MOST_HELD, "{} octets", guard.held().len());
+}
+
+#[tokio::test]
+async fn a_client_between_requests_holds_no_more_memory_than_for_an_ordinary_head() {
+    let (mut client, mut guard) = connection();
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nX: {}\r\nContent-Length: 50000\r\n\r\n", "x".repeat(5000));
+    client.write_all(&[head.as_bytes(), &[b'a'; 50_000]].concat()).await.unwrap();
+    begin(&mut guard, &test_limits()).await.unwrap();
+    assert_eq!(body(&mut guard).await.unwrap().len(), 50_000);
+    let next = std::future::poll_fn(|cx| Poll::Ready(guard.poll_fill(cx).is_pending())).await;
+    assert!(next && !guard.held.try_reclaim(HEAD_BUFFER + 1), "{} octets of room", guard.held.capacity());
+}
