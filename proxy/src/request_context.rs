@@ -1,7 +1,7 @@
 //! What a request means on its way: found once, kept to its end, written against no engine.
 //!
 //! The snapshot is taken when the context is made and never again, so no request sees half of a change. An engine
-//! (today Pingora's proxy) only translates: it tells the context what arrived, asks it where to go and whether to try
+//! (`http1`, or Pingora's proxy for HTTP/2) only translates: it tells the context what arrived, asks it where to go and whether to try
 //! again, and tells it how things ended.
 
 mod answer;

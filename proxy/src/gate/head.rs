@@ -1,7 +1,7 @@
 //! The head of an HTTP/1 request: where it ends, and whether it may pass.
 //!
 //! Pure functions over octets, without allocation. What they let through has one meaning only: whoever reads it next,
-//! Pingora or an origin, finds the same message in it.
+//! an engine or an origin, finds the same message in it.
 
 mod end;
 mod fields;

@@ -197,7 +197,7 @@ impl Refusal {
     }
 }
 
-/// A refusal that comes to light while the body is read, on its way through Pingora as an I/O error.
+/// A refusal that comes to light while an HTTP/2 body is read, on its way through Pingora as an I/O error.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("request body refused: {}", .0.reason())]
 struct Violation(Refusal);

@@ -73,8 +73,8 @@ fn facts(session: &TlsRef) -> TlsFacts {
     TlsFacts { version, cipher, server_name: session.server_name().map(Into::into) }
 }
 
-/// Downstream, Pingora leaves the proxy digest to the application; it gives it to the hooks of HTTP/1 requests and HTTP/2
-/// streams alike, which its TLS digest, closed to others, does not.
+/// Downstream, Pingora leaves the proxy digest to the application; it gives it to the hooks of HTTP/2 streams, which its TLS
+/// digest, closed to others, does not.
 fn as_digest(facts: TlsFacts) -> Option<Arc<ProxyDigest>> {
     let response = ResponseHeader::build_no_case(StatusCode::OK, Some(0)).ok()?;
     Some(Arc::new(ProxyDigest::new(Box::new(response), Some(Box::new(Arc::new(facts))))))

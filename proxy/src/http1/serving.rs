@@ -91,48 +91,42 @@ impl<'a> Serving<'a> {
     async fn forward(&mut self, pool: &Pool) -> Afterwards {
         let mut may_reuse = true;
         loop {
-            let chosen = match self.context.chosen.take() {
-                Some(first) => Ok(first),
-                None => self.context.next_member(&self.head),
-            };
-            let (route, address) = match chosen.and_then(|index| self.address(index)) {
-                Ok(found) => found,
+            let (route, address) = match self.choose() {
+                Ok(chosen) => chosen,
                 Err(cause) => return self.refuse(cause).await,
             };
             let timeouts = &route.upstream.timeouts;
             let kept = if may_reuse { pool.take(address) } else { None };
             let is_reused = kept.is_some();
-            let endpoint = match kept {
-                Some(kept) => kept,
-                None => match while_it_stays(self.client, pin!(Connection::open(address, timeouts.connect))).await {
-                    None => return self.give_up(Cause::ClientGone),
-                    Some(Ok(fresh)) => fresh,
-                    Some(Err(failure)) if self.may_try_again(Broken::unheard(failure), false) => continue,
-                    Some(Err(failure)) => return self.refuse(Cause::Upstream(failure)).await,
-                },
-            };
-            match self.exchange(endpoint, &route, timeouts).await {
+            let broken = match self.attempt(kept, address, &route).await {
                 Ok(unused) => {
                     if let Some(unused) = unused {
                         pool.put(address, unused, timeouts.idle);
                     }
                     return self.answered();
                 }
-                Err(Stop::Endpoint(broken)) => {
-                    let is_stale = is_reused && broken.says_nothing_of_its_endpoint();
-                    // Where one kept connection has ended others may have: no more than one is tried in vain.
-                    may_reuse &= !is_stale;
-                    let again = self.may_try_again(broken, is_stale);
-                    if self.sent.is_some() {
-                        return self.give_up(Cause::Upstream(broken.failure));
-                    }
-                    if !again {
-                        return self.refuse(Cause::Upstream(broken.failure)).await;
-                    }
-                }
+                Err(Stop::Endpoint(broken)) => broken,
                 Err(stop) => return self.stop(stop).await,
+            };
+            let is_stale = is_reused && broken.says_nothing_of_its_endpoint();
+            // Where one kept connection has ended others may have: no more than one is tried in vain.
+            may_reuse &= !is_stale;
+            let again = self.may_try_again(broken, is_stale);
+            if self.sent.is_some() {
+                return self.give_up(Cause::Upstream(broken.failure));
+            }
+            if !again {
+                return self.refuse(Cause::Upstream(broken.failure)).await;
             }
         }
+    }
+
+    fn choose(&mut self) -> Result<(Arc<Route>, SocketAddr), Cause> {
+        let index = match self.context.chosen.take() {
+            Some(first) => first,
+            None => self.context.next_member(&self.head)?,
+        };
+        self.address(index)
     }
 
     fn address(&self, index: usize) -> Result<(Arc<Route>, SocketAddr), Cause> {
@@ -151,7 +145,26 @@ impl<'a> Serving<'a> {
         })
     }
 
-    /// One try; returns the endpoint's connection where it may serve another request.
+    /// One try, over a connection that was kept or a new one; returns it where it may serve another request.
+    async fn attempt(
+        &mut self,
+        kept: Option<Connection>,
+        address: SocketAddr,
+        route: &Route,
+    ) -> Result<Option<Connection>, Stop> {
+        let timeouts = &route.upstream.timeouts;
+        let endpoint = match kept {
+            Some(kept) => kept,
+            None => self.open(address, timeouts.connect).await?,
+        };
+        self.exchange(endpoint, route, timeouts).await
+    }
+
+    async fn open(&mut self, address: SocketAddr, patience: Duration) -> Result<Connection, Stop> {
+        let opened = while_it_stays(self.client, pin!(Connection::open(address, patience))).await;
+        opened.ok_or(Stop::ClientGone)?.map_err(|failure| Stop::Endpoint(Broken::unheard(failure)))
+    }
+
     async fn exchange(
         &mut self,
         mut endpoint: Connection,

@@ -1,7 +1,7 @@
 //! The request head as it leaves for the upstream.
 //!
-//! Pingora calls its last hook once per try with a fresh copy of the client's head, and looks at the framing no more
-//! after it. So this is where the head is sealed: everything that belongs to the client's connection goes, exactly one
+//! Each try has a fresh copy of the client's head, and no engine looks at the framing after this. So this is where the
+//! head is sealed: everything that belongs to the client's connection goes, exactly one
 //! framing stays (the one the Gate vetted), and what the gateway itself has to say is added.
 
 use http::header::{self, HeaderName, HeaderValue};
@@ -59,7 +59,7 @@ pub struct Contradiction;
 /// How the body is framed, as the Gate (HTTP/1) or the framing layer (HTTP/2) established it.
 #[derive(Debug, PartialEq, Eq)]
 enum Framing {
-    /// No field: no body, or an HTTP/2 body of unknown length, which Pingora will frame as chunked.
+    /// No field: no body, or an HTTP/2 body of unknown length, which its engine will frame as chunked.
     Unstated,
     Length,
     Chunked,

@@ -122,7 +122,7 @@ fn limits(fields: &mut Fields<'_, '_>) -> Limits {
         head_bytes,
         line_bytes: part_of_head(fields, "line", head_bytes, default.line_bytes),
         target_bytes: part_of_head(fields, "target", head_bytes, default.target_bytes),
-        // Pingora's own bound; the Gate refuses before it is met.
+        // The Gate takes no more, whatever is written here.
         headers: fields.or("headers", count(1..=256), default.headers),
         body_bytes: fields.or("body", size_or_unlimited(0..=1 << 40), default.body_bytes),
         connections: fields.or("connections", count(1..=10_000_000), default.connections),

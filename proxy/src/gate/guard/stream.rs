@@ -85,7 +85,7 @@ impl GetTimingDigest for Guard {
 }
 
 /// Downstream, Pingora leaves this digest to the application; it is the one way in which a fact about the connection reaches
-/// the hooks of an HTTP/1 request and of an HTTP/2 stream alike.
+/// the hooks of an HTTP/2 stream.
 impl GetProxyDigest for Guard {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.tls.clone()

@@ -3,9 +3,9 @@
 use crate::config::model::Limits;
 use crate::gate::refusal::Refusal;
 
-/// Pingora parses no more fields than this, whatever the configuration allows.
+/// Fields of a head, whatever the configuration allows.
 const MOST_FIELDS: usize = 256;
-/// Nor a longer head.
+/// Octets of a head, likewise.
 const MOST_OCTETS: usize = 1024 * 1024 - 1;
 
 /// A search for the end of a head that goes on where it stopped when more octets have come.
