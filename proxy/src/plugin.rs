@@ -3,7 +3,7 @@
 //! `inspection` (what a component says of itself, held against contract and grants) -> `compile` (to code, in a process
 //! that can be killed) -> `engine` (one a process, code by content hash) -> `component` (linked with what is granted) ->
 //! `policy` (a plugin configured, with its `image` and its pool of instances, left out by `quarantine` while it keeps
-//! failing). Host functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`,
+//! failing). A policy whose guests take long is called in `turns`. Host functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`,
 //! generated bindings in `contract/`; none of them leaves this module.
 
 mod budget;
@@ -19,6 +19,7 @@ pub mod inspection;
 mod instance;
 mod memory;
 pub mod outbound;
+mod pace;
 pub mod policy;
 mod pool;
 mod problem;
@@ -26,6 +27,8 @@ pub mod quarantine;
 mod runtime_imports;
 mod scope;
 pub mod statistics;
+mod turns;
+mod turnstile;
 mod view;
 
 use contract::v0_1::bindings;

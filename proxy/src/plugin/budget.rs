@@ -1,18 +1,23 @@
 //! The CPU budget of a call, in CPU time and not in time on the wall.
 //!
 //! Epochs tick by the wall clock. On a busy machine a thread may be off the CPU for longer than a budget, and its guest
-//! would be blamed for that. So when the epochs of a call are over, the thread's own CPU time decides: a guest that has not
-//! had its budget gets another tick.
+//! would be blamed for that. So when an epoch of a call is over, the thread's own CPU time decides: a guest that has not had
+//! its budget goes on, at once or in its next turn ([`meter`]).
+
+pub(super) mod meter;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use wasmtime::{Trap, UpdateDeadline};
 
 use super::engine::EPOCH;
+use meter::Meter;
+
+/// The epochs of a call before it is looked at: the one under way may end at once, so there is one more.
+pub(super) const FIRST_LOOK: u64 = 2;
 
 /// Epochs since the engine began; as exact as the thread that counts them is on time.
 #[derive(Clone, Debug, Default)]
@@ -23,103 +28,90 @@ impl Ticks {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What a call may use, and from where on.
-#[derive(Debug)]
+/// What a call may use, and what it has used.
+#[derive(Debug, Default)]
 pub(super) struct CpuBudget {
-    ticks: Ticks,
     limit: Duration,
-    mark: Option<Mark>,
-    /// Instead of the mark, where the call may wait and its thread works for others meanwhile.
-    meter: Option<Meter>,
+    count: Count,
 }
 
-/// The CPU time of a thread at a tick. Reading it is a system call, so a mark serves all calls on its thread until the next
-/// tick; it may then be up to one tick old, which [`CpuBudget::verdict`] allows for.
-#[derive(Debug)]
-struct Mark {
-    thread: ThreadId,
-    tick: u64,
-    cpu: Duration,
+/// How CPU time is counted.
+#[derive(Debug, Default)]
+enum Count {
+    /// The call has its thread to itself, and nobody read the clock yet: most calls are never looked at, and reading it is a
+    /// system call.
+    #[default]
+    Unread,
+    /// It was read when the call was first looked at.
+    SinceFirstLook(Duration),
+    /// It was read when the call began.
+    SinceBeginning(Duration),
+    /// The call runs in turns, and its thread works for others in between.
+    Turns(Meter),
+}
+
+/// What is seen of a call when an epoch of it is over.
+pub(super) struct Look {
+    pub(super) sight: Sight,
+    /// What becomes of it; the error ends it.
+    pub(super) verdict: wasmtime::Result<UpdateDeadline>,
+}
+
+/// How long a call has been at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// An epoch or two on the wall; its thread may have been off the CPU all the while.
+    Glimpse,
+    /// So much CPU time, give or take an epoch where nobody read the clock when it began.
+    Measured(Duration),
 }
 
 impl CpuBudget {
-    pub(super) fn new(ticks: Ticks) -> Self {
-        Self { ticks, limit: Duration::ZERO, mark: None, meter: None }
+    /// A call begins on this thread, and ends on it before anything else happens there.
+    pub(super) fn begin(&mut self, limit: Duration) {
+        *self = Self { limit, count: Count::Unread };
     }
 
-    /// A call begins on this thread; returns the epochs after which it is looked at.
-    pub(super) fn begin(&mut self, limit: Duration) -> u64 {
-        let (thread, tick) = (std::thread::current().id(), self.ticks.now());
-        if self.mark.as_ref().is_none_or(|mark| mark.thread != thread || mark.tick != tick) {
-            self.mark = Some(Mark { thread, tick, cpu: thread_cpu() });
-        }
-        self.limit = limit;
-        // The epoch under way may end at once, so one more than the budget is long.
-        u64::try_from(limit.as_nanos().div_ceil(EPOCH.as_nanos().max(1))).unwrap_or(u64::MAX >> 1).saturating_add(1)
+    /// The same for a call that is to be known exactly.
+    pub(super) fn begin_watched(&mut self, limit: Duration) {
+        *self = Self { limit, count: Count::SinceBeginning(thread_cpu()) };
     }
 
-    /// Counts the call under way by a meter that its caller starts and stops.
-    pub(super) fn meter(&mut self) -> Meter {
+    /// A call begins that runs in turns; who gives them counts them by this meter.
+    pub(super) fn begin_turns(&mut self, limit: Duration) -> Meter {
         let meter = Meter::default();
-        self.meter = Some(meter.clone());
+        *self = Self { limit, count: Count::Turns(meter.clone()) };
         meter
     }
 
-    /// The epochs of the call are over.
-    ///
-    /// # Errors
-    /// The budget is used up.
-    pub(super) fn verdict(&self) -> wasmtime::Result<UpdateDeadline> {
-        let used = match (&self.meter, &self.mark) {
-            (Some(meter), _) => meter.used(),
-            (None, Some(mark)) => thread_cpu().saturating_sub(mark.cpu),
-            (None, None) => Duration::MAX,
+    /// An epoch of the call is over.
+    pub(super) fn look(&mut self) -> Look {
+        let (sight, next) = match &self.count {
+            Count::Unread => {
+                self.count = Count::SinceFirstLook(thread_cpu());
+                (Sight::Glimpse, UpdateDeadline::Continue(1))
+            }
+            Count::SinceFirstLook(then) => (since_first_look(*then), UpdateDeadline::Continue(1)),
+            Count::SinceBeginning(then) => {
+                (Sight::Measured(thread_cpu().saturating_sub(*then)), UpdateDeadline::Continue(1))
+            }
+            Count::Turns(meter) => meter.look(),
         };
-        if used > self.limit.saturating_add(EPOCH) {
-            Err(Trap::Interrupt.into())
-        } else {
-            Ok(UpdateDeadline::Continue(1))
-        }
+        let is_over = matches!(sight, Sight::Measured(used) if used > self.limit);
+        Look { sight, verdict: if is_over { Err(Trap::Interrupt.into()) } else { Ok(next) } }
     }
 }
 
-/// What a call that may wait has used, over all the turns it got. It may move between threads from turn to turn.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Meter(Arc<Reading>);
-
-#[derive(Debug, Default)]
-struct Reading {
-    used_ns: AtomicU64,
-    /// The thread's CPU time when the turn under way began.
-    began_ns: AtomicU64,
-}
-
-/// A turn under way; over when dropped.
-pub(super) struct Turn<'m>(&'m Meter);
-
-impl Meter {
-    /// Begins a turn on this thread.
-    pub(super) fn run(&self) -> Turn<'_> {
-        self.0.began_ns.store(nanoseconds(thread_cpu()), Ordering::Relaxed);
-        Turn(self)
-    }
-
-    fn used(&self) -> Duration {
-        let turn = nanoseconds(thread_cpu()).saturating_sub(self.0.began_ns.load(Ordering::Relaxed));
-        Duration::from_nanos(self.0.used_ns.load(Ordering::Relaxed).saturating_add(turn))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let Meter(reading) = self.0;
-        reading.used_ns.store(nanoseconds(self.0.used()), Ordering::Relaxed);
-    }
+/// The time before the first look is taken for one epoch: on the wall it was one or two. A thread that was off the CPU ever
+/// since tells nothing of it.
+fn since_first_look(then: Duration) -> Sight {
+    let since = thread_cpu().saturating_sub(then);
+    if since < EPOCH / 2 { Sight::Glimpse } else { Sight::Measured(since.saturating_add(EPOCH)) }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -133,32 +125,80 @@ fn thread_cpu() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
+    use meter::Turn;
+
+    fn work(time: Duration) {
+        let began = thread_cpu();
+        while thread_cpu().saturating_sub(began) < time {}
+    }
 
     #[test]
     fn a_thread_that_was_off_the_cpu_has_not_used_its_budget() {
-        let mut budget = CpuBudget::new(Ticks::default());
-        budget.begin(Duration::from_millis(5));
+        let mut budget = CpuBudget::default();
+        budget.begin(EPOCH);
         let (send, receive) = std::sync::mpsc::channel::<()>();
-        // Waits without working, for longer than the budget.
-        let _ = receive.recv_timeout(Duration::from_millis(30));
+        for _ in 0..10 {
+            // Waits without working, for longer than the budget.
+            let _ = receive.recv_timeout(EPOCH * 3);
+            assert!(matches!(budget.look().verdict, Ok(UpdateDeadline::Continue(1))));
+        }
         drop(send);
-        assert!(matches!(budget.verdict(), Ok(UpdateDeadline::Continue(1))));
     }
 
     #[test]
     fn a_thread_that_worked_has() {
-        let mut budget = CpuBudget::new(Ticks::default());
-        budget.begin(Duration::from_millis(2));
-        let began = ThreadTime::now();
-        while began.elapsed() < Duration::from_millis(5) {}
-        assert!(budget.verdict().is_err());
+        let mut budget = CpuBudget::default();
+        budget.begin(EPOCH * 2);
+        assert_eq!(budget.look().sight, Sight::Glimpse, "nobody knows what it did before");
+        work(EPOCH);
+        let look = budget.look();
+        assert!(look.verdict.is_err(), "{:?}", look.sight);
     }
 
     #[test]
-    fn a_call_is_looked_at_after_its_budget_and_not_before() {
-        let mut budget = CpuBudget::new(Ticks::default());
-        assert_eq!(budget.begin(Duration::from_millis(10)), 11);
-        assert_eq!(budget.begin(Duration::from_micros(1)), 2);
+    fn a_call_that_is_watched_is_known_at_first_sight() {
+        let mut budget = CpuBudget::default();
+        budget.begin_watched(EPOCH);
+        work(EPOCH);
+        let look = budget.look();
+        assert!(look.verdict.is_err(), "{:?}", look.sight);
+    }
+
+    #[test]
+    fn a_call_begins_with_nothing_used() {
+        let mut budget = CpuBudget::default();
+        budget.begin(EPOCH * 2);
+        budget.look();
+        work(EPOCH);
+        budget.begin(EPOCH * 2);
+        assert_eq!(budget.look().sight, Sight::Glimpse);
+    }
+
+    #[test]
+    fn turns_are_counted_and_what_lies_between_them_is_not() {
+        let mut budget = CpuBudget::default();
+        let meter = budget.begin_turns(EPOCH * 2);
+        for is_stopped in [false, true] {
+            work(EPOCH * 3);
+            let turn = meter.turn(|| {
+                work(EPOCH);
+                assert_eq!(budget.look().verdict.is_err(), is_stopped);
+                Poll::<()>::Pending
+            });
+            assert_eq!(turn, Turn::Suspended);
+        }
+    }
+
+    #[test]
+    fn a_turn_that_began_a_moment_ago_goes_on() {
+        let mut budget = CpuBudget::default();
+        let turn = budget.begin_turns(EPOCH).turn(|| {
+            assert!(matches!(budget.look().verdict, Ok(UpdateDeadline::Continue(1))));
+            Poll::<()>::Pending
+        });
+        assert_eq!(turn, Turn::Waiting);
     }
 }

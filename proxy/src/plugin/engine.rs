@@ -13,6 +13,7 @@ use wasmtime::{
 
 use super::budget::Ticks;
 use super::compile::{Compilation, CompileError};
+use super::turnstile::{Turnstile, Turnstiles};
 
 /// How often running guests are looked at, and so the grain of every CPU budget.
 pub const EPOCH: Duration = Duration::from_millis(1);
@@ -71,6 +72,7 @@ pub struct PluginEngine {
     artefacts: Arc<Mutex<HashMap<[u8; 32], Weak<Artefact>>>>,
     compilation: Arc<Compilation>,
     ticks: Ticks,
+    turnstiles: Turnstiles,
 }
 
 impl std::fmt::Debug for PluginEngine {
@@ -94,11 +96,16 @@ impl PluginEngine {
             .name("plugin-epoch".into())
             .spawn(move || tick(&weak, &counted))
             .map_err(EngineError::Clock)?;
-        Ok(Self { engine, artefacts: Arc::default(), compilation, ticks })
+        Ok(Self { engine, artefacts: Arc::default(), compilation, turnstiles: Turnstiles::new(ticks.clone()), ticks })
     }
 
     pub(super) fn ticks(&self) -> Ticks {
         self.ticks.clone()
+    }
+
+    /// Where the slow guests of this thread wait for each other.
+    pub(super) fn turnstile(&self) -> Arc<Turnstile> {
+        self.turnstiles.here()
     }
 
     pub(super) fn wasmtime(&self) -> &Engine {
@@ -184,6 +191,7 @@ fn pooling(capacity: EngineCapacity) -> PoolingAllocationConfig {
         .total_core_instances(core)
         .total_memories(capacity.instances)
         .total_tables(core)
+        .total_stacks(capacity.instances)
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(capacity.memory)
         .linear_memory_keep_resident(KEPT_MEMORY_BYTES)

@@ -7,16 +7,17 @@ mod waiting;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use wasmtime::Store;
 use wasmtime::component::{Instance as GuestInstance, Resource};
+use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings;
 use super::bindings::{balancer, body_policy, configuration, request_policy, response_policy};
-use super::budget::{CpuBudget, Meter};
+use super::budget::{CpuBudget, FIRST_LOOK, Look};
 use super::capability::log::budget::LogBudget;
 use super::component::{LoadedPlugin, Program};
 use super::failure::{PluginFailure, printable};
 use super::memory::MemoryBudget;
+use super::pace::Pace;
 use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
 use crate::config::model::{InstanceMode, PluginLimits, Policy};
@@ -50,6 +51,7 @@ pub(super) struct Setup {
     /// Upstreams it may ask.
     pub(super) upstreams: Vec<String>,
     pub(super) log: LogBudget,
+    pub(super) pace: Pace,
 }
 
 impl Setup {
@@ -63,6 +65,7 @@ impl Setup {
             limits: plugin.limits,
             upstreams: plugin.facts.upstreams.clone(),
             log: LogBudget::new(&spec.name, plugin.limits.log_lines),
+            pace: Pace::new(plugin.engine.ticks()),
         }
     }
 
@@ -156,6 +159,16 @@ impl HostState {
         &self.setup.limits
     }
 
+    /// An epoch is over while its guest runs.
+    ///
+    /// # Errors
+    /// Its budget is used up.
+    fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let Look { sight, verdict } = self.cpu.look();
+        self.setup.pace.saw(sight);
+        verdict
+    }
+
     pub(super) fn time(&mut self) -> CallTime {
         let clock = self.setup.counters.clock();
         let read = || CallTime { wall_ms: clock.wall_ms(), monotonic_ms: clock.now_ns() / 1_000_000 };
@@ -176,13 +189,14 @@ pub(super) struct Instance {
     store: Store<HostState>,
     guest: GuestInstance,
     exports: Exports,
+    /// It can be called on a stack of its own only.
+    asks_upstreams: bool,
     calls_left: u32,
     /// The endpoints it was last told of; weak, so that an idle instance keeps none of them alive.
     told: Option<Weak<[Member]>>,
     candidates: balancer::Candidates,
 }
 
-#[derive(Default)]
 struct Exports {
     configuration: Option<configuration::Guest>,
     request: Option<request_policy::Guest>,
@@ -190,32 +204,48 @@ struct Exports {
     body: Option<body_policy::Guest>,
     balancer: Option<balancer::Guest>,
     observer: Option<bindings::observer::Guest>,
-    /// Instead of all of the above, where the plugin may wait.
-    waiting: Option<WaitingExports>,
+    /// The same, for calls that may wait; each is looked up when it is first made.
+    waiting: WaitingExports,
 }
 
 impl Instance {
     /// Starts an instance; it is to be configured, unless the program is an image.
     pub(super) fn start(plugin: &LoadedPlugin, program: &Program, setup: &Arc<Setup>) -> Result<Self, Refusal> {
         let mut store = new_store(plugin, setup);
+        store.data_mut().cpu.begin(START_BUDGET);
         let guest = instantiate(plugin, program, &mut store).map_err(|error| failed(&error, &store))?;
-        let exports = Exports::load(plugin, program, &guest, &mut store).map_err(|error| failed(&error, &store))?;
+        Self::of(plugin, program, store, guest)
+    }
+
+    fn of(
+        plugin: &LoadedPlugin,
+        program: &Program,
+        mut store: Store<HostState>,
+        guest: GuestInstance,
+    ) -> Result<Self, Refusal> {
+        let exports = Exports::load(program, &guest, &mut store).map_err(|error| failed(&error, &store))?;
         let calls_left = match plugin.instances {
             InstanceMode::Reused => plugin.limits.calls_per_instance,
             InstanceMode::PerRequest => 1,
         };
-        Ok(Self { store, guest, exports, calls_left, told: None, candidates: no_candidates() })
+        let asks_upstreams = plugin.waits();
+        Ok(Self { store, guest, exports, asks_upstreams, calls_left, told: None, candidates: no_candidates() })
     }
 
     /// Lets it take over the policy's configuration.
     pub(super) fn configure(&mut self) -> Result<(), Refusal> {
         let setup = Arc::clone(&self.store.data().setup);
-        let configured = match (&self.exports.waiting, &self.exports.configuration) {
-            (Some(waiting), _) => waiting.configure(&mut self.store, &setup.config),
-            (None, Some(guest)) => guest.call_configure(&mut self.store, &setup.config),
-            (None, None) => return Ok(()),
+        let outcome = match &self.exports.configuration {
+            None => return Ok(()),
+            // It may not wait yet.
+            Some(_) if self.asks_upstreams => at_once(self.call_configure_waiting(setup)),
+            Some(guest) => guest.call_configure(&mut self.store, &setup.config),
         };
-        match configured {
+        self.configured(outcome)
+    }
+
+    fn configured(&self, outcome: wasmtime::Result<Result<(), Vec<bindings::types::Problem>>>) -> Result<(), Refusal> {
+        match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problems)) => Err(Refusal::Problems(problems.into_iter().map(ConfigureProblem::from).collect())),
             Err(error) => Err(failed(&error, &self.store)),
@@ -224,19 +254,19 @@ impl Instance {
 
     /// Starts the CPU budget of a call.
     pub(super) fn begin(&mut self, budget: Duration) {
+        self.begin_call();
+        let state = self.store.data_mut();
+        if state.setup.pace.is_watched() { state.cpu.begin_watched(budget) } else { state.cpu.begin(budget) }
+    }
+
+    /// What is counted per call begins anew.
+    fn begin_call(&mut self) {
         let state = self.store.data_mut();
         state.memory.forgive();
         state.time = None;
         state.outbound_calls = 0;
-        let epochs = state.cpu.begin(budget);
-        self.store.set_epoch_deadline(epochs);
+        self.store.set_epoch_deadline(FIRST_LOOK);
         self.calls_left = self.calls_left.saturating_sub(1);
-    }
-
-    /// The same for a call that may wait: its budget counts while the meter runs.
-    pub(super) fn begin_waiting(&mut self, budget: Duration) -> Meter {
-        self.begin(budget);
-        self.store.data_mut().cpu.meter()
     }
 
     /// Hands over the places that the call held. What is not taken from here is free again when the call is over.
@@ -293,16 +323,7 @@ impl Instance {
 }
 
 impl Exports {
-    fn load(
-        plugin: &LoadedPlugin,
-        program: &Program,
-        guest: &GuestInstance,
-        store: &mut Store<HostState>,
-    ) -> wasmtime::Result<Self> {
-        if plugin.waits() {
-            let waiting = Some(WaitingExports::load(plugin, guest, store)?);
-            return Ok(Self { waiting, ..Self::default() });
-        }
+    fn load(program: &Program, guest: &GuestInstance, store: &mut Store<HostState>) -> wasmtime::Result<Self> {
         let indices = &program.exports;
         Ok(Self {
             configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
@@ -311,7 +332,7 @@ impl Exports {
             body: indices.body.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             observer: indices.observer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            waiting: None,
+            waiting: WaitingExports::default(),
         })
     }
 }
@@ -336,14 +357,12 @@ fn instantiate(
 
 fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     let memory = MemoryBudget::new(plugin.limits.memory, plugin.limits.table_elements);
-    let mut cpu = CpuBudget::new(plugin.engine.ticks());
-    let epochs = cpu.begin(START_BUDGET);
     let mut store = Store::new(
         plugin.engine.wasmtime(),
         HostState {
             setup: Arc::clone(setup),
             memory,
-            cpu,
+            cpu: CpuBudget::default(),
             time: None,
             outbound_calls: 0,
             held: Vec::new(),
@@ -353,8 +372,8 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(plugin.most_output().saturating_mul(2).saturating_add(HOSTCALL_SLACK));
     store.set_max_component_handles(plugin.limits.handles);
-    store.set_epoch_deadline(epochs);
-    store.epoch_deadline_callback(|store| store.data().cpu.verdict());
+    store.set_epoch_deadline(FIRST_LOOK);
+    store.epoch_deadline_callback(|mut store| store.data_mut().look());
     store
 }
 

@@ -1,6 +1,7 @@
 //! The instances of one policy: a bounded number, made when they are needed, used again and again.
 //!
-//! Calls are synchronous, so that no more instances come to be than workers call at the same moment.
+//! A quick call has its worker to itself, so that no more instances come to be than there are workers. Calls that wait, for
+//! an answer or for their turn, keep theirs meanwhile.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,6 +38,21 @@ impl Pool {
         }
         let place = self.reserve().ok_or(PluginFailure::Overloaded)?;
         Ok(Lease { instance: Box::new(create()?), place })
+    }
+
+    /// The same where making one may wait, too.
+    ///
+    /// # Errors
+    /// All places are taken, or `create` failed.
+    pub(super) async fn lease_waiting<E: From<PluginFailure>>(
+        &self,
+        create: impl Future<Output = Result<Instance, E>>,
+    ) -> Result<Lease<'_>, E> {
+        if let Some(instance) = self.idle.pop() {
+            return Ok(Lease { instance, place: Place { pool: self } });
+        }
+        let place = self.reserve().ok_or(PluginFailure::Overloaded)?;
+        Ok(Lease { instance: Box::new(create.await?), place })
     }
 
     pub(super) fn alive(&self) -> u32 {

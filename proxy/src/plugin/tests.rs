@@ -12,10 +12,14 @@ mod loading;
 mod quarantine;
 mod runtime_imports;
 mod sandbox;
+mod turns;
 mod waiting;
 mod zoo;
 
 use std::net::IpAddr;
+
+use crate::plugin::policy::{PluginFailure, PolicyRuntime};
+use crate::policy::decision::RequestDecision;
 
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 
@@ -27,4 +31,14 @@ pub(super) fn with_request<R>(value: &str, test: impl FnOnce(&HttpRequestView<'_
     let facts =
         RequestFacts::new(client, RequestId::new("id-1").unwrap(), "route".into(), Scheme::Https, "example.com".into());
     test(&HttpRequestView { parts: &parts, facts: &facts })
+}
+
+/// Asks for a decision, whether it has to be waited for or not.
+pub(super) fn decide(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
+    with_request("", |request| match policy.waits() {
+        false => policy.on_request(request),
+        true => {
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(policy.on_request_waiting(request))
+        }
+    })
 }

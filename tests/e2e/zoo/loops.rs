@@ -1,6 +1,6 @@
 //! Guests that never return.
 
-use super::{BARE, Zoo, caged};
+use super::{BARE, UNHURRIED, Zoo, caged};
 use crate::harness::{Origin, Setup, guests};
 
 const SAID: &str = "out of CPU budget";
@@ -24,6 +24,30 @@ async fn copying_all_memory_over_and_over_is_stopped() {
 async fn a_loop_is_stopped_a_hundred_times_in_a_row() {
     let zoo = Zoo::of_guest("hostile", BARE).await;
     zoo.stays_contained(&caged().field("x-mode", "loop"), "out_of_time", SAID).await;
+}
+
+#[tokio::test]
+async fn while_guests_loop_their_workers_serve_others() {
+    const LOOPS: usize = 4;
+    let zoo = Zoo::of_guest("hostile", UNHURRIED).await;
+    let looping = caged().field("x-mode", "loop");
+    // The first one keeps its worker, and makes the policy known for it.
+    assert_eq!(zoo.gateway.call(&looping).await.status(), 503);
+    let mut clients = Vec::new();
+    for _ in 0..LOOPS {
+        let mut client = zoo.gateway.client().await;
+        client.send(looping.bytes()).await;
+        clients.push(client);
+    }
+    for _ in 0..10 {
+        assert_eq!(zoo.gateway.get("/free").await.status(), 200);
+    }
+    // Each takes a second of the two workers.
+    assert!(zoo.came_to("out_of_time").await < 1.0 + LOOPS as f64, "none of them loops any more");
+    for client in &mut clients {
+        assert_eq!(client.receive().await.status(), 503);
+    }
+    assert_eq!(zoo.came_to("out_of_time").await, 1.0 + LOOPS as f64);
 }
 
 #[tokio::test]

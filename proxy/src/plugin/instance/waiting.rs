@@ -1,65 +1,82 @@
-//! An instance whose plugin may wait: every call of it runs on a stack of its own.
+//! An instance in calls that may wait: each of them runs on a stack of its own.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, Instance as Component, Lift, Lower, Resource, TypedFunc};
 
-use super::{HostState, Instance, THE_RESPONSE, the_request};
+use super::{HostState, Instance, Refusal, START_BUDGET, Setup, THE_RESPONSE, failed, new_store, the_request};
 use crate::plugin::bindings::types::Problem;
 use crate::plugin::bindings::{request_policy, response_policy};
-use crate::plugin::component::LoadedPlugin;
+use crate::plugin::budget::meter::Meter;
+use crate::plugin::component::{LoadedPlugin, Program};
+use crate::plugin::turns::Turns;
 use crate::plugin::view::{RequestHandle, ResponseHandle};
 
 type Configure = TypedFunc<(String,), (Result<(), Vec<Problem>>,)>;
 type OnRequest = TypedFunc<(Resource<RequestHandle>,), (request_policy::Decision,)>;
 type OnResponse = TypedFunc<(Resource<RequestHandle>, Resource<ResponseHandle>), (response_policy::Decision,)>;
 
-/// What a plugin that may wait exports: no balancer, body or observer, since nobody would wait for it there.
+/// The functions of calls that may wait: no balancer, body or observer, since nobody would wait for it there.
+#[derive(Default)]
 pub(super) struct WaitingExports {
-    configure: Option<Configure>,
     on_request: Option<OnRequest>,
     on_response: Option<OnResponse>,
 }
 
-impl WaitingExports {
-    pub(super) fn load(
-        plugin: &LoadedPlugin,
-        instance: &Component,
-        store: &mut Store<HostState>,
-    ) -> wasmtime::Result<Self> {
-        let roles = plugin.facts.roles;
-        Ok(Self {
-            configure: match plugin.program.exports.configuration {
-                Some(_) => Some(find(instance, store, "configuration", "configure")?),
-                None => None,
-            },
-            on_request: match roles.request {
-                true => Some(find(instance, store, "request-policy", "on-request")?),
-                false => None,
-            },
-            on_response: match roles.response {
-                true => Some(find(instance, store, "response-policy", "on-response")?),
-                false => None,
-            },
-        })
-    }
-
-    pub(super) fn configure(
-        &self,
-        store: &mut Store<HostState>,
-        config: &str,
-    ) -> wasmtime::Result<Result<(), Vec<Problem>>> {
-        let Some(configure) = &self.configure else { return Ok(Ok(())) };
-        at_once(configure.call_async(store, (config.to_owned(),))).map(|(outcome,)| outcome)
-    }
-}
-
 impl Instance {
+    /// [`Instance::start`] in turns.
+    pub(in crate::plugin) async fn start_waiting(
+        plugin: &LoadedPlugin,
+        program: &Program,
+        setup: &Arc<Setup>,
+        turns: &mut Turns,
+    ) -> Result<Self, Refusal> {
+        let mut store = new_store(plugin, setup);
+        let meter = store.data_mut().cpu.begin_turns(START_BUDGET);
+        let guest = turns.run(&meter, None, program.component.instantiate_async(&mut store)).await;
+        let guest = guest.map_err(|error| failed(&error, &store))?;
+        Self::of(plugin, program, store, guest)
+    }
+
+    /// [`Instance::configure`] in turns.
+    pub(in crate::plugin) async fn configure_waiting(&mut self, turns: &mut Turns) -> Result<(), Refusal> {
+        if self.exports.configuration.is_none() {
+            return Ok(());
+        }
+        let setup = Arc::clone(&self.store.data().setup);
+        let meter = self.store.data_mut().cpu.begin_turns(START_BUDGET);
+        let outcome = turns.run(&meter, None, self.call_configure_waiting(setup)).await;
+        self.configured(outcome)
+    }
+
+    pub(super) async fn call_configure_waiting(
+        &mut self,
+        setup: Arc<Setup>,
+    ) -> wasmtime::Result<Result<(), Vec<Problem>>> {
+        let configure: Configure = find(&self.guest, &mut self.store, "configuration", "configure")?;
+        configure.call_async(&mut self.store, (setup.config.clone(),)).await.map(|(outcome,)| outcome)
+    }
+
+    /// Starts the CPU budget of a call in turns, which the meter counts.
+    pub(in crate::plugin) fn begin_turns(&mut self, budget: Duration) -> Meter {
+        self.begin_call();
+        self.store.data_mut().cpu.begin_turns(budget)
+    }
+
     /// `None` where the component does not decide on requests.
     pub(in crate::plugin) async fn on_request_waiting(&mut self) -> wasmtime::Result<Option<request_policy::Decision>> {
-        let Some(guest) = self.exports.waiting.as_ref().and_then(|waiting| waiting.on_request) else { return Ok(None) };
+        if self.exports.request.is_none() {
+            return Ok(None);
+        }
+        let guest = match self.exports.waiting.on_request {
+            Some(guest) => guest,
+            None => find(&self.guest, &mut self.store, "request-policy", "on-request")?,
+        };
+        self.exports.waiting.on_request = Some(guest);
         guest.call_async(&mut self.store, (the_request(),)).await.map(|(decision,)| Some(decision))
     }
 
@@ -67,9 +84,14 @@ impl Instance {
     pub(in crate::plugin) async fn on_response_waiting(
         &mut self,
     ) -> wasmtime::Result<Option<response_policy::Decision>> {
-        let Some(guest) = self.exports.waiting.as_ref().and_then(|waiting| waiting.on_response) else {
+        if self.exports.response.is_none() {
             return Ok(None);
+        }
+        let guest = match self.exports.waiting.on_response {
+            Some(guest) => guest,
+            None => find(&self.guest, &mut self.store, "response-policy", "on-response")?,
         };
+        self.exports.waiting.on_response = Some(guest);
         let response = Resource::<ResponseHandle>::new_borrow(THE_RESPONSE);
         guest.call_async(&mut self.store, (the_request(), response)).await.map(|(decision,)| Some(decision))
     }

@@ -1,22 +1,22 @@
-//! Calls of plugins that may wait: they run on a stack of their own, and their thread serves others meanwhile.
+//! Calls that may wait, for an upstream's answer or for their next turn: they run on a stack of their own, and their thread
+//! serves others meanwhile.
 
-use std::future::poll_fn;
-use std::pin::pin;
-
-use super::{Fault, PluginFailure, PolicyRuntime};
+use super::{ConfiguredPolicy, Fault, PluginFailure, PolicyRuntime};
 use crate::plugin::instance::Instance;
-use crate::plugin::scope::{self, CallScope};
+use crate::plugin::scope::CallScope;
+use crate::plugin::turns::Turns;
 use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
 
 impl PolicyRuntime {
-    /// Whether its plugin may wait, so that it is to be asked with [`Self::on_request_waiting`] and its like.
+    /// Whether its calls may wait, so that it is to be asked with [`Self::on_request_waiting`] and its like: its plugin asks
+    /// upstreams, or was slow of late.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.configured.plugin.waits()
+        self.configured.plugin.waits() || self.configured.setup.pace.is_slow()
     }
 
-    /// [`Self::on_request`] of a plugin that may wait. Dropped in mid-call, it leaves nothing behind.
+    /// [`Self::on_request`] of a policy that may wait. Dropped in mid-call, it leaves nothing behind.
     ///
     /// # Errors
     /// The plugin failed; nothing was changed.
@@ -29,7 +29,7 @@ impl PolicyRuntime {
         self.count_request(self.call_waiting(scope, decide).await)
     }
 
-    /// [`Self::on_response`] of a plugin that may wait.
+    /// [`Self::on_response`] of a policy that may wait.
     ///
     /// # Errors
     /// The plugin failed; nothing was changed.
@@ -57,7 +57,6 @@ impl PolicyRuntime {
         result
     }
 
-    /// Host functions see the request whenever the guest runs, and only then.
     async fn call_waiting_instance<T>(
         &self,
         scope: CallScope<'_>,
@@ -65,17 +64,13 @@ impl PolicyRuntime {
     ) -> Result<T, PluginFailure> {
         let configured = &*self.configured;
         let _sample = self.metrics.sample();
-        let mut lease = configured.pool.lease(|| configured.create().map_err(PluginFailure::from))?;
-        let meter = lease.instance.begin_waiting(configured.plugin.limits().cpu);
-        let outcome = {
-            let mut call = pin!(run(&mut lease.instance));
-            poll_fn(|context| {
-                let _running = meter.run();
-                scope::lend(scope, || call.as_mut().poll(context))
-            })
-            .await
-        };
-        match outcome {
+        let mut turns = Turns::new(configured.plugin.engine.turnstile());
+        if configured.setup.pace.is_slow() {
+            turns.wait().await;
+        }
+        let mut lease = configured.pool.lease_waiting(configured.create_waiting(&mut turns)).await?;
+        let meter = lease.instance.begin_turns(configured.plugin.limits().cpu);
+        match turns.run(&meter, Some(scope), run(&mut lease.instance)).await {
             Ok(value) => {
                 drop(lease.instance.take_held());
                 lease.give_back();
@@ -83,6 +78,21 @@ impl PolicyRuntime {
             }
             Err(Fault::Guest(error)) => Err(lease.instance.failure(&error)),
             Err(Fault::Illegal(illegal)) => Err(PluginFailure::Illegal(illegal)),
+        }
+    }
+}
+
+impl ConfiguredPolicy {
+    /// [`Self::create`] in turns: starting may take a guest longer than any call.
+    async fn create_waiting(&self, turns: &mut Turns) -> Result<Instance, PluginFailure> {
+        match &self.image {
+            Ok(image) => Ok(Instance::start_waiting(&self.plugin, image, &self.setup, turns).await?),
+            Err(_) => {
+                let program = &self.plugin.program;
+                let mut instance = Instance::start_waiting(&self.plugin, program, &self.setup, turns).await?;
+                instance.configure_waiting(turns).await?;
+                Ok(instance)
+            }
         }
     }
 }

@@ -77,15 +77,18 @@ fn bind(guest: &Fixture, limits: PluginLimits, outbound: Arc<Slow>) -> Arc<Polic
 fn decide(policy: &PolicyRuntime, go: Option<&Notify>) -> Option<Result<RequestDecision, PluginFailure>> {
     with_request("", |request| {
         let mut call = std::pin::pin!(policy.on_request_waiting(request));
-        let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(decision) = call.as_mut().poll(&mut context) {
-            return Some(decision);
-        }
-        go?.notify_one();
-        match call.poll(&mut context) {
-            Poll::Ready(decision) => Some(decision),
-            Poll::Pending => None,
-        }
+        // More than once, where the guest goes on for longer than a turn.
+        let mut poll = || {
+            let mut turns = std::iter::repeat_with(|| call.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+            turns.by_ref().take(100).find_map(|turn| match turn {
+                Poll::Ready(decision) => Some(decision),
+                Poll::Pending => None,
+            })
+        };
+        poll().or_else(|| {
+            go?.notify_one();
+            poll()
+        })
     })
 }
 

@@ -9,27 +9,11 @@ mod mutants;
 mod reentry;
 mod secrets;
 
-use std::task::{Context, Poll, Waker};
-
-use super::with_request;
+use super::decide;
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 use crate::policy::decision::RequestDecision;
-
-/// Asks for a decision, whether the guest may wait or not; it is not waited for.
-fn decide(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
-    with_request("", |request| {
-        if !policy.waits() {
-            return policy.on_request(request);
-        }
-        let call = std::pin::pin!(policy.on_request_waiting(request));
-        match call.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(decision) => decision,
-            Poll::Pending => panic!("the guest waits"),
-        }
-    })
-}
 
 /// How the first call fails; what it ran in must be gone.
 #[track_caller]
