@@ -154,7 +154,7 @@ impl Gauges for Running {
             out.keyset(keyset.name(), &keysets::gauges(keyset));
         }
         let counters = &self.process.counters;
-        out.counters(&CounterStoreGauges { size: counters.len() as u64, evictions: counters.dropped() });
+        out.counters(&CounterStoreGauges { size: counters.kept() as u64, evictions: counters.dropped() });
     }
 }
 

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::config::model::Config;
+use crate::counters::Counters;
 use crate::counters::clock::{Clock, SystemClock};
-use crate::counters::{self, Counters};
 use crate::gate::Connections;
 use crate::keysets::KeysetKeeper;
 use crate::observe::metrics::Metrics;
@@ -37,7 +37,7 @@ pub struct Process {
     /// Connections for the requests that policies send.
     pub outbound: OutboundPool,
     /// Rate counters of policies.
-    pub counters: Arc<Counters>,
+    pub counters: Counters,
     /// What instances of policies share.
     pub shared_data: SharedData,
     /// Active checks.
@@ -63,7 +63,7 @@ impl Process {
             endpoints: EndpointRegistry::default(),
             overlays: Mutex::default(),
             outbound: OutboundPool::default(),
-            counters: Arc::new(Counters::new(counters::DEFAULT_CAPACITY, Arc::clone(&clock))),
+            counters: Counters::new(Arc::clone(&clock)),
             shared_data: SharedData::new(clock),
             keysets: KeysetKeeper::new(control.clone(), Arc::clone(&metrics)),
             health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),

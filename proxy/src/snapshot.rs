@@ -106,6 +106,7 @@ impl Snapshot {
         });
         let keysets = self.keysets.iter().map(|keyset| keyset.name());
         process.metrics.retain(routes, endpoints, policies, keysets);
+        process.counters.retain(|policy| self.policies.contains_key(policy));
         process.shared_data.retain(|policy| self.policies.contains_key(policy));
     }
 

@@ -188,6 +188,7 @@ fn plugin_limits(limits: &PluginLimits) -> Value {
         "body": bytes(limits.body),
         "log_lines": limits.log_lines,
         "shared_data": bytes(limits.shared_data),
+        "counters": limits.counters,
         "http_calls": limits.http_calls,
         "http_timeout": time(limits.http_timeout),
         "http_body": bytes(limits.http_body),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Counters;
+use super::policy::{Cells, PolicyCounters};
 use super::shard::{Cell, CellId, Kind};
 
 /// A place that is held until this is dropped, whatever becomes of the exchange.
 pub struct Held {
-    counters: Arc<Counters>,
+    cells: Arc<Cells>,
     id: CellId,
 }
 
@@ -19,22 +19,22 @@ impl std::fmt::Debug for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(shard) = self.counters.shard(self.id) {
+        if let Some(shard) = self.cells.shard(self.id) {
             shard.lock().give_back(self.id);
         }
     }
 }
 
-impl Counters {
+impl PolicyCounters {
     /// Holds one of `limit` places; returns it with how many are left, or `None` where all are held.
-    pub fn hold(self: &Arc<Self>, policy: &str, key: &[u8], limit: u32) -> Option<(Held, u32)> {
-        let id = self.identify(Kind::Held, policy, key);
+    pub fn hold(&self, key: &[u8], limit: u32) -> Option<(Held, u32)> {
+        let id = self.identify(Kind::Held, key);
         let take = |cell: &mut Cell, _| match cell {
             Cell::Held(held) => take_place(held, limit),
             _ => None,
         };
         let left = self.with_cell_of(id, Kind::Held, take).flatten()?;
-        Some((Held { counters: Arc::clone(self), id }, left))
+        Some((Held { cells: Arc::clone(self.cells()), id }, left))
     }
 }
 
@@ -47,58 +47,60 @@ fn take_place(held: &mut u32, limit: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::Counters;
     use crate::counters::clock::TestClock;
 
-    fn counters(capacity: usize) -> Arc<Counters> {
-        Arc::new(Counters::new(capacity, Arc::new(TestClock::default())))
+    fn counters(capacity: usize) -> PolicyCounters {
+        Counters::new(Arc::new(TestClock::default())).policy("p", capacity)
     }
 
     #[test]
     fn a_place_is_free_again_once_it_is_dropped() {
         let counters = counters(100);
-        let (first, left) = counters.hold("p", b"k", 2).unwrap();
+        let (first, left) = counters.hold(b"k", 2).unwrap();
         assert_eq!(left, 1);
-        let (_second, left) = counters.hold("p", b"k", 2).unwrap();
+        let (_second, left) = counters.hold(b"k", 2).unwrap();
         assert_eq!(left, 0);
-        assert!(counters.hold("p", b"k", 2).is_none());
+        assert!(counters.hold(b"k", 2).is_none());
         drop(first);
-        assert!(counters.hold("p", b"k", 2).is_some());
+        assert!(counters.hold(b"k", 2).is_some());
     }
 
     #[test]
     fn keys_and_policies_hold_apart_and_no_limit_holds_nothing() {
-        let counters = counters(100);
-        let _one = counters.hold("p", b"k", 1).unwrap();
-        let _other = counters.hold("p", b"l", 1).unwrap();
-        let _another = counters.hold("q", b"k", 1).unwrap();
-        assert!(counters.hold("p", b"none", 0).is_none());
+        let all = Counters::default();
+        let counters = all.policy("p", 100);
+        let _one = counters.hold(b"k", 1).unwrap();
+        let _other = counters.hold(b"l", 1).unwrap();
+        let _another = all.policy("q", 100).hold(b"k", 1).unwrap();
+        assert!(counters.hold(b"none", 0).is_none());
     }
 
     #[test]
     fn a_limit_that_was_lowered_counts_what_is_held() {
         let counters = counters(100);
-        let held: Vec<_> = (0..3).map(|_| counters.hold("p", b"k", 3).unwrap()).collect();
-        assert!(counters.hold("p", b"k", 2).is_none());
+        let held: Vec<_> = (0..3).map(|_| counters.hold(b"k", 3).unwrap()).collect();
+        assert!(counters.hold(b"k", 2).is_none());
         drop(held);
-        assert_eq!(counters.hold("p", b"k", 2).map(|(_, left)| left), Some(1));
+        assert_eq!(counters.hold(b"k", 2).map(|(_, left)| left), Some(1));
     }
 
     #[test]
     fn nothing_is_kept_of_a_key_that_nobody_holds() {
         let counters = counters(100);
-        drop(counters.hold("p", b"k", 1));
-        assert!(counters.is_empty());
-        assert!(counters.hold("p", b"k", 0).is_none());
+        drop(counters.hold(b"k", 1));
+        assert!(counters.cells().kept() == 0);
+        assert!(counters.hold(b"k", 0).is_none());
     }
 
     #[test]
     fn what_is_held_is_the_last_to_go_where_there_is_no_room() {
         let counters = counters(80 * 16);
-        let _held = counters.hold("p", b"k", 1).unwrap();
+        let _held = counters.hold(b"k", 1).unwrap();
         for number in 0..10_000_u32 {
-            counters.add("p", &number.to_be_bytes(), 1, 1000);
+            counters.add(&number.to_be_bytes(), 1, 1000);
         }
-        assert!(counters.hold("p", b"k", 1).is_none());
+        assert!(counters.hold(b"k", 1).is_none());
     }
 
     #[test]
@@ -111,7 +113,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..2000 {
-                        let Some(held) = counters.hold("p", b"k", 3) else { continue };
+                        let Some(held) = counters.hold(b"k", 3) else { continue };
                         most.fetch_max(now.fetch_add(1, order) + 1, order);
                         now.fetch_sub(1, order);
                         drop(held);
@@ -120,6 +122,6 @@ mod tests {
             }
         });
         assert!((1..=3).contains(&most.into_inner()));
-        assert!(counters.is_empty());
+        assert!(counters.cells().kept() == 0);
     }
 }

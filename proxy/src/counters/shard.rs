@@ -79,18 +79,13 @@ struct Entry {
     cell: Cell,
 }
 
-/// Cells of one shard; at most `capacity`.
+/// Cells of one shard.
+#[derive(Default)]
 pub(super) struct Shard {
     entries: HashTable<Entry>,
-    capacity: usize,
 }
 
 impl Shard {
-    /// Takes its memory at once, which the system only fills as it is used: it never has more.
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: HashTable::with_capacity(capacity), capacity }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -117,23 +112,31 @@ impl Shard {
         }
     }
 
-    /// Frees places where this id would need one and none is left; returns how many live cells had to go.
-    pub(super) fn make_room_for(&mut self, id: CellId, now_ns: u64) -> u64 {
-        // Places that cells were removed from are used up as well, until the table is made anew; it must not grow instead.
-        let room = self.capacity.min(self.entries.capacity());
-        if self.entries.len() < room || self.entries.find(id.table, |entry| entry.id == id).is_some() {
+    /// Frees places where this id would need one and none of `capacity` is left; returns how many live cells had to go.
+    ///
+    /// The table never gets more memory than `capacity` cells need. Places that cells were removed from are used up until it
+    /// is made anew, and left to itself it would grow instead.
+    pub(super) fn make_room_for(&mut self, id: CellId, now_ns: u64, capacity: usize) -> u64 {
+        let count = self.entries.len();
+        if count < capacity.min(self.entries.capacity())
+            || self.entries.find(id.table, |entry| entry.id == id).is_some()
+        {
+            return 0;
+        }
+        let wanted = capacity - capacity.div_ceil(FREED_AT_ONCE);
+        if count < wanted {
+            self.renew(count.saturating_mul(2).clamp(1, capacity));
             return 0;
         }
         self.entries.retain(|entry| entry.cell.expires_ns() > now_ns);
-        let wanted = self.capacity - self.capacity.div_ceil(FREED_AT_ONCE);
         let excess = self.entries.len().saturating_sub(wanted);
         self.drop_soonest(excess);
-        self.renew();
+        self.renew(capacity);
         u64::try_from(excess).unwrap_or(u64::MAX)
     }
 
-    fn renew(&mut self) {
-        let old = std::mem::replace(&mut self.entries, HashTable::with_capacity(self.capacity));
+    fn renew(&mut self, capacity: usize) {
+        let old = std::mem::replace(&mut self.entries, HashTable::with_capacity(capacity));
         for entry in old {
             self.entries.insert_unique(entry.id.table, entry, |entry| entry.id.table);
         }

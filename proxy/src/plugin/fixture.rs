@@ -280,6 +280,7 @@ pub(crate) const LIMITS: PluginLimits = PluginLimits {
     body: 1 << 20,
     log_lines: 100,
     shared_data: 1 << 20,
+    counters: 10_000,
     http_calls: 4,
     http_timeout: Duration::from_secs(2),
     http_body: 64 << 10,
@@ -321,7 +322,7 @@ pub(crate) fn services() -> PolicyServices {
     let alice = Consumer::new("alice".into(), vec!["gold".into()]);
     let metrics = Metrics::new();
     PolicyServices {
-        counters: Arc::new(Counters::default()),
+        counters: Counters::default().policy("policy", LIMITS.counters),
         shared_data: SharedData::default().policy("policy"),
         consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),
         keysets: Arc::new(Keysets::default()),

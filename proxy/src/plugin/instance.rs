@@ -21,7 +21,7 @@ use super::pace::Pace;
 use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
 use crate::config::model::{InstanceMode, PluginLimits, Policy};
-use crate::counters::{Counters, Held};
+use crate::counters::{Held, PolicyCounters};
 use crate::observe::metrics::PolicySeries;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
@@ -44,7 +44,7 @@ pub(super) struct Setup {
     pub(super) policy: String,
     /// What `configure` is given.
     pub(super) config: String,
-    pub(super) counters: Arc<Counters>,
+    pub(super) counters: PolicyCounters,
     pub(super) shared_data: Arc<PolicyData>,
     pub(super) series: Arc<PolicySeries>,
     pub(super) limits: PluginLimits,
@@ -59,7 +59,7 @@ impl Setup {
         Self {
             policy: spec.name.clone(),
             config,
-            counters: Arc::clone(&services.counters),
+            counters: services.counters.clone(),
             shared_data: Arc::clone(&services.shared_data),
             series: Arc::clone(&services.series),
             limits: plugin.limits,
@@ -71,7 +71,7 @@ impl Setup {
 
     /// Whether instances made with these would meet the same state. The consumers come with each call.
     pub(super) fn is_served_by(&self, services: &PolicyServices) -> bool {
-        Arc::ptr_eq(&self.counters, &services.counters)
+        self.counters.are_those_of(&services.counters)
             && Arc::ptr_eq(&self.shared_data, &services.shared_data)
             && Arc::ptr_eq(&self.series, &services.series)
     }
@@ -118,7 +118,7 @@ impl HostState {
         &self.setup.policy
     }
 
-    pub(super) fn counters(&self) -> &Arc<Counters> {
+    pub(super) fn counters(&self) -> &PolicyCounters {
         &self.setup.counters
     }
 

@@ -20,7 +20,7 @@ use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
 use crate::consumers::Consumers;
-use crate::counters::{Counters, Held};
+use crate::counters::{Held, PolicyCounters};
 use crate::keysets::Keysets;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
 use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
@@ -58,8 +58,8 @@ struct ConfiguredPolicy {
 /// What a policy needs of the program.
 #[derive(Clone, Debug)]
 pub struct PolicyServices {
-    /// The counters of the process.
-    pub counters: Arc<Counters>,
+    /// What its instances count by.
+    pub counters: PolicyCounters,
     /// What its instances share.
     pub shared_data: Arc<PolicyData>,
     /// The consumers of the snapshot the policy is made for.
@@ -155,7 +155,7 @@ impl PolicyRuntime {
         let configured = ConfiguredPolicy {
             image: image_of(&plugin, &setup)?,
             pool: Pool::new(plugin.limits().instances),
-            quarantine: Quarantine::new(spec.name.clone(), Arc::clone(&setup.counters), plugin.quarantine),
+            quarantine: Quarantine::new(spec.name.clone(), setup.counters.clone(), plugin.quarantine),
             plugin,
             config: spec.config.clone(),
             setup,

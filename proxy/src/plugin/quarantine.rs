@@ -6,7 +6,6 @@
 
 mod breaker;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::failure::PluginFailure;
 use crate::config::model;
-use crate::counters::Counters;
+use crate::counters::PolicyCounters;
 use breaker::{Answer, Breaker, Moment, State};
 
 /// How a policy stands.
@@ -37,7 +36,7 @@ const UNTIL_TOLD: u64 = u64::MAX;
 pub(super) struct Quarantine {
     policy: String,
     /// Whose clock it goes by.
-    counters: Arc<Counters>,
+    counters: PolicyCounters,
     /// Until when no call is made, in nanoseconds of the clock: what the breaker says, to be read without its lock.
     closed_off_until: AtomicU64,
     /// None where it is switched off.
@@ -65,7 +64,7 @@ enum Transition {
 }
 
 impl Quarantine {
-    pub(super) fn new(policy: String, counters: Arc<Counters>, terms: Option<model::Quarantine>) -> Self {
+    pub(super) fn new(policy: String, counters: PolicyCounters, terms: Option<model::Quarantine>) -> Self {
         let breaker = terms.map(|terms| Mutex::new(Breaker::new(terms)));
         Self { policy, counters, closed_off_until: AtomicU64::new(NOT_CLOSED_OFF), breaker }
     }

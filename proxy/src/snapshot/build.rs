@@ -195,7 +195,7 @@ impl Builder<'_> {
             // Where the plugin did not load, its own problem says so.
             let Some(plugin) = plugins.get(&spec.plugin) else { continue };
             let services = PolicyServices {
-                counters: Arc::clone(&self.process.counters),
+                counters: self.process.counters.policy(&spec.name, plugin.limits().counters),
                 shared_data: self.process.shared_data.policy(&spec.name),
                 consumers: Arc::clone(consumers),
                 keysets: Arc::clone(keysets),

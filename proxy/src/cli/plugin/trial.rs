@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::config::cases::{AskedCandidate, AskedRequest, Subject};
 use crate::config::model::{self, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers};
-use crate::counters::{Counters, DEFAULT_CAPACITY};
+use crate::counters::Counters;
 use crate::observe::metrics::Metrics;
 use crate::plugin::compile::Compilation;
 use crate::plugin::component::LoadedPlugin;
@@ -49,7 +49,7 @@ pub(super) struct Trial {
     plugin: Arc<LoadedPlugin>,
     consumers: Arc<Consumers>,
     clock: Arc<HandClock>,
-    counters: Arc<Counters>,
+    counters: Counters,
     shared_data: SharedData,
     metrics: Metrics,
     /// The policy as it was configured last.
@@ -155,7 +155,7 @@ impl Trial {
             on_failure: FailureMode::Deny,
         };
         let services = PolicyServices {
-            counters: Arc::clone(&self.counters),
+            counters: self.counters.policy(NAME, self.plugin.limits().counters),
             shared_data: self.shared_data.policy(NAME),
             consumers: Arc::clone(&self.consumers),
             keysets: Arc::default(),
@@ -203,8 +203,8 @@ impl Trial {
     }
 }
 
-fn counters(clock: &Arc<HandClock>) -> Arc<Counters> {
-    Arc::new(Counters::new(DEFAULT_CAPACITY, Arc::<HandClock>::clone(clock)))
+fn counters(clock: &Arc<HandClock>) -> Counters {
+    Counters::new(Arc::<HandClock>::clone(clock))
 }
 
 fn shared_data(clock: &Arc<HandClock>) -> SharedData {

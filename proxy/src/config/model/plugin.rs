@@ -159,6 +159,8 @@ pub struct PluginLimits {
     pub log_lines: u32,
     /// Bytes of shared data per policy: keys, values, and what each entry takes besides.
     pub shared_data: usize,
+    /// Counters per policy.
+    pub counters: usize,
     /// Requests to upstreams in one call.
     pub http_calls: u32,
     /// For one request to an upstream.

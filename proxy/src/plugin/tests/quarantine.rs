@@ -63,7 +63,7 @@ fn moody() -> Fixture {
 
 fn bound(quarantine: Option<Quarantine>, limits: PluginLimits) -> (Arc<PolicyRuntime>, Arc<TestClock>) {
     let clock = Arc::new(TestClock(AtomicU64::new(1_700_000_000_000_000_000)));
-    let counters = Arc::new(Counters::new(100, clock.clone()));
+    let counters = Counters::new(clock.clone()).policy("policy", 100);
     let services = PolicyServices { counters, ..services() };
     let adjust = |plugin| Plugin { quarantine, limits, ..plugin };
     (bind_as(&moody(), adjust, services), clock)

@@ -13,10 +13,10 @@ use crate::shared_data::SharedData;
 /// Two policies of one plugin in one process.
 fn two_of(fixture: &Fixture) -> [Arc<PolicyRuntime>; 2] {
     let plugin = load(&fixture.build(), all_grants(), LIMITS).unwrap();
-    let (counters, data, metrics) = (Arc::new(Counters::default()), SharedData::default(), Metrics::new());
+    let (counters, data, metrics) = (Counters::default(), SharedData::default(), Metrics::new());
     ["one", "two"].map(|name| {
         let services = PolicyServices {
-            counters: Arc::clone(&counters),
+            counters: counters.policy(name, 100),
             shared_data: data.policy(name),
             series: metrics.policy_series(name),
             ..services()
