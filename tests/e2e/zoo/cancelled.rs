@@ -92,6 +92,17 @@ async fn clients_that_leave_while_a_policy_waits_leave_its_places_free() {
 }
 
 #[tokio::test]
+async fn a_call_ends_with_its_client_and_not_with_its_answer() {
+    let mut waiting = Waiting::start().await;
+    let _never = waiting.hold();
+    drop(waiting.fill().await);
+    waiting.until_quiet().await;
+    let metrics = waiting.zoo.gateway.admin().metrics().await;
+    let ended = metrics.sum("tidegate_policy_calls_total", &[("policy", "caged")]);
+    assert_eq!(ended, 0.0, "a call came to something");
+}
+
+#[tokio::test]
 async fn a_stream_that_is_reset_while_a_policy_waits_leaves_its_connection_and_its_place() {
     let mut waiting = Waiting::start().await;
     let latch = waiting.hold();
