@@ -4,29 +4,68 @@
 //! same request went to are passed over while another is eligible. Where no member is eligible there is no choice, and
 //! the request is answered 503: sending it to an endpoint known to be down ("panic mode") would trade a quick, honest
 //! answer for a slow one, and load on what tries to come back.
+//!
+//! A choice is made in this order: the endpoint a sticky cookie names; a tier ([`tiers`]); a member of it, by the
+//! balancer policy or by one of the gateway's own ways; a member of another tier, where that one has none left.
 
+mod candidates;
+pub mod choices;
+pub mod consistent_hash;
+mod cookie;
+pub mod least_request;
 pub mod round_robin;
+pub mod sticky;
 #[cfg(test)]
 mod tests;
+pub mod tiers;
+pub mod two_choices;
+pub mod weighted_draw;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
+use crate::config::model;
+use crate::plugin::policy::{Candidate, PolicyRuntime};
 use crate::policy::view::RequestView;
+use crate::upstream::endpoint::{InFlight, Tally};
 use crate::upstream::member::Member;
+use choices::Choices;
+use consistent_hash::ConsistentHash;
+use least_request::LeastRequest;
 use round_robin::RoundRobin;
+use sticky::{Sticky, StickyKey};
+use tiers::Tiers;
+use two_choices::{Measure, TwoChoices};
 
-/// How one upstream chooses; lives on in the next snapshot where members, weights and policy are the same.
+/// How one upstream chooses; lives on in the next snapshot where members, weights, policy and settings are the same.
 #[derive(Debug)]
 pub struct Balancer {
-    /// Serves by itself, or where a policy declines or fails. Shared with the next snapshot where members and weights
-    /// are the same but the policy is another.
+    /// Serves where it is asked for, and where a policy declines or fails. Shared with the next snapshot where members
+    /// and weights are the same but the rest is another.
     pub round_robin: Arc<RoundRobin>,
     /// A balancer policy, asked first.
     pub policy: Option<Arc<PolicyRuntime>>,
+    /// Keeps a client at its endpoint, before anything else is asked.
+    pub sticky: Option<Sticky>,
+    way: Way,
+    tiers: Tiers,
+    settings: Settings,
+}
+
+/// What a balancer is made from, beside members and policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Settings {
+    balancer: model::Balancer,
+    sticky: Option<model::Sticky>,
+}
+
+/// One of the gateway's own ways to choose among the members of a tier.
+#[derive(Debug)]
+enum Way {
+    RoundRobin,
+    LeastRequest(LeastRequest),
+    TwoChoices(TwoChoices),
+    ConsistentHash(ConsistentHash),
 }
 
 /// The choice for one try of one request.
@@ -38,92 +77,146 @@ pub struct Picked<'m> {
     pub index: usize,
     /// Who chose it.
     pub by: PickedBy,
+    tally: Option<&'m Arc<Tally>>,
 }
 
 /// Who chose a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickedBy {
+    /// The cookie that the client sent.
+    Cookie,
     /// The upstream's balancer policy.
     Policy,
-    /// Round robin: there is no policy, or it left the choice to the gateway.
-    RoundRobin,
-    /// Round robin, because the policy failed or picked what is not there.
+    /// The gateway: there is no policy, or it left the choice to the gateway.
+    Gateway,
+    /// The gateway, because the policy failed or picked what is not there.
     Fallback,
 }
 
-/// Candidates on the stack for the usual upstream of up to 16 endpoints.
-type Candidates = SmallVec<[Candidate; 16]>;
+impl Picked<'_> {
+    /// Counts a request to the member in; it is counted out when the guard is dropped.
+    #[must_use]
+    pub fn enter(&self) -> InFlight {
+        match self.tally {
+            Some(tally) => self.member.endpoint.enter_with(tally),
+            None => self.member.endpoint.enter(),
+        }
+    }
+}
 
 impl Balancer {
+    /// A balancer of this upstream over these members. `rotation` is one over the same members to go on with, `previous`
+    /// the balancer before, whatever it was.
+    #[must_use]
+    pub fn new(
+        spec: &model::Upstream,
+        members: &[Member],
+        policy: Option<Arc<PolicyRuntime>>,
+        key: &StickyKey,
+        rotation: Option<Arc<RoundRobin>>,
+        previous: Option<&Self>,
+    ) -> Self {
+        Self {
+            round_robin: rotation.unwrap_or_else(|| Arc::new(RoundRobin::new(members))),
+            policy,
+            sticky: spec.sticky.as_ref().map(|sticky| Sticky::new(sticky, key, members)),
+            way: Way::new(&spec.balancer, members, previous),
+            tiers: Tiers::new(members),
+            settings: Settings::of(spec),
+        }
+    }
+
+    /// Whether one made of this, over the same members, would be the same.
+    #[must_use]
+    pub fn is_of(&self, spec: &model::Upstream, policy: Option<&Arc<PolicyRuntime>>) -> bool {
+        self.policy.as_ref().map(Arc::as_ptr) == policy.map(Arc::as_ptr) && self.settings == Settings::of(spec)
+    }
+
     /// The member to ask, or `None` where none may be.
     ///
     /// `tried` are the endpoints earlier tries of this request went to: they are passed over while another is eligible,
     /// and asked again where none is.
     pub fn pick<'m>(
-        &self,
+        &'m self,
         request: &dyn RequestView,
         members: &'m Arc<[Member]>,
         tried: &[SocketAddr],
     ) -> Option<Picked<'m>> {
-        match &self.policy {
-            None => self.rotate(members, tried, PickedBy::RoundRobin),
-            Some(policy) => self.ask(members, tried, |candidates| {
-                policy.pick(request, members, candidates).inspect_err(|failure| {
-                    tracing::debug!(policy = %policy.name, %failure, "balancer policy failed, round robin picks");
-                })
-            }),
+        if let Some(index) = self.sticky.as_ref().and_then(|sticky| sticky.remembered(request, members, tried)) {
+            return self.picked(index, members, PickedBy::Cookie);
         }
+        let untried = self.pick_among(request, members, tried);
+        if untried.is_none() && !tried.is_empty() { self.pick_among(request, members, &[]) } else { untried }
     }
 
-    /// Lets a policy choose among the candidates, and round robin where it does not.
-    fn ask<'m>(
-        &self,
-        members: &'m [Member],
+    fn pick_among<'m>(
+        &'m self,
+        request: &dyn RequestView,
+        members: &'m Arc<[Member]>,
         tried: &[SocketAddr],
-        policy: impl FnOnce(&[Candidate]) -> Result<Option<usize>, PluginFailure>,
     ) -> Option<Picked<'m>> {
-        let candidates = candidates(members, tried);
-        if candidates.is_empty() {
-            return None;
-        }
-        let by = match policy(&candidates) {
-            Ok(Some(choice)) => match candidates.get(choice).and_then(|candidate| chosen(members, *candidate)) {
-                Some(picked) => return Some(picked),
-                None => PickedBy::Fallback,
-            },
-            Ok(None) => PickedBy::RoundRobin,
-            Err(_) => PickedBy::Fallback,
+        let ask = |policy: &Arc<PolicyRuntime>, candidates: &[Candidate]| {
+            policy.pick(request, members, candidates).inspect_err(|failure| {
+                tracing::debug!(policy = %policy.name, %failure, "balancer policy failed, the gateway picks");
+            })
         };
-        self.rotate(members, tried, by)
+        self.tiers.from(self.tiers.choose(members)).find_map(|tier| {
+            let choices = Choices { members, tried, tier };
+            let (index, by) = match &self.policy {
+                None => (self.way.next(request, &choices, self)?, PickedBy::Gateway),
+                Some(policy) => candidates::ask(&choices, &self.round_robin, |candidates| ask(policy, candidates))?,
+            };
+            self.picked(index, members, by)
+        })
     }
 
-    fn rotate<'m>(&self, members: &'m [Member], tried: &[SocketAddr], by: PickedBy) -> Option<Picked<'m>> {
-        let untried = |member: &Member| member.is_eligible() && !tried.contains(&member.endpoint.address);
-        let mut index = self.round_robin.next(members, untried);
-        if index.is_none() && !tried.is_empty() {
-            index = self.round_robin.next(members, Member::is_eligible);
+    fn picked<'m>(&'m self, index: usize, members: &'m [Member], by: PickedBy) -> Option<Picked<'m>> {
+        let member = members.get(index)?;
+        Some(Picked { member, index, by, tally: self.way.tally(member.tier) })
+    }
+}
+
+impl Settings {
+    fn of(spec: &model::Upstream) -> Self {
+        Self { balancer: spec.balancer.clone(), sticky: spec.sticky.clone() }
+    }
+}
+
+impl Way {
+    fn new(spec: &model::Balancer, members: &[Member], previous: Option<&Balancer>) -> Self {
+        match spec {
+            // A policy asks the rotation where it declines or fails.
+            model::Balancer::RoundRobin | model::Balancer::Policy(_) => Self::RoundRobin,
+            model::Balancer::LeastRequest => Self::LeastRequest(LeastRequest::new(members)),
+            model::Balancer::Random => Self::TwoChoices(TwoChoices::new(Measure::InFlight, members)),
+            model::Balancer::PeakEwma => Self::TwoChoices(TwoChoices::new(Measure::PeakEwma, members)),
+            model::Balancer::ConsistentHash(spec) => {
+                let before = previous.and_then(|previous| match &previous.way {
+                    Self::ConsistentHash(hash) => Some(hash),
+                    _ => None,
+                });
+                Self::ConsistentHash(ConsistentHash::new(spec, members, before))
+            }
         }
-        let index = index?;
-        members.get(index).map(|member| Picked { member, index, by })
     }
-}
 
-/// Eligible members not tried yet, or all eligible ones where there is no other.
-fn candidates(members: &[Member], tried: &[SocketAddr]) -> Candidates {
-    let among = |tried: &[SocketAddr]| -> Candidates {
-        let eligible = members.iter().zip(0..).filter(|(member, _)| member.is_eligible());
-        let left = eligible.filter(|(member, _)| !tried.contains(&member.endpoint.address));
-        left.map(|(member, index)| candidate(member, index)).collect()
-    };
-    let untried = among(tried);
-    if untried.is_empty() && !tried.is_empty() { among(&[]) } else { untried }
-}
+    fn next(&self, request: &dyn RequestView, choices: &Choices<'_>, balancer: &Balancer) -> Option<usize> {
+        let in_turn = || balancer.round_robin.next(choices.members, |member| choices.admits(member));
+        match self {
+            Self::RoundRobin => in_turn(),
+            Self::LeastRequest(least) => least.next(choices),
+            Self::TwoChoices(two) => two.next(choices),
+            Self::ConsistentHash(hash) => match hash.key(request) {
+                Some(key) => hash.next(key, choices, &balancer.tiers),
+                None => in_turn(),
+            },
+        }
+    }
 
-fn candidate(member: &Member, index: u32) -> Candidate {
-    Candidate { member: index, in_flight: member.endpoint.in_flight(), latency_us: member.endpoint.latency_us() }
-}
-
-fn chosen(members: &[Member], candidate: Candidate) -> Option<Picked<'_>> {
-    let index = usize::try_from(candidate.member).ok()?;
-    members.get(index).map(|member| Picked { member, index, by: PickedBy::Policy })
+    fn tally(&self, tier: u8) -> Option<&Arc<Tally>> {
+        match self {
+            Self::ConsistentHash(hash) => hash.tally(tier),
+            _ => None,
+        }
+    }
 }

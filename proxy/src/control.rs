@@ -2,7 +2,8 @@
 
 mod keysets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,15 +185,14 @@ fn reload_report(outcome: &ReloadOutcome) -> ReloadReport {
 }
 
 fn upstream_status(spec: &model::Upstream, upstream: &Upstream) -> UpstreamStatus {
-    let in_file = |member: &Member| spec.endpoints.iter().find(|endpoint| endpoint.address == member.endpoint.address);
+    let file: HashMap<SocketAddr, &model::Endpoint> = spec.endpoints.iter().map(|e| (e.address, e)).collect();
+    let in_file = |member: &Member| file.get(&member.endpoint.address).copied();
     let changed = upstream.members.len() != spec.endpoints.len()
         || upstream.members.iter().any(|m| m.draining || in_file(m).is_none_or(|file| file.weight != m.weight));
     UpstreamStatus {
         name: upstream.name.clone(),
-        balancer: match &spec.balancer {
-            model::Balancer::RoundRobin => "round-robin".to_owned(),
-            model::Balancer::Policy(name) => format!("policy {name}"),
-        },
+        balancer: spec.balancer.to_string(),
+        sticky_cookie: spec.sticky.as_ref().map(|sticky| sticky.cookie.clone()),
         changed_at_run_time: changed,
         endpoints: upstream.members.iter().map(|member| endpoint_status(member, in_file(member).is_some())).collect(),
     }
@@ -204,6 +204,7 @@ fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
     EndpointStatus {
         address: endpoint.address,
         weight: member.weight,
+        tier: member.tier,
         healthy: endpoint.is_healthy(),
         draining: member.draining,
         in_flight: endpoint.in_flight(),

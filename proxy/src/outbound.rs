@@ -91,10 +91,11 @@ async fn exchange(
     let (parts, body) = (head(&request), request.body);
     let facts = facts();
     let picked = upstream.pick(&HttpRequestView { parts: &parts, facts: &facts }, &[]);
-    let member = picked.ok_or(OutboundFailure::Unavailable)?.member;
+    let picked = picked.ok_or(OutboundFailure::Unavailable)?;
+    let member = picked.member;
     let message = addressed(parts, body, member, upstream.host.as_ref()).ok_or(OutboundFailure::Unavailable)?;
 
-    let under_way = member.endpoint.enter();
+    let under_way = picked.enter();
     member.metrics.attempt(Try::First);
     let began = Instant::now();
     let answer = pool.0.request(message).await;

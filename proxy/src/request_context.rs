@@ -15,9 +15,10 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, header};
+use http::{HeaderValue, Method, header};
 use smallvec::SmallVec;
 
+use crate::balance::PickedBy;
 use crate::cause::Cause;
 use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
 use crate::plugin::policy::PluginFailure;
@@ -124,6 +125,8 @@ struct Try {
     metrics: EndpointMetrics,
     started: Instant,
     answered: bool,
+    /// Its index, where the client's cookie does not name it.
+    newcomer: Option<usize>,
 }
 
 impl RequestContext {
@@ -258,6 +261,9 @@ impl RequestContext {
         match route.chain.run_response(request, &self.facts, head).await {
             ResponseOutcome::Forward => {
                 self.facts.response_edits.iter().for_each(|edit| head.apply(edit));
+                if let Some(cookie) = self.endpoint_cookie() {
+                    head.headers.append(header::SET_COOKIE, cookie);
+                }
                 Ok(None)
             }
             ResponseOutcome::Replace { policy, response } => {
@@ -271,6 +277,13 @@ impl RequestContext {
                 Err(cause)
             }
         }
+    }
+
+    /// The field that brings the client back to the endpoint that answers, where its upstream wants that and the client
+    /// has no such cookie.
+    fn endpoint_cookie(&self) -> Option<HeaderValue> {
+        let sticky = self.route.as_ref()?.upstream.balancer.sticky.as_ref()?;
+        sticky.set_cookie(self.tries.current.as_ref()?.newcomer?, self.facts.scheme == Scheme::Https)
     }
 
     /// Shows an answer made here to the policies the request has passed, last one first.
@@ -301,10 +314,11 @@ impl RequestContext {
         member.metrics.attempt(which);
         self.tries.asked.push(member.endpoint.address);
         self.tries.current = Some(Try {
-            in_flight: member.endpoint.enter(),
+            in_flight: picked.enter(),
             metrics: member.metrics.clone(),
             started: Instant::now(),
             answered: false,
+            newcomer: (picked.by != PickedBy::Cookie).then_some(picked.index),
         });
         Ok(picked.index)
     }

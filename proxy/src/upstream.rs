@@ -6,6 +6,7 @@
 
 pub mod endpoint;
 pub mod health;
+pub mod latency;
 pub mod member;
 pub mod overlay;
 pub mod peer;
@@ -13,9 +14,12 @@ pub mod registry;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::balance::round_robin::RoundRobin;
+use crate::balance::sticky::StickyKey;
+use crate::balance::tiers::ranks;
 use crate::balance::{Balancer, Picked};
 use crate::config::model;
 use crate::observe::metrics::Metrics;
@@ -63,8 +67,8 @@ impl Upstream {
             Some(overlay) => overlay.apply(&spec.endpoints),
             None => spec.endpoints.iter().map(Placement::from).collect(),
         };
-        let members = placements.iter().map(|placement| member(registry, metrics, &spec.name, placement)).collect();
-        let (members, balancer) = take_over(members, policy, previous);
+        let members = members(spec, &placements, registry, metrics, previous);
+        let (members, balancer) = take_over(spec, members, policy, &registry.sticky_key, previous);
         // A legal value by the time it gets here: `config` refuses any other.
         let host = spec.host.as_deref().and_then(|host| host.parse().ok());
         Self {
@@ -85,40 +89,56 @@ impl Upstream {
     }
 
     /// The member to ask, or `None` where none may be; see [`Balancer::pick`].
-    pub fn pick(&self, request: &dyn RequestView, tried: &[std::net::SocketAddr]) -> Option<Picked<'_>> {
+    pub fn pick(&self, request: &dyn RequestView, tried: &[SocketAddr]) -> Option<Picked<'_>> {
         self.balancer.pick(request, &self.members, tried)
     }
 }
 
-fn member(registry: &EndpointRegistry, metrics: &Metrics, upstream: &str, placement: &Placement) -> Member {
-    let endpoint = registry.endpoint(upstream, placement.address);
-    let metrics = metrics.endpoint(upstream, &endpoint.label);
-    Member {
-        endpoint,
-        weight: placement.weight,
-        zone: Arc::clone(&placement.zone),
-        draining: placement.draining,
-        metrics,
-    }
+/// The members at these places. What the upstream before had of an endpoint it goes on with: an endpoint more among
+/// thousands is no reason to look all of them up.
+fn members(
+    spec: &model::Upstream,
+    placements: &[Placement],
+    registry: &EndpointRegistry,
+    metrics: &Metrics,
+    previous: Option<&Upstream>,
+) -> Vec<Member> {
+    let before = previous.map_or(&[][..], |previous| &previous.members);
+    let before: HashMap<SocketAddr, &Member> = before.iter().map(|m| (m.endpoint.address, m)).collect();
+    let is_near = |zone: &str| spec.prefer_zone.as_deref() == Some(zone);
+    let places: Vec<_> = placements.iter().map(|place| (place.priority, is_near(&place.zone))).collect();
+    let member = |(placement, tier): (&Placement, u8)| {
+        let before = before.get(&placement.address);
+        let endpoint = before
+            .map_or_else(|| registry.endpoint(&spec.name, placement.address), |before| Arc::clone(&before.endpoint));
+        let metrics =
+            before.map_or_else(|| metrics.endpoint(&spec.name, &endpoint.label), |before| before.metrics.clone());
+        let (weight, zone, draining) = (placement.weight, Arc::clone(&placement.zone), placement.draining);
+        Member { endpoint, weight, zone, tier, draining, metrics }
+    };
+    placements.iter().zip(ranks(&places)).map(member).collect()
 }
 
 /// The list and the balancer to use: the previous ones as far as they are the same.
 fn take_over(
+    spec: &model::Upstream,
     members: Vec<Member>,
     policy: Option<Arc<PolicyRuntime>>,
+    key: &StickyKey,
     previous: Option<&Upstream>,
 ) -> (Arc<[Member]>, Arc<Balancer>) {
-    let Some(previous) = previous.filter(|previous| same_members(&previous.members, &members)) else {
-        let round_robin = Arc::new(RoundRobin::new(members.len()));
-        return (members.into(), Arc::new(Balancer { round_robin, policy }));
+    let before = previous.map(|previous| &*previous.balancer);
+    let Some(same) = previous.filter(|previous| same_members(&previous.members, &members)) else {
+        let balancer = Balancer::new(spec, &members, policy, key, None, before);
+        return (members.into(), Arc::new(balancer));
     };
-    let same_policy = previous.balancer.policy.as_ref().map(Arc::as_ptr) == policy.as_ref().map(Arc::as_ptr);
-    let balancer = if same_policy {
-        Arc::clone(&previous.balancer)
+    let balancer = if same.balancer.is_of(spec, policy.as_ref()) {
+        Arc::clone(&same.balancer)
     } else {
-        Arc::new(Balancer { round_robin: Arc::clone(&previous.balancer.round_robin), policy })
+        let rotation = Arc::clone(&same.balancer.round_robin);
+        Arc::new(Balancer::new(spec, &members, policy, key, Some(rotation), before))
     };
-    (Arc::clone(&previous.members), balancer)
+    (Arc::clone(&same.members), balancer)
 }
 
 fn same_members(old: &[Member], new: &[Member]) -> bool {

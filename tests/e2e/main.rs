@@ -14,6 +14,7 @@ mod asking;
 mod attacks;
 mod author;
 mod bad_input;
+mod balancers;
 mod balancing;
 mod bodies;
 mod capabilities;

@@ -35,6 +35,7 @@ fn upstream_status(name: &str) -> UpstreamStatus {
     let endpoint = EndpointStatus {
         address: "10.0.0.1:80".parse().unwrap(),
         weight: 100,
+        tier: 0,
         healthy: false,
         draining: false,
         in_flight: 3,
@@ -46,6 +47,7 @@ fn upstream_status(name: &str) -> UpstreamStatus {
     UpstreamStatus {
         name: name.into(),
         balancer: "round-robin".into(),
+        sticky_cookie: None,
         changed_at_run_time: false,
         endpoints: vec![endpoint],
     }

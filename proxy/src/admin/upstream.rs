@@ -11,8 +11,10 @@ use super::time::Timestamp;
 pub struct UpstreamStatus {
     /// Its name.
     pub name: String,
-    /// `round-robin`, or the name of the policy that balances.
+    /// `round-robin`, `consistent hash of header x-user`, `policy nearest` and so on.
     pub balancer: String,
+    /// Name of the cookie that goes before it; `null` where there is none.
+    pub sticky_cookie: Option<String>,
     /// Whether anything was changed at run time that the file does not say.
     pub changed_at_run_time: bool,
     /// In the order of the file, those added at run time last.
@@ -26,6 +28,8 @@ pub struct EndpointStatus {
     pub address: SocketAddr,
     /// Its share relative to the others; 0 takes no new requests.
     pub weight: u32,
+    /// Endpoints of tier 0 are picked first, of the next while too few of them are there.
+    pub tier: u8,
     /// Whether active checks hold it for usable.
     pub healthy: bool,
     /// It gets no new requests.

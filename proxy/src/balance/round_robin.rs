@@ -3,46 +3,83 @@
 //! Each pick credits every member that takes part with its weight and charges the one picked with the sum of all. The
 //! credits of those who took part add up to what they did before, so a member that sits out neither earns nor owes
 //! while it is away: when it comes back it is owed less than one turn, and there is no burst to catch up on.
+//!
+//! Where all weights are the same that order is the order of the members, and a place in it is all there is to keep.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use super::choices::tier_count;
 use crate::upstream::member::Member;
 
 /// The running state of one rotation over a fixed list of members.
 #[derive(Debug)]
-pub struct RoundRobin {
-    /// One per member, in their order. The lock is held for a few additions, never over a call out.
-    credits: Mutex<Box<[i64]>>,
+pub enum RoundRobin {
+    /// All weights are the same: the place after the one picked last.
+    Turns(AtomicUsize),
+    /// One credit per member, in their order. The lock is held for a few additions, never over a call out.
+    Credits(Mutex<Box<[i64]>>),
 }
 
 impl RoundRobin {
-    /// A rotation over so many members, starting at the first of the heaviest.
+    /// A rotation over these members, starting at the first of the heaviest.
+    ///
+    /// Tiers of one upstream share a rotation: the credits of each are a sum of their own. A place in the order would
+    /// not do for them, since picks of one would move it for the other.
     #[must_use]
-    pub fn new(members: usize) -> Self {
-        Self { credits: Mutex::new(vec![0; members].into()) }
+    pub fn new(members: &[Member]) -> Self {
+        let mut weights = members.iter().map(|member| member.weight).filter(|weight| *weight > 0);
+        let first = weights.next();
+        if tier_count(members) == 1 && weights.all(|weight| Some(weight) == first) {
+            Self::Turns(AtomicUsize::new(0))
+        } else {
+            Self::Credits(Mutex::new(vec![0; members.len()].into()))
+        }
     }
 
     /// Index of the next among those that `takes_part` names; the first in order where several are owed the same.
     pub fn next(&self, members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
-        let mut credits = self.credits.lock();
-        let mut total = 0;
-        let mut best: Option<(usize, i64)> = None;
-        for (index, (credit, member)) in credits.iter_mut().zip(members).enumerate() {
-            if !takes_part(member) {
-                continue;
-            }
-            total += i64::from(member.weight);
-            *credit += i64::from(member.weight);
-            if best.is_none_or(|(_, most)| *credit > most) {
-                best = Some((index, *credit));
-            }
+        match self {
+            Self::Turns(place) => next_turn(place, members, takes_part),
+            Self::Credits(credits) => most_owed(&mut credits.lock(), members, takes_part),
         }
-        let (index, _) = best?;
-        if let Some(credit) = credits.get_mut(index) {
-            *credit -= total;
-        }
-        Some(index)
     }
+}
+
+/// A place that another worker has taken meanwhile is not given twice: the search goes on from where it stands then.
+fn next_turn(place: &AtomicUsize, members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
+    let mut from = place.load(Ordering::Relaxed);
+    loop {
+        let (before, after) = members.split_at_checked(from)?;
+        let in_order = after.iter().zip(from..).chain(before.iter().zip(0..));
+        let index = in_order.filter(|(member, _)| takes_part(member)).map(|(_, index)| index).next()?;
+        let next = if index + 1 == members.len() { 0 } else { index + 1 };
+        match place.compare_exchange_weak(from, next, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return Some(index),
+            Err(moved) => from = moved,
+        }
+    }
+}
+
+fn most_owed(credits: &mut [i64], members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
+    let mut total = 0;
+    let mut best: Option<(usize, i64)> = None;
+    for (index, (credit, member)) in credits.iter_mut().zip(members).enumerate() {
+        if !takes_part(member) {
+            continue;
+        }
+        total += i64::from(member.weight);
+        *credit += i64::from(member.weight);
+        if best.is_none_or(|(_, most)| *credit > most) {
+            best = Some((index, *credit));
+        }
+    }
+    let (index, _) = best?;
+    if let Some(credit) = credits.get_mut(index) {
+        *credit -= total;
+    }
+    Some(index)
 }
 
 #[cfg(test)]
@@ -61,7 +98,7 @@ mod tests {
     #[test]
     fn three_equal_members_take_strict_turns() {
         let members = members(&[100, 100, 100]);
-        let picks = picks(&RoundRobin::new(3), &members, 999);
+        let picks = picks(&RoundRobin::new(&members), &members, 999);
         assert!(picks.iter().enumerate().all(|(turn, pick)| *pick == turn % 3));
         assert_eq!(counts(&picks, 3), [333, 333, 333]);
     }
@@ -69,13 +106,13 @@ mod tests {
     #[test]
     fn weights_5_1_1_give_the_order_of_nginx() {
         let members = members(&[5, 1, 1]);
-        assert_eq!(picks(&RoundRobin::new(3), &members, 14), [0, 0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 0, 0]);
+        assert_eq!(picks(&RoundRobin::new(&members), &members, 14), [0, 0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 0, 0]);
     }
 
     #[test]
     fn weights_are_kept_exactly_over_each_round() {
         let members = members(&[5, 3, 2]);
-        let picks = picks(&RoundRobin::new(3), &members, 1000);
+        let picks = picks(&RoundRobin::new(&members), &members, 1000);
         assert_eq!(counts(&picks, 3), [500, 300, 200]);
         assert!(picks.chunks(10).all(|round| counts(round, 3) == [5, 3, 2]));
     }
@@ -84,7 +121,7 @@ mod tests {
     fn an_unhealthy_member_is_passed_over_and_the_others_share() {
         let members = members(&[100, 100, 100]);
         members[1].endpoint.mark(false, "gone");
-        let picks = picks(&RoundRobin::new(3), &members, 10);
+        let picks = picks(&RoundRobin::new(&members), &members, 10);
         assert_eq!(picks, [0, 2, 0, 2, 0, 2, 0, 2, 0, 2]);
     }
 
@@ -93,7 +130,7 @@ mod tests {
         for away_at in 0..3 {
             for away_for in [1, 2, 100] {
                 let members = members(&[1, 1, 1]);
-                let rotation = RoundRobin::new(3);
+                let rotation = RoundRobin::new(&members);
                 picks(&rotation, &members, away_at);
                 members[1].endpoint.mark(false, "gone");
                 assert!(!picks(&rotation, &members, away_for).contains(&1));
@@ -108,7 +145,7 @@ mod tests {
     #[test]
     fn a_flapping_member_does_not_shift_the_shares_of_the_others() {
         let members = members(&[1, 1, 1]);
-        let rotation = RoundRobin::new(3);
+        let rotation = RoundRobin::new(&members);
         let mut all = Vec::new();
         for turn in 0..3000 {
             members[2].endpoint.mark(turn % 7 < 3, "flap");
@@ -121,8 +158,23 @@ mod tests {
 
     #[test]
     fn where_nobody_takes_part_nobody_is_picked() {
-        assert_eq!(RoundRobin::new(0).next(&[], |_| true), None);
+        assert_eq!(RoundRobin::new(&[]).next(&[], |_| true), None);
         let members = members(&[1, 1]);
-        assert_eq!(RoundRobin::new(2).next(&members, |_| false), None);
+        assert_eq!(RoundRobin::new(&members).next(&members, |_| false), None);
+    }
+
+    #[test]
+    fn workers_that_pick_at_once_give_every_turn_once() {
+        for weights in [[1, 1, 1], [2, 1, 1]] {
+            let members = members(&weights);
+            let rotation = RoundRobin::new(&members);
+            let total: u32 = weights.iter().sum();
+            let all: Vec<usize> = std::thread::scope(|scope| {
+                let worker = || picks(&rotation, &members, 400 * total as usize / 4);
+                let workers = [0; 4].map(|_| scope.spawn(worker));
+                workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+            });
+            assert_eq!(counts(&all, 3), weights.map(|weight| 400 * weight as usize));
+        }
     }
 }

@@ -1,19 +1,41 @@
-use std::net::{IpAddr, Ipv4Addr};
+mod movement;
+mod shares;
+mod sticky;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Balancer, PickedBy};
-use crate::balance::round_robin::RoundRobin;
+use proptest::prelude::*;
+
+use super::choices::Choices;
+use super::sticky::StickyKey;
+use super::{Balancer, PickedBy, candidates};
+use crate::config::model::{self, HashKey, HashTable, LoadFactor, MissingKey};
 use crate::consumers::Consumer;
-use crate::plugin::policy::PluginFailure;
+use crate::plugin::policy::{Candidate, PluginFailure};
 use crate::policy::facts::TlsFacts;
 use crate::policy::view::RequestView;
 use crate::upstream::member::Member;
-use crate::upstream::tests::members;
+use crate::upstream::tests::{members, spec};
 
-/// A request that no round robin looks at.
-struct Blank;
+/// A request as far as a balancer looks at one.
+#[derive(Debug, Default)]
+struct Asked {
+    query: Option<String>,
+    headers: Vec<(&'static str, String)>,
+    client: Option<IpAddr>,
+}
 
-impl RequestView for Blank {
+/// A request that nobody looks at.
+const BLANK: Asked = Asked { query: None, headers: Vec::new(), client: None };
+
+impl Asked {
+    fn with(name: &'static str, value: impl Into<String>) -> Self {
+        Self { headers: vec![(name, value.into())], ..Self::default() }
+    }
+}
+
+impl RequestView for Asked {
     fn method(&self) -> &str {
         "GET"
     }
@@ -24,18 +46,20 @@ impl RequestView for Blank {
         ""
     }
     fn path(&self) -> &str {
-        "/"
+        "/items"
     }
     fn query(&self) -> Option<&str> {
-        None
+        self.query.as_deref()
     }
-    fn header(&self, _: &str) -> Option<&[u8]> {
-        None
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_bytes())
     }
-    fn header_values(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
+    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        self.headers.iter().filter(|(key, _)| *key == name).for_each(|(_, value)| see(value.as_bytes()));
+    }
     fn each_header(&self, _: &mut dyn FnMut(&str, &[u8])) {}
     fn client_address(&self) -> IpAddr {
-        Ipv4Addr::LOCALHOST.into()
+        self.client.unwrap_or(Ipv4Addr::LOCALHOST.into())
     }
     fn request_id(&self) -> &str {
         ""
@@ -51,8 +75,50 @@ impl RequestView for Blank {
     }
 }
 
+/// By the header `x-user`, without a limit on load.
+fn hash(table: HashTable) -> model::ConsistentHash {
+    model::ConsistentHash {
+        key: HashKey::Header("x-user".parse().unwrap()),
+        missing: MissingKey::RoundRobin,
+        table,
+        slots: 65_536,
+        load_factor: None,
+    }
+}
+
+/// All that the gateway has of its own.
+fn all_ways() -> Vec<model::Balancer> {
+    let bounded = model::ConsistentHash { load_factor: LoadFactor::from_hundredths(125), ..hash(HashTable::Ring) };
+    let hashes = [hash(HashTable::Ring), hash(HashTable::Maglev), bounded].map(model::Balancer::ConsistentHash);
+    model::Balancer::WORDS.map(|(_, balancer)| balancer).into_iter().chain(hashes).collect()
+}
+
+/// The same with a table that is quickly built.
+fn small(balancer: model::Balancer) -> model::Balancer {
+    match balancer {
+        model::Balancer::ConsistentHash(hash) => {
+            model::Balancer::ConsistentHash(model::ConsistentHash { slots: 512, ..hash })
+        }
+        other => other,
+    }
+}
+
+fn balancing(balancer: model::Balancer, members: &[Member]) -> Balancer {
+    let spec = model::Upstream { balancer, ..spec("shop", &[]) };
+    Balancer::new(&spec, members, None, &StickyKey::default(), None, None)
+}
+
 fn native(members: &[Member]) -> Balancer {
-    Balancer { round_robin: Arc::new(RoundRobin::new(members.len())), policy: None }
+    balancing(model::Balancer::RoundRobin, members)
+}
+
+/// Asks a policy of this kind.
+fn ask(
+    members: &[Member],
+    tried: &[SocketAddr],
+    policy: impl FnOnce(&[Candidate]) -> Result<Option<usize>, PluginFailure>,
+) -> Option<(usize, PickedBy)> {
+    candidates::ask(&Choices { members, tried, tier: 0 }, &native(members).round_robin, policy)
 }
 
 #[test]
@@ -60,8 +126,8 @@ fn without_a_policy_members_take_turns() {
     let members: Arc<[Member]> = members(&[1, 1, 1]).into();
     let balancer = native(&members);
     for turn in 0..9 {
-        let picked = balancer.pick(&Blank, &members, &[]).unwrap();
-        assert_eq!((picked.index, picked.by), (turn % 3, PickedBy::RoundRobin));
+        let picked = balancer.pick(&BLANK, &members, &[]).unwrap();
+        assert_eq!((picked.index, picked.by), (turn % 3, PickedBy::Gateway));
         assert!(Arc::ptr_eq(&picked.member.endpoint, &members[picked.index].endpoint));
     }
 }
@@ -72,11 +138,11 @@ fn a_retry_goes_elsewhere_while_there_is_an_elsewhere() {
     let balancer = native(&members);
     let mut tried = Vec::new();
     for _ in 0..3 {
-        let picked = balancer.pick(&Blank, &members, &tried).unwrap();
+        let picked = balancer.pick(&BLANK, &members, &tried).unwrap();
         assert!(!tried.contains(&picked.member.endpoint.address));
         tried.push(picked.member.endpoint.address);
     }
-    assert!(balancer.pick(&Blank, &members, &tried).is_some());
+    assert!(balancer.pick(&BLANK, &members, &tried).is_some());
 }
 
 #[test]
@@ -86,11 +152,11 @@ fn members_without_weight_draining_or_unhealthy_get_no_new_request() {
     let members: Arc<[Member]> = members.into();
     let balancer = native(&members);
     for _ in 0..4 {
-        assert_eq!(balancer.pick(&Blank, &members, &[]).unwrap().index, 2);
+        assert_eq!(balancer.pick(&BLANK, &members, &[]).unwrap().index, 2);
     }
     members[2].endpoint.mark(false, "down");
-    assert!(balancer.pick(&Blank, &members, &[]).is_none());
-    assert!(balancer.ask(&members, &[], |_| unreachable!("asked about nobody")).is_none());
+    assert!(balancer.pick(&BLANK, &members, &[]).is_none());
+    assert!(ask(&members, &[], |_| unreachable!("asked about nobody")).is_none());
 }
 
 #[test]
@@ -98,37 +164,18 @@ fn a_policy_chooses_among_the_eligible_with_their_load() {
     let members = members(&[1, 1, 1]);
     let _busy = members[2].endpoint.enter();
     members[0].endpoint.mark(false, "down");
-    let picked = native(&members).ask(&members, &[], |candidates| {
+    let picked = ask(&members, &[], |candidates| {
         assert_eq!(candidates.iter().map(|c| (c.member, c.in_flight)).collect::<Vec<_>>(), [(1, 0), (2, 1)]);
         Ok(Some(1))
     });
-    let picked = picked.unwrap();
-    assert_eq!((picked.index, picked.by), (2, PickedBy::Policy));
-}
-
-#[test]
-fn a_policy_sees_tried_members_only_when_no_other_is_left() {
-    let members = members(&[1, 1]);
-    let balancer = native(&members);
-    let (first, second) = (members[0].endpoint.address, members[1].endpoint.address);
-    let seen = |tried: &[_]| {
-        let mut seen = Vec::new();
-        balancer.ask(&members, tried, |candidates| {
-            seen.extend(candidates.iter().map(|c| c.member));
-            Ok(None)
-        });
-        seen
-    };
-    assert_eq!(seen(&[first]), [1]);
-    assert_eq!(seen(&[first, second]), [0, 1]);
+    assert_eq!(picked, Some((2, PickedBy::Policy)));
 }
 
 #[test]
 fn round_robin_serves_where_a_policy_declines_fails_or_picks_nobody() {
     let members = members(&[1, 1]);
-    let balancer = native(&members);
-    let by = |answer| balancer.ask(&members, &[], |_| answer).unwrap().by;
-    assert_eq!(by(Ok(None)), PickedBy::RoundRobin);
+    let by = |answer| ask(&members, &[], |_| answer).unwrap().1;
+    assert_eq!(by(Ok(None)), PickedBy::Gateway);
     assert_eq!(by(Err(PluginFailure::OutOfTime)), PickedBy::Fallback);
     assert_eq!(by(Ok(Some(2))), PickedBy::Fallback);
 }
@@ -136,9 +183,58 @@ fn round_robin_serves_where_a_policy_declines_fails_or_picks_nobody() {
 #[test]
 fn more_members_than_fit_on_the_stack_are_all_candidates() {
     let members = members(&[1; 40]);
-    let picked = native(&members).ask(&members, &[], |candidates| {
+    let picked = ask(&members, &[], |candidates| {
         assert_eq!(candidates.len(), 40);
         Ok(Some(39))
     });
-    assert_eq!(picked.unwrap().index, 39);
+    assert_eq!(picked.unwrap().0, 39);
+}
+
+#[test]
+fn the_backup_serves_when_nobody_of_the_first_tier_can_or_all_of_it_was_tried() {
+    for way in all_ways() {
+        let mut members = members(&[1, 1, 1]);
+        members[2].tier = 1;
+        let members: Arc<[Member]> = members.into();
+        let balancer = balancing(way, &members);
+        let user = Asked::with("x-user", "alice");
+        let pick = |tried: &[SocketAddr]| balancer.pick(&user, &members, tried).unwrap().index;
+        assert!((0..20).all(|_| pick(&[]) < 2), "{balancer:?}");
+        let first_tier = [0, 1].map(|index: usize| members[index].endpoint.address);
+        assert_eq!(pick(&first_tier), 2);
+        members[..2].iter().for_each(|member| _ = member.endpoint.mark(false, "down"));
+        assert_eq!(pick(&[]), 2);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_way_picks_who_is_eligible_and_untried_where_there_is_one(
+        weights in prop::collection::vec(0_u32..4, 1..70),
+        states in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u8..3), 70),
+        user in "[a-z]{0,4}",
+    ) {
+        let mut members = members(&weights);
+        for (member, (healthy, draining, tier)) in members.iter_mut().zip(&states) {
+            member.endpoint.mark(*healthy, "so");
+            member.draining = *draining && *healthy;
+            member.tier = *tier;
+        }
+        let members: Arc<[Member]> = members.into();
+        let tried: Vec<SocketAddr> = members.iter().step_by(3).map(|member| member.endpoint.address).collect();
+        let is_untried = |member: &Member| member.is_eligible() && !tried.contains(&member.endpoint.address);
+        let (eligible, untried) = (members.iter().any(Member::is_eligible), members.iter().any(is_untried));
+        for way in all_ways().into_iter().map(small) {
+            let balancer = balancing(way, &members);
+            let request = Asked::with("x-user", user.as_str());
+            let picked = balancer.pick(&request, &members, &tried);
+            prop_assert_eq!(picked.is_some(), eligible, "{:?}", balancer);
+            if let Some(picked) = picked {
+                let is_right = if untried { is_untried(picked.member) } else { picked.member.is_eligible() };
+                prop_assert!(is_right, "{:?}", balancer);
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Only `config` makes these values; `snapshot` consumes them and nothing else sees them. The types of what the user
 //! *wrote* live in `config/written`.
 
+mod balancer;
 mod keyset;
 mod plugin;
 mod route;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
 };
@@ -175,6 +177,10 @@ pub struct Upstream {
     pub name: String,
     /// How an endpoint is chosen.
     pub balancer: Balancer,
+    /// A cookie that goes before it.
+    pub sticky: Option<Sticky>,
+    /// Endpoints of this zone go before others of the same priority; none where nothing was written.
+    pub prefer_zone: Option<Arc<str>>,
     /// Unique by address. May be empty: then requests are answered 503.
     pub endpoints: Vec<Endpoint>,
     /// Active checks; none where the user wrote none.
@@ -187,15 +193,6 @@ pub struct Upstream {
     pub host: Option<String>,
 }
 
-/// How an upstream chooses an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Balancer {
-    /// Smooth weighted round robin.
-    RoundRobin,
-    /// A policy whose plugin exports `balancer`; round robin where it declines or fails.
-    Policy(String),
-}
-
 /// One instance of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -205,6 +202,8 @@ pub struct Endpoint {
     pub weight: u32,
     /// Where it is, for balancers that prefer what is near; empty where nothing was written.
     pub zone: Arc<str>,
+    /// Endpoints of a lower one go first.
+    pub priority: u8,
 }
 
 /// Active HTTP checks, with the numbers Kong knows.

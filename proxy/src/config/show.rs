@@ -1,5 +1,6 @@
 //! The running configuration as the admin API shows it, without secrets.
 
+mod balancer;
 mod keyset;
 
 use std::fmt::Display;
@@ -9,12 +10,13 @@ use humantime::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    AccessLog, AccessLogFormat, Admin, Balancer, Capability, Config, Consumer, FailureMode, Grants, HealthCheck,
-    HostPattern, InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Quarantine,
-    Rewrite, Route, RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
+    AccessLog, AccessLogFormat, Admin, Capability, Config, Consumer, FailureMode, Grants, HealthCheck, HostPattern,
+    InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Quarantine, Rewrite, Route,
+    RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
+use balancer::{balancer, sticky};
 
 const REDACTED: &str = "<redacted>";
 
@@ -111,15 +113,18 @@ fn listener(listener: &Listener) -> Value {
 }
 
 fn upstream(upstream: &Upstream) -> Value {
-    let balancer = match &upstream.balancer {
-        Balancer::RoundRobin => json!("round-robin"),
-        Balancer::Policy(policy) => json!({ "policy": policy }),
-    };
     json!({
         "name": upstream.name,
-        "balancer": balancer,
+        "balancer": balancer(&upstream.balancer),
+        "sticky": upstream.sticky.as_ref().map(sticky),
+        "prefer_zone": upstream.prefer_zone.as_deref(),
         "endpoint": each(&upstream.endpoints, |endpoint| {
-            json!({ "address": endpoint.address.to_string(), "weight": endpoint.weight, "zone": *endpoint.zone })
+            json!({
+                "address": endpoint.address.to_string(),
+                "weight": endpoint.weight,
+                "zone": *endpoint.zone,
+                "priority": endpoint.priority,
+            })
         }),
         "retries": upstream.retries,
         "host": upstream.host,

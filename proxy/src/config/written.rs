@@ -3,6 +3,7 @@
 //! What a later check may have to point at keeps its place ([`At`]). A required value that is missing or wrong is
 //! `None`: its problem is noted already, and the rest of its section can still be checked.
 
+mod balancer;
 mod consumer;
 mod keyset;
 mod listener;

@@ -269,7 +269,7 @@ impl Builder<'_> {
         for spec in &self.config().upstreams {
             let policy = match &spec.balancer {
                 Balancer::Policy(name) => policies.get(name).cloned(),
-                Balancer::RoundRobin => None,
+                _ => None,
             };
             let previous = self.previous.and_then(|previous| previous.upstreams.get(&spec.name));
             let upstream = Upstream::build(

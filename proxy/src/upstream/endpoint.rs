@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
+
+use super::latency::Latency;
 
 /// An address of an upstream, shared by every snapshot that names it.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub struct Endpoint {
     pub label: Arc<str>,
     healthy: AtomicBool,
     in_flight: AtomicU32,
-    latency_us: AtomicU32,
+    latency: Latency,
     /// Written by checks and read by people; no request waits for it.
     record: Mutex<HealthRecord>,
 }
@@ -57,7 +59,7 @@ impl Endpoint {
             label: address.to_string().into(),
             healthy: AtomicBool::new(true),
             in_flight: AtomicU32::new(0),
-            latency_us: AtomicU32::new(0),
+            latency: Latency::unknown(),
             record: Mutex::new(HealthRecord { since: SystemTime::now(), cause: None, last_check: None }),
         }
     }
@@ -111,22 +113,56 @@ impl Endpoint {
     /// Moving average of the time to the response head in microseconds, 0 where none is known.
     #[must_use]
     pub fn latency_us(&self) -> u32 {
-        self.latency_us.load(Ordering::Relaxed)
+        self.latency.average_us()
     }
 
-    /// Takes one time to a response head into the average (weight 1/8; racing updates may lose one sample).
+    /// The same for a choice to be made now: while the endpoint is idle it fades, so that one whose figure went bad is
+    /// looked at again. A request that is under way brings the full figure back until it is answered.
+    #[must_use]
+    pub fn latency_us_at(&self, now: Instant) -> u32 {
+        if self.in_flight() == 0 { self.latency.faded_average_us(now) } else { self.latency.average_us() }
+    }
+
+    /// The peak-sensitive average for a choice to be made now; fades like [`latency_us_at`](Self::latency_us_at).
+    #[must_use]
+    pub fn peak_us_at(&self, now: Instant) -> u32 {
+        if self.in_flight() == 0 { self.latency.faded_peak_us(now) } else { self.latency.peak_us() }
+    }
+
+    /// Takes one time to a response head into the averages.
     pub fn record_latency(&self, taken: Duration) {
-        let sample = u32::try_from(taken.as_micros()).unwrap_or(u32::MAX).max(1);
-        let old = self.latency_us.load(Ordering::Relaxed);
-        let new = if old == 0 { sample } else { (old - old / 8).saturating_add(sample / 8) };
-        self.latency_us.store(new.max(1), Ordering::Relaxed);
+        self.record_latency_at(taken, Instant::now());
+    }
+
+    pub(crate) fn record_latency_at(&self, taken: Duration, now: Instant) {
+        self.latency.record(taken, now);
     }
 
     /// Counts a request in; it is counted out when the guard is dropped.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight { endpoint: Arc::clone(self) }
+        InFlight { endpoint: Arc::clone(self), tally: None }
+    }
+
+    /// The same, counted in this tally as well.
+    #[must_use]
+    pub fn enter_with(self: &Arc<Self>, tally: &Arc<Tally>) -> InFlight {
+        tally.0.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight { endpoint: Arc::clone(self), tally: Some(Arc::clone(tally)) }
+    }
+}
+
+/// Requests under way to several endpoints together, for balancers that hold one against all.
+#[derive(Debug, Default)]
+pub struct Tally(AtomicU32);
+
+impl Tally {
+    /// Requests under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -134,6 +170,7 @@ impl Endpoint {
 #[derive(Debug)]
 pub struct InFlight {
     endpoint: Arc<Endpoint>,
+    tally: Option<Arc<Tally>>,
 }
 
 impl InFlight {
@@ -147,6 +184,9 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(tally) = &self.tally {
+            tally.0.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -194,14 +234,23 @@ mod tests {
     }
 
     #[test]
-    fn latency_starts_with_the_first_sample_and_follows_slowly() {
+    fn a_tally_counts_requests_to_all_its_endpoints() {
+        let (first, second, tally) = (endpoint(), endpoint(), Arc::new(Tally::default()));
+        let (one, _other) = (first.enter_with(&tally), second.enter_with(&tally));
+        let _not_counted = second.enter();
+        assert_eq!((tally.in_flight(), first.in_flight(), second.in_flight()), (2, 1, 2));
+        drop(one);
+        assert_eq!((tally.in_flight(), first.in_flight()), (1, 0));
+    }
+
+    #[test]
+    fn a_bad_figure_fades_while_the_endpoint_is_idle_and_comes_back_with_a_request() {
         let endpoint = endpoint();
-        endpoint.record_latency(Duration::from_micros(800));
-        assert_eq!(endpoint.latency_us(), 800);
-        endpoint.record_latency(Duration::from_micros(1600));
-        assert_eq!(endpoint.latency_us(), 900);
-        endpoint.record_latency(Duration::MAX);
-        endpoint.record_latency(Duration::MAX);
-        assert!(endpoint.latency_us() > 900);
+        let now = Instant::now();
+        endpoint.record_latency_at(Duration::from_secs(1), now);
+        let later = now + Duration::from_secs(30);
+        assert!(endpoint.latency_us_at(later) < 60_000 && endpoint.peak_us_at(later) < 60_000);
+        let _looking = endpoint.enter();
+        assert_eq!((endpoint.latency_us_at(later), endpoint.peak_us_at(later)), (1_000_000, 1_000_000));
     }
 }

@@ -14,6 +14,9 @@ pub struct Member {
     pub weight: u32,
     /// Where it is, as the operator wrote it; empty where nothing was written.
     pub zone: Arc<str>,
+    /// Which members it stands among: those of tier 0 are picked while enough of them are eligible, then those of the
+    /// next as well. From its priority, and whether it is in the preferred zone.
+    pub tier: u8,
     /// No new requests, those under way end in peace.
     pub draining: bool,
     /// Counts its tries.
@@ -24,13 +27,20 @@ impl Member {
     /// Whether it may be picked for a new request.
     #[must_use]
     pub fn is_eligible(&self) -> bool {
-        self.weight > 0 && !self.draining && self.endpoint.is_healthy()
+        self.takes_requests() && self.endpoint.is_healthy()
+    }
+
+    /// Whether the operator wants requests to go there.
+    #[must_use]
+    pub fn takes_requests(&self) -> bool {
+        self.weight > 0 && !self.draining
     }
 
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.endpoint, &other.endpoint)
             && self.weight == other.weight
             && self.zone == other.zone
+            && self.tier == other.tier
             && self.draining == other.draining
     }
 }

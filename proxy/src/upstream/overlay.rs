@@ -23,13 +23,21 @@ pub struct Placement {
     pub weight: u32,
     /// Where it is; empty where nothing was written.
     pub zone: Arc<str>,
+    /// Endpoints of a lower one go first; 0 for what was added at run time.
+    pub priority: u8,
     /// Gets no new requests.
     pub draining: bool,
 }
 
 impl From<&model::Endpoint> for Placement {
     fn from(endpoint: &model::Endpoint) -> Self {
-        Self { address: endpoint.address, weight: endpoint.weight, zone: Arc::clone(&endpoint.zone), draining: false }
+        Self {
+            address: endpoint.address,
+            weight: endpoint.weight,
+            zone: Arc::clone(&endpoint.zone),
+            priority: endpoint.priority,
+            draining: false,
+        }
     }
 }
 
@@ -85,7 +93,7 @@ impl Overlay {
         if self.find(address).is_ok() {
             return Err(OverlayError::AlreadyThere(address));
         }
-        self.placements.push(Placement { address, weight, zone: Arc::default(), draining: false });
+        self.placements.push(Placement { address, weight, zone: Arc::default(), priority: 0, draining: false });
         Ok(())
     }
 
@@ -180,7 +188,10 @@ mod tests {
     }
 
     fn file(ports: &[u16]) -> Vec<model::Endpoint> {
-        ports.iter().map(|port| model::Endpoint { address: address(*port), weight: 100, zone: "".into() }).collect()
+        ports
+            .iter()
+            .map(|port| model::Endpoint { address: address(*port), weight: 100, zone: "".into(), priority: 0 })
+            .collect()
     }
 
     fn seen(overlay: &Overlay, file: &[model::Endpoint]) -> Vec<(u16, u32, bool)> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::endpoint::Endpoint;
+use crate::balance::sticky::StickyKey;
 
 /// Hands the same [`Endpoint`] to every snapshot that names it.
 ///
@@ -14,19 +15,29 @@ use super::endpoint::Endpoint;
 /// is named again before that is still the same, with its health and its counts; one that is named again later is new.
 #[derive(Debug, Default)]
 pub struct EndpointRegistry {
-    upstreams: Mutex<HashMap<Arc<str>, Known>>,
+    known: Mutex<Known>,
+    /// What endpoints are called in cookies, while no secret of the configuration's says it.
+    pub sticky_key: StickyKey,
 }
 
-type Known = HashMap<SocketAddr, Weak<Endpoint>>;
+#[derive(Debug, Default)]
+struct Known {
+    upstreams: HashMap<Arc<str>, HashMap<SocketAddr, Weak<Endpoint>>>,
+    /// Endpoints to be added until those that nobody holds are looked for again.
+    until_sweep: usize,
+}
+
+/// So many endpoints that nobody holds may lie about at any time.
+const FEW: usize = 64;
 
 impl EndpointRegistry {
     /// The endpoint of this upstream at this address, made where none is alive.
     pub fn endpoint(&self, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
-        let mut upstreams = self.upstreams.lock();
-        let alive = upstreams.get(upstream).and_then(|known| known.get(&address)?.upgrade());
+        let mut known = self.known.lock();
+        let alive = known.upstreams.get(upstream).and_then(|endpoints| endpoints.get(&address)?.upgrade());
         alive.unwrap_or_else(|| {
-            sweep(&mut upstreams);
-            create(&mut upstreams, upstream, address)
+            known.sweep_where_due();
+            known.create(upstream, address)
         })
     }
 
@@ -34,26 +45,35 @@ impl EndpointRegistry {
     /// request ends.
     #[cfg(test)]
     fn alive(&self) -> Vec<Arc<Endpoint>> {
-        let upstreams = self.upstreams.lock();
-        let mut alive: Vec<_> = upstreams.values().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
+        let known = self.known.lock();
+        let mut alive: Vec<_> = known.upstreams.values().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
         alive.sort_by(|a, b| (&a.upstream, a.address).cmp(&(&b.upstream, b.address)));
         alive
     }
 }
 
-/// Runs whenever an endpoint is added, so that what is dead never outnumbers what was alive at that time.
-fn sweep(upstreams: &mut HashMap<Arc<str>, Known>) {
-    upstreams.retain(|_, known| {
-        known.retain(|_, endpoint| endpoint.strong_count() > 0);
-        !known.is_empty()
-    });
-}
+impl Known {
+    /// Runs once as many were added as were alive the last time: what it costs is paid by them, and what is dead never
+    /// outnumbers what was alive by much.
+    fn sweep_where_due(&mut self) {
+        if self.until_sweep > 0 {
+            self.until_sweep -= 1;
+            return;
+        }
+        self.upstreams.retain(|_, endpoints| {
+            endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+            !endpoints.is_empty()
+        });
+        self.until_sweep = self.upstreams.values().map(HashMap::len).sum::<usize>().max(FEW);
+    }
 
-fn create(upstreams: &mut HashMap<Arc<str>, Known>, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
-    let name = upstreams.get_key_value(upstream).map_or_else(|| Arc::from(upstream), |(name, _)| Arc::clone(name));
-    let endpoint = Arc::new(Endpoint::new(Arc::clone(&name), address));
-    upstreams.entry(name).or_default().insert(address, Arc::downgrade(&endpoint));
-    endpoint
+    fn create(&mut self, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
+        let name = self.upstreams.get_key_value(upstream);
+        let name = name.map_or_else(|| Arc::from(upstream), |(name, _)| Arc::clone(name));
+        let endpoint = Arc::new(Endpoint::new(Arc::clone(&name), address));
+        self.upstreams.entry(name).or_default().insert(address, Arc::downgrade(&endpoint));
+        endpoint
+    }
 }
 
 #[cfg(test)]
@@ -87,12 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_endpoints_leave_nothing_behind() {
+    fn forgotten_endpoints_leave_little_behind() {
         let registry = EndpointRegistry::default();
-        for port in 1..100 {
+        for port in 1..1000 {
             drop(registry.endpoint(&format!("upstream-{port}"), address(port)));
+            assert!(registry.known.lock().upstreams.len() <= FEW + 1);
         }
-        assert_eq!(registry.upstreams.lock().len(), 1);
     }
 
     #[test]

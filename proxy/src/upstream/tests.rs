@@ -15,18 +15,24 @@ pub(crate) fn members(weights: &[u32]) -> Vec<Member> {
     let member = |(weight, port): (&u32, u16)| {
         let endpoint = Arc::new(Endpoint::new("shop".into(), ([127, 0, 0, 1], port).into()));
         let metrics = Metrics::new().endpoint("shop", &endpoint.label);
-        Member { endpoint, weight: *weight, zone: "".into(), draining: false, metrics }
+        Member { endpoint, weight: *weight, zone: "".into(), tier: 0, draining: false, metrics }
     };
     weights.iter().zip(1..).map(member).collect()
 }
 
 /// An upstream on these ports, all of weight 100.
 pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
-    let endpoint =
-        |port: &u16| model::Endpoint { address: ([127, 0, 0, 1], *port).into(), weight: 100, zone: "".into() };
+    let endpoint = |port: &u16| model::Endpoint {
+        address: ([127, 0, 0, 1], *port).into(),
+        weight: 100,
+        zone: "".into(),
+        priority: 0,
+    };
     model::Upstream {
         name: name.into(),
         balancer: model::Balancer::RoundRobin,
+        sticky: None,
+        prefer_zone: None,
         endpoints: ports.iter().map(endpoint).collect(),
         health: None,
         timeouts: model::UpstreamTimeouts {

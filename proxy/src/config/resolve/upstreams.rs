@@ -16,11 +16,14 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
     check_addresses(&written.endpoints, problems);
     let endpoints = each(written.endpoints, |endpoint| {
         let zone = endpoint.zone.unwrap_or_default().into();
-        Some(model::Endpoint { address: endpoint.address?.value, weight: endpoint.weight, zone })
+        let (weight, priority) = (endpoint.weight, endpoint.priority);
+        Some(model::Endpoint { address: endpoint.address?.value, weight, zone, priority })
     });
     Some(model::Upstream {
         name: written.name?.value,
         balancer: written.balancer.map_or(Balancer::RoundRobin, |balancer| balancer.value),
+        sticky: written.sticky,
+        prefer_zone: written.prefer_zone.map(|zone| zone.value.into()),
         endpoints: endpoints?,
         health: written.health,
         timeouts: written.timeouts,

@@ -76,6 +76,15 @@ pub(in crate::config) fn header_name(written: &str) -> Result<HeaderName, Wrong>
         .map_err(|_| Wrong::new(format!("{} is not a header name", quoted(written))).hint("as in \"x-tenant\""))
 }
 
+/// Name of a cookie (a token, RFC 6265 section 4.1.1).
+pub(in crate::config) fn cookie_name(written: &str) -> Result<String, Wrong> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if (1..=64).contains(&written.len()) && written.bytes().all(is_token) {
+        return Ok(written.to_owned());
+    }
+    Err(Wrong::new(format!("{} is not a cookie name", quoted(written))).hint("as in \"session\""))
+}
+
 /// Name of a query parameter, decoded.
 pub(in crate::config) fn parameter_name(written: &str) -> Result<String, Wrong> {
     if written.is_empty() { Err(Wrong::new("a query parameter needs a name")) } else { Ok(written.to_owned()) }

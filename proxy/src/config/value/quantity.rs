@@ -25,6 +25,21 @@ where
     }
 }
 
+/// A number that is not negative, in hundredths; more digits than that are refused rather than rounded.
+pub(in crate::config) fn hundredths(value: &DeValue<'_>) -> Result<u32, Wrong> {
+    let written = match value {
+        DeValue::Integer(integer) => parsed(integer).map(|number| number as f64),
+        DeValue::Float(float) => float.as_str().parse().ok(),
+        other => return Err(unexpected("a number", other)),
+    };
+    let hundredths = written.map(|number: f64| number * 100.0).unwrap_or(f64::NAN);
+    let whole = hundredths.round();
+    if (0.0..=f64::from(u32::MAX)).contains(&whole) && (hundredths - whole).abs() < 1e-6 {
+        return Ok(whole as u32);
+    }
+    Err(Wrong::new("expected a number with at most two digits after the point").hint("as in 1.25"))
+}
+
 /// The value of an integer in any of TOML's radices.
 pub(super) fn parsed(integer: &DeInteger<'_>) -> Option<i128> {
     i128::from_str_radix(integer.as_str(), integer.radix()).ok()

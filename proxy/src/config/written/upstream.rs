@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::balancer::{balancer, sticky};
 use super::{At, name, values};
 use crate::config::fields::Fields;
-use crate::config::model::{Balancer, HealthCheck, UpstreamTimeouts};
+use crate::config::model::{Balancer, HealthCheck, Sticky, UpstreamTimeouts};
 use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, http, net, string};
 
@@ -17,6 +18,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(in crate::config) struct Upstream {
     pub(in crate::config) name: Option<At<String>>,
     pub(in crate::config) balancer: Option<At<Balancer>>,
+    pub(in crate::config) sticky: Option<Sticky>,
+    pub(in crate::config) prefer_zone: Option<At<String>>,
     pub(in crate::config) endpoints: Vec<Endpoint>,
     pub(in crate::config) health: Option<HealthCheck>,
     pub(in crate::config) timeouts: UpstreamTimeouts,
@@ -30,13 +33,16 @@ pub(in crate::config) struct Endpoint {
     pub(in crate::config) address: Option<At<SocketAddr>>,
     pub(in crate::config) weight: u32,
     pub(in crate::config) zone: Option<String>,
+    pub(in crate::config) priority: u8,
 }
 
 impl Upstream {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
             name: name(fields),
-            balancer: fields.text_or_section("balancer", balancer, policy_balancer),
+            balancer: balancer(fields),
+            sticky: sticky(fields),
+            prefer_zone: fields.optional("prefer_zone", value::name),
             endpoints: fields.sections("endpoint", Endpoint::read),
             retries: fields.or("retries", count(0..=10), 2),
             host: fields.optional("host", net::authority).map(|host| host.value),
@@ -52,19 +58,9 @@ impl Endpoint {
             address: fields.required("address", net::endpoint_address, "\"127.0.0.1:9001\""),
             weight: fields.or("weight", count(0..=1000), 100),
             zone: fields.optional("zone", value::name).map(|zone| zone.value),
+            priority: fields.or("priority", count(0..=9), 0),
         }
     }
-}
-
-fn balancer(written: &str) -> Result<Balancer, value::Wrong> {
-    value::one_of(&[("round-robin", Balancer::RoundRobin)], written).map_err(|wrong| match wrong.hint {
-        Some(_) => wrong,
-        None => wrong.hint("a policy balances by `balancer = { policy = \"...\" }`"),
-    })
-}
-
-fn policy_balancer(fields: &mut Fields<'_, '_>) -> Option<Balancer> {
-    fields.required("policy", value::name, "\"...\"").map(|policy| Balancer::Policy(policy.value))
 }
 
 fn default_timeouts() -> UpstreamTimeouts {

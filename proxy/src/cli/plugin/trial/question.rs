@@ -180,6 +180,7 @@ pub(super) fn members(asked: &[AskedCandidate], metrics: &Metrics) -> Arc<[Membe
     let member = |candidate: &AskedCandidate| {
         let endpoint = Endpoint::new(UPSTREAM.into(), candidate.address);
         Member {
+            tier: 0,
             metrics: metrics.endpoint(UPSTREAM, &endpoint.label),
             endpoint: Arc::new(endpoint),
             weight: candidate.weight,
