@@ -201,7 +201,7 @@ impl Way {
     }
 
     fn next(&self, request: &dyn RequestView, choices: &Choices<'_>, balancer: &Balancer) -> Option<usize> {
-        let in_turn = || balancer.round_robin.next(choices.members, |member| choices.admits(member));
+        let in_turn = || balancer.round_robin.choose(choices);
         match self {
             Self::RoundRobin => in_turn(),
             Self::LeastRequest(least) => least.next(choices),

@@ -32,7 +32,7 @@ pub(super) fn ask(
         Ok(None) => PickedBy::Gateway,
         Err(_) => PickedBy::Fallback,
     };
-    let index = round_robin.next(choices.members, |member| choices.admits(member))?;
+    let index = round_robin.choose(choices)?;
     Some((index, by))
 }
 

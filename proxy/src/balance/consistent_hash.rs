@@ -10,7 +10,7 @@
 
 mod key;
 mod maglev;
-mod ring;
+mod point_ring;
 
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ impl Slots {
         let owners: Vec<Owner> = indices.iter().filter_map(owner).collect();
         let slots = spec.slots as usize;
         Self(match spec.table {
-            HashTable::Ring => ring::build(&owners, slots),
+            HashTable::Ring => point_ring::build(&owners, slots),
             HashTable::Maglev => maglev::build(&owners, slots),
         })
     }

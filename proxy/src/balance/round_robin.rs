@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::choices::tier_count;
+use super::choices::{Choices, tier_count};
 use crate::upstream::member::Member;
 
 /// The running state of one rotation over a fixed list of members.
@@ -38,6 +38,20 @@ impl RoundRobin {
         }
     }
 
+    /// Index of the next that may be picked.
+    ///
+    /// Another try takes whoever is next and leaves the order to others: else, of two endpoints, the one that fails would
+    /// be the first of every request.
+    #[must_use]
+    pub fn choose(&self, choices: &Choices<'_>) -> Option<usize> {
+        match self {
+            Self::Turns(place) if !choices.tried.is_empty() => {
+                in_turn(place.load(Ordering::Relaxed), choices.members, |member| choices.admits(member))
+            }
+            _ => self.next(choices.members, |member| choices.admits(member)),
+        }
+    }
+
     /// Index of the next among those that `takes_part` names; the first in order where several are owed the same.
     pub fn next(&self, members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
         match self {
@@ -51,15 +65,20 @@ impl RoundRobin {
 fn next_turn(place: &AtomicUsize, members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
     let mut from = place.load(Ordering::Relaxed);
     loop {
-        let (before, after) = members.split_at_checked(from)?;
-        let in_order = after.iter().zip(from..).chain(before.iter().zip(0..));
-        let index = in_order.filter(|(member, _)| takes_part(member)).map(|(_, index)| index).next()?;
+        let index = in_turn(from, members, &takes_part)?;
         let next = if index + 1 == members.len() { 0 } else { index + 1 };
         match place.compare_exchange_weak(from, next, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => return Some(index),
             Err(moved) => from = moved,
         }
     }
+}
+
+/// The first from a place on, and round to it again.
+fn in_turn(from: usize, members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
+    let (before, after) = members.split_at_checked(from)?;
+    let mut in_order = after.iter().zip(from..).chain(before.iter().zip(0..));
+    in_order.find(|(member, _)| takes_part(member)).map(|(_, index)| index)
 }
 
 fn most_owed(credits: &mut [i64], members: &[Member], takes_part: impl Fn(&Member) -> bool) -> Option<usize> {
