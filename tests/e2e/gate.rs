@@ -1,5 +1,6 @@
 //! What never gets past the door: hostile and broken clients.
 
+use crate::harness::origin::Seen;
 use crate::harness::{Gateway, Origin, Request, Setup, eventually};
 
 const HOST: &str = "Host: edge.test\r\n";
@@ -158,6 +159,28 @@ async fn a_body_over_the_limit_is_refused_before_it_is_sent() {
     guarded.refuses(format!("POST / HTTP/1.1\r\n{HOST}Content-Length: 1025\r\n\r\n"), 413, "body-too-large").await;
     let request = Request::post("/", "x".repeat(1024));
     assert_eq!(guarded.gateway.call(&request).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_a_rule_on_its_way_is_refused_and_never_whole_at_the_origin() {
+    let guarded = Guarded::with("body = \"1KiB\"").await;
+    for (target, rest, status, cause) in [
+        ("/large", "400\r\n", 413, "body-too-large"),
+        ("/garbage", "zz\r\n", 400, "bad-request"),
+        ("/trailer", "0\r\n no-field\r\n\r\n", 400, "bad-request"),
+    ] {
+        let mut client = guarded.gateway.client().await;
+        client.send(format!("POST {target} HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")).await;
+        let begun = |seen: &[Seen]| seen.iter().any(|seen| seen.target() == target && seen.body == b"first");
+        guarded.origin.until("the first piece", begun).await;
+        client.send(rest).await;
+        let answer = client.receive().await;
+        assert_eq!((answer.status(), answer.field("connection")), (status, Some("close")), "{target}");
+        assert!(client.until_closed().await.is_empty());
+        guarded.origin.until_left_alone().await;
+        assert_eq!(guarded.gateway.access_line(target).await["cause"], cause);
+        assert!(guarded.origin.requests().iter().all(|seen| !seen.complete), "{target}");
+    }
 }
 
 #[tokio::test]
