@@ -1,5 +1,6 @@
 //! Limits, and the ways around them that lead nowhere, through the real binary.
 
+use crate::harness::script::Step;
 use crate::harness::sections::{consumer, plugin, policy};
 use crate::harness::{
     Answer, Client, Gateway, Latch, Origin, Reply, Request, Setup, eventually, guests, h2, route, upstream,
@@ -165,6 +166,23 @@ async fn an_http2_stream_that_is_reset_leaves_its_place() {
     origin.answer_well();
     until_there_is_room(&gateway).await;
     assert!(client.is_open());
+}
+
+#[tokio::test]
+async fn a_websocket_holds_its_place_until_it_is_closed() {
+    let (gateway, origin) = guarded(&places("limit = 1"), "[\"places\"]", "").await;
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    origin.answer(Answer::raw(switch).then(Step::Echo));
+    let mut socket = gateway.client().await;
+    let request = Request::get("/socket").field("connection", "Upgrade").field("upgrade", "websocket");
+    socket.send(request.bytes()).await;
+    assert_eq!(socket.receive_head().await.word(1), "101");
+    origin.answer_well();
+    socket.send("ahoy").await;
+    assert_eq!(socket.receive_some().await, b"ahoy");
+    assert_eq!(gateway.get("/second").await.status(), 429);
+    drop(socket);
+    until_there_is_room(&gateway).await;
 }
 
 #[tokio::test]

@@ -115,13 +115,13 @@ async fn each_consumer_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_limit_is_exact_over_many_connections() {
+async fn a_limit_is_exact_over_many_connections_that_send_ten_times_as_much() {
     let (gateway, origin) =
         guarded(&limit("limit = 20\nwindow = \"1h\"\nby = \"client-address\""), "[\"limit\"]").await;
-    let load = Load::run(gateway.address(), 8, 60, Request::get("/"), |answer| answer.status().to_string());
+    let load = Load::run(gateway.address(), 8, 200, Request::get("/"), |answer| answer.status().to_string());
     let tally = load.await;
     tally.is_flawless();
-    assert_eq!((tally.kinds.get("200"), tally.kinds.get("429")), (Some(&20), Some(&40)));
+    assert_eq!((tally.kinds.get("200"), tally.kinds.get("429")), (Some(&20), Some(&180)));
     assert_eq!(origin.requests().len(), 20);
 }
 

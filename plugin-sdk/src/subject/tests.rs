@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::testing::{TestHost, TestRequest};
 
@@ -93,4 +95,17 @@ fn what_is_no_subject_is_told_with_its_place() {
     assert_eq!(problem("[]"), "names 0 parts; 1 to 4 are possible");
     assert_eq!(problem(r#"["route","consumer","route"]"#), "names a part twice");
     assert!(problem("7").contains("expected \"consumer\", \"client-address\""));
+}
+
+proptest! {
+    #[test]
+    fn no_two_combinations_of_values_share_a_key(
+        one in ["[!-~]{1,12}", "[!-~]{1,12}"], other in ["[!-~]{1,12}", "[!-~]{1,12}"]
+    ) {
+        let request = |[a, b]: &[String; 2]| {
+            let request = TestRequest::get("/").header("x-a", a.as_str()).header("x-b", b.as_str());
+            key(r#"[{"header":"x-a"},{"header":"x-b"}]"#, &request)
+        };
+        prop_assert_eq!(request(&one) == request(&other), one == other);
+    }
 }
