@@ -143,6 +143,7 @@ async fn a_client_that_sends_no_more_but_waits_is_taken_for_one_that_left() {
 async fn a_client_that_takes_nothing_is_given_up_and_costs_little_memory() {
     let origin = Origin::start().await;
     let gateway = Setup::proxying(&origin).limits("idle_timeout = \"300ms\"").start().await;
+    origin.answer(Answer::from(Reply::ok("first")).then(Step::Close));
     assert_eq!(gateway.get("/").await.status(), 200);
     origin.answer(large());
     let before = gateway.resident();
