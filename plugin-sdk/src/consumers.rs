@@ -51,3 +51,16 @@ pub fn find_by_key(key: &[u8]) -> Option<ConsumerId> {
 pub fn find_by_name(name: &str) -> Option<ConsumerId> {
     gateway::find_by_name(name).map(ConsumerId)
 }
+
+/// The consumer that an issuer of tokens calls by this subject (RFC 7519 sections 4.1.1 and 4.1.2).
+#[must_use]
+pub fn find_by_subject(issuer: &str, subject: &str) -> Option<ConsumerId> {
+    gateway::find_by_subject(issuer, subject).map(ConsumerId)
+}
+
+/// The consumer whose signing key of this id made this HMAC-SHA256 over `message`; `None` where there is no such key, or the
+/// HMAC is another. The comparison takes the same time for every HMAC.
+#[must_use]
+pub fn verify_hmac(key_id: &str, message: &[u8], hmac: &[u8]) -> Option<ConsumerId> {
+    gateway::verify_hmac(key_id, message, hmac).map(ConsumerId)
+}

@@ -51,6 +51,7 @@ pub mod http_client;
 pub mod keysets;
 pub mod log;
 pub mod metrics;
+pub mod passwords;
 pub mod path;
 pub mod query;
 pub mod random;

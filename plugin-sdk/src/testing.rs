@@ -33,7 +33,7 @@ mod quota;
 mod schema;
 
 pub use host::{LogLine, TestHost};
-pub(crate) use host::{clock, consumers, counters, http_client, keysets, log, metrics, random, shared_data};
+pub(crate) use host::{clock, consumers, counters, http_client, keysets, log, metrics, passwords, random, shared_data};
 pub use message::{RequestView, ResponseView, TestRequest, TestResponse};
 pub use schema::schema_is_current;
 

@@ -3,6 +3,7 @@
 //! Exit codes: 0 all is well, 1 the configuration is wrong or the gateway could not start, 2 the command was misused.
 
 pub mod check;
+mod consumer;
 pub mod demo;
 mod dev;
 pub mod plugin;
@@ -32,6 +33,7 @@ Examples:
   tidegate policy list               which policies come with the gateway; `tidegate policy show NAME` explains one
   tidegate plugin new --lang rust x  a plugin to begin with; `tidegate plugin --help` shows how to build and test it
   tidegate dev -c tidegate.toml      serve, and build plugins anew when their sources change
+  tidegate consumer add alice        a client by name; `tidegate consumer key alice` gives it an API key
   tidegate run -c tidegate.toml      serve; the file and its plugins are watched and reloaded while traffic flows
   kill -HUP PID                      reload now
 
@@ -63,6 +65,12 @@ enum Command {
     /// Say which policies come with the gateway, and how each is configured.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Keep the file of consumers: who they are, and what they prove it with.
+    ///
+    /// The file is the one the configuration names: [consumers] file = "consumers.toml". A gateway that runs takes over
+    /// each change at once. Every command writes the file as a whole or not at all, readable by its owner only, and leaves
+    /// comments as they are.
+    Consumer(consumer::ConsumerArguments),
     /// Compile the component on standard input, for a gateway that started this.
     #[command(hide = true)]
     CompilePlugin(CompileArguments),
@@ -104,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Dev(run) => dev::main(&run),
         Command::Plugin(command) => return plugin::main(&command),
         Command::Policy(command) => policy::main(&command),
+        Command::Consumer(arguments) => consumer::main(&arguments),
         Command::CompilePlugin(limits) => return inside::main(limits),
     };
     match done {

@@ -6,6 +6,7 @@
 
 pub mod cases;
 mod changes;
+pub mod consumers_file;
 mod fields;
 mod key_path;
 pub mod model;

@@ -1,10 +1,19 @@
 //! The clients the operator knows by name, found by what they prove to be.
 
+mod checks;
+mod credentials;
+mod password;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
+
+pub use checks::{CheckError, PasswordAnswer, PasswordChecks};
+use credentials::HmacKey;
+pub use credentials::{Credentials, SigningKey, TokenSubject};
+pub use password::{PasswordHash, PasswordHashError};
 
 /// A number that belongs to a consumer's name, in every gateway and for ever: plugins pass it around instead of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,24 +66,40 @@ pub struct Consumers {
     by_name: HashMap<String, Arc<Consumer>>,
     by_id: HashMap<ConsumerId, Arc<Consumer>>,
     by_key_hash: HashMap<[u8; 32], Arc<Consumer>>,
+    by_subject: HashMap<TokenSubject, Arc<Consumer>>,
+    by_signing_key: HashMap<String, (HmacKey, Arc<Consumer>)>,
+    passwords: HashMap<ConsumerId, Arc<PasswordHash>>,
+    /// What a password is compared with where nobody has it.
+    decoy: Option<Arc<PasswordHash>>,
 }
 
 impl Consumers {
-    /// Takes consumers with the SHA-256 of each of their keys.
-    pub fn new(entries: impl IntoIterator<Item = (Consumer, Vec<[u8; 32]>)>) -> Self {
+    /// Takes consumers with what proves a client to be one of them.
+    pub fn new(entries: impl IntoIterator<Item = (Consumer, Credentials)>) -> Self {
         let mut consumers = Self::default();
-        for (mut consumer, hashes) in entries {
+        for (mut consumer, credentials) in entries {
             while consumers.by_id.contains_key(&consumer.id) {
                 consumer.id = consumer.id.next();
             }
             let consumer = Arc::new(consumer);
             consumers.by_id.insert(consumer.id, Arc::clone(&consumer));
             consumers.by_name.insert(consumer.name.clone(), Arc::clone(&consumer));
-            for hash in hashes {
-                consumers.by_key_hash.insert(hash, Arc::clone(&consumer));
-            }
+            consumers.take(&consumer, credentials);
         }
         consumers
+    }
+
+    fn take(&mut self, consumer: &Arc<Consumer>, credentials: Credentials) {
+        let Credentials { api_key_hashes, password, subjects, signing_keys } = credentials;
+        self.by_key_hash.extend(api_key_hashes.into_iter().map(|hash| (hash, Arc::clone(consumer))));
+        self.by_subject.extend(subjects.into_iter().map(|subject| (subject, Arc::clone(consumer))));
+        for SigningKey { id, secret } in signing_keys {
+            self.by_signing_key.insert(id, (HmacKey::new(&secret), Arc::clone(consumer)));
+        }
+        if let Some(hash) = password.map(Arc::new) {
+            self.decoy.get_or_insert_with(|| Arc::clone(&hash));
+            self.passwords.insert(consumer.id, hash);
+        }
     }
 
     /// The consumer of this name.
@@ -97,6 +122,30 @@ impl Consumers {
     pub fn by_api_key(&self, key: &[u8]) -> Option<&Arc<Consumer>> {
         let hash: [u8; 32] = Sha256::digest(key).into();
         self.by_key_hash.get(&hash)
+    }
+
+    /// The consumer that an issuer of tokens calls by this subject.
+    #[must_use]
+    pub fn by_subject(&self, subject: &TokenSubject) -> Option<&Arc<Consumer>> {
+        self.by_subject.get(subject)
+    }
+
+    /// The consumer whose signing key of this id made this HMAC over `message`.
+    #[must_use]
+    pub fn by_hmac(&self, key_id: &str, message: &[u8], hmac: &[u8]) -> Option<&Arc<Consumer>> {
+        let (key, consumer) = self.by_signing_key.get(key_id)?;
+        key.made(message, hmac).then_some(consumer)
+    }
+
+    /// Whose password is to be checked, and what it has to match; where nobody is, something that takes as long.
+    ///
+    /// What one consumer's hash costs stands for what all cost: they are mostly made by one command.
+    fn password_of(&self, name: &str) -> (Option<ConsumerId>, Arc<PasswordHash>) {
+        let known = self.by_name.get(name).and_then(|consumer| Some((consumer.id, self.passwords.get(&consumer.id)?)));
+        match known {
+            Some((id, hash)) => (Some(id), Arc::clone(hash)),
+            None => (None, self.decoy.clone().unwrap_or_else(|| Arc::new(PasswordHash::decoy()))),
+        }
     }
 }
 
@@ -123,7 +172,7 @@ mod tests {
         let twin =
             || Consumer { id: ConsumerId((1 << ConsumerId::BITS) - 1), ..Consumer::new("twin".into(), Vec::new()) };
         let other = Consumer { name: "other".into(), ..twin() };
-        let consumers = Consumers::new([(twin(), Vec::new()), (other, Vec::new())]);
+        let consumers = Consumers::new([(twin(), Credentials::default()), (other, Credentials::default())]);
         assert_eq!(consumers.by_name("other").map(|other| other.id), Some(ConsumerId(0)));
         assert_eq!(consumers.by_id(ConsumerId(0)).map(|found| found.name.as_str()), Some("other"));
     }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::config::model::Config;
+use crate::consumers::PasswordChecks;
 use crate::counters::Counters;
 use crate::counters::clock::{Clock, SystemClock};
 use crate::gate::Connections;
@@ -38,6 +39,8 @@ pub struct Process {
     pub outbound: OutboundPool,
     /// Rate counters of policies.
     pub counters: Counters,
+    /// Checks of passwords.
+    pub passwords: Arc<PasswordChecks>,
     /// What instances of policies share.
     pub shared_data: SharedData,
     /// Active checks.
@@ -64,6 +67,7 @@ impl Process {
             overlays: Mutex::default(),
             outbound: OutboundPool::default(),
             counters: Counters::new(Arc::clone(&clock)),
+            passwords: Arc::new(PasswordChecks::new(control.clone())),
             shared_data: SharedData::new(clock),
             keysets: KeysetKeeper::new(control.clone(), Arc::clone(&metrics)),
             health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),

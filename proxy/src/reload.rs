@@ -235,7 +235,12 @@ fn referenced(config: &Config) -> BTreeSet<PathBuf> {
     let plugins = config.plugins.iter().map(|plugin| plugin.path.clone());
     let keysets = config.keysets.iter().flat_map(Keyset::files);
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    plugins.chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])).chain(keysets).collect()
+    let consumers = config.consumers_file.clone();
+    plugins
+        .chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]))
+        .chain(keysets)
+        .chain(consumers)
+        .collect()
 }
 
 fn swap(running: &Running, next: Snapshot) -> u64 {

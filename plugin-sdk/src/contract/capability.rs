@@ -45,6 +45,23 @@ pub mod verified {
     }
 }
 
+/// Passwords with the SDK's errors.
+pub mod proven {
+    use crate::contract::bindings::capabilities::tidegate::gateway::passwords as contract;
+    use crate::passwords::PasswordError;
+
+    /// See [`crate::passwords::verify`].
+    ///
+    /// # Errors
+    /// Why nobody was found.
+    pub fn verify(name: &str, password: &[u8]) -> Result<u64, PasswordError> {
+        contract::verify(name, password).map_err(|error| match error {
+            contract::PasswordError::Wrong => PasswordError::Wrong,
+            contract::PasswordError::Overloaded => PasswordError::Overloaded,
+        })
+    }
+}
+
 /// Requests with the SDK's errors.
 pub mod exchanged {
     use crate::contract::bindings::capabilities::tidegate::gateway::http_client as contract;

@@ -1,6 +1,7 @@
 //! The capabilities, played by a test.
 
 pub(crate) mod clock;
+mod credentials;
 pub(crate) mod http_client;
 pub(crate) mod keysets;
 pub(crate) mod metrics;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use super::quota::Cell;
 use crate::log::Level;
+use credentials::Credentials;
+pub(crate) use credentials::passwords;
 
 thread_local! {
     /// The host of the test that runs on this thread; policies reach capabilities through free functions.
@@ -32,6 +35,7 @@ pub struct TestHost(());
 struct State {
     now: Duration,
     consumers: Vec<Consumer>,
+    credentials: Credentials,
     cells: HashMap<(Kind, Vec<u8>), Cell>,
     numbers: HashMap<Vec<u8>, (i64, Duration)>,
     held: HashMap<Vec<u8>, u32>,
@@ -128,6 +132,16 @@ pub(crate) mod consumers {
 
     pub(crate) fn find_by_name(name: &str) -> Option<u64> {
         position(|consumer| consumer.name == name)
+    }
+
+    pub(crate) fn find_by_subject(issuer: &str, subject: &str) -> Option<u64> {
+        let owner = with(|state| state.credentials.of_subject(issuer, subject))?;
+        find_by_name(&owner)
+    }
+
+    pub(crate) fn verify_hmac(key_id: &str, message: &[u8], hmac: &[u8]) -> Option<u64> {
+        let owner = with(|state| state.credentials.of_hmac(key_id, message, hmac))?;
+        find_by_name(&owner)
     }
 
     pub(crate) fn name(id: u64) -> Option<String> {

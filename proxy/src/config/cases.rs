@@ -18,7 +18,7 @@ use toml::de::DeTable;
 
 use super::fields::{Fields, Reader};
 use super::key_path::KeyPath;
-use super::model::{Consumer, Grants, PluginLimits};
+use super::model::{Consumer, Grants, Keyset, PluginLimits};
 use super::problem::Report;
 use super::problems::Problems;
 use super::resolve::names::Names;
@@ -42,6 +42,8 @@ pub struct CaseTable {
     pub limits: PluginLimits,
     /// The clients there are.
     pub consumers: Vec<Consumer>,
+    /// The key sets there are.
+    pub keysets: Vec<Keyset>,
     /// In the order of the file, in which they run: state lives through it.
     pub cases: Vec<Case>,
 }
@@ -254,6 +256,7 @@ struct Written {
     limits: PluginLimits,
     config: Value,
     consumers: Vec<written::Consumer>,
+    keysets: Vec<written::Keyset>,
     cases: Vec<WrittenCase>,
 }
 
@@ -279,12 +282,14 @@ impl Written {
             limits: fields.section("limits", written::plugin::limits).unwrap_or_else(written::plugin::default_limits),
             config: fields.json("config"),
             consumers: fields.sections("consumer", written::Consumer::read),
+            keysets: fields.sections("keyset", written::Keyset::read),
             cases: fields.sections("case", WrittenCase::read),
         })
     }
 
     fn resolve(self, sources: &Sources, problems: &mut Problems<'_>) -> Option<CaseTable> {
         let names = Names::new("consumer", self.consumers.iter().map(|consumer| &consumer.name), problems);
+        Names::new("keyset", self.keysets.iter().map(|keyset| &keyset.name), problems);
         Names::new("case", self.cases.iter().map(|case| &case.name), problems);
         if self.cases.is_empty() && !problems.concern("case") {
             let hint = "add `[[case]]` with `name = \"...\"` and `expect = { decision = \"forward\" }`";
@@ -294,9 +299,10 @@ impl Written {
             names.check(consumer, problems);
         }
         let consumers = resolve::consumers::resolve(self.consumers, problems);
+        let keysets = resolve::keysets::all(self.keysets, problems);
         let cases: Option<_> = self.cases.into_iter().map(|case| case.resolve(&self.config, sources)).collect();
         let (plugin, grants, limits) = (self.plugin, self.grants, self.limits);
-        Some(CaseTable { plugin, grants, limits, consumers: consumers?, cases: cases? })
+        Some(CaseTable { plugin, grants, limits, consumers: consumers?, keysets: keysets?, cases: cases? })
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::consumers::Credentials;
 pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
@@ -43,7 +44,9 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// Unique by name; `plugin` names one of `plugins`.
     pub policies: Vec<Policy>,
-    /// Unique by name; no two share a key.
+    /// A file of further consumers, which are among `consumers` too.
+    pub consumers_file: Option<PathBuf>,
+    /// Unique by name; no two share a credential.
     pub consumers: Vec<Consumer>,
     /// Unique by name.
     pub keysets: Vec<Keyset>,
@@ -249,6 +252,6 @@ pub struct Consumer {
     pub name: String,
     /// Free words that policies may ask for.
     pub tags: Vec<String>,
-    /// SHA-256 of each of its API keys; the keys themselves are not kept.
-    pub api_key_hashes: Vec<[u8; 32]>,
+    /// What proves a client to be this one.
+    pub credentials: Credentials,
 }

@@ -9,7 +9,7 @@ use super::render;
 /// Everything that is wrong with a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// In the order of the file; those without a place come first.
+    /// File by file, in the order of each; those without a place come first.
     pub problems: Vec<Problem>,
     pub(super) omitted: usize,
 }
@@ -70,8 +70,8 @@ impl Problem {
         Self { message: message.into(), hint, at: String::new(), place: None, excerpt: None }
     }
 
-    fn position(&self) -> Option<(usize, usize)> {
-        self.place.as_ref().map(|place| (place.line, place.column))
+    fn position(&self) -> Option<(&str, usize, usize)> {
+        self.place.as_ref().map(|place| (place.file.as_str(), place.line, place.column))
     }
 }
 

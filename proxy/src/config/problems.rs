@@ -31,6 +31,14 @@ impl<'s> Problems<'s> {
         self.push(|sources| sources.problem_at_key(at.as_str(), wrong.message, wrong.hint));
     }
 
+    /// What is wrong with another file.
+    pub(super) fn include(&mut self, report: Report) {
+        self.omitted += report.omitted;
+        for problem in report.problems {
+            self.push(|_| problem);
+        }
+    }
+
     fn push(&mut self, make: impl FnOnce(&Sources) -> Problem) {
         if self.found.len() < MOST {
             self.found.push(make(self.sources));

@@ -2,7 +2,7 @@
 
 mod admin;
 pub(super) mod consumers;
-mod keysets;
+pub(super) mod keysets;
 mod listeners;
 pub(super) mod names;
 mod routes;
@@ -29,8 +29,9 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
     let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
-    let consumers = consumers::resolve(written.consumers, problems);
-    let keysets = each(written.keysets, |keyset| keysets::resolve(keyset, problems));
+    let consumers = consumers::resolve(written.consumers, problems)
+        .map(|own| consumers::with_file(own, written.consumers_file.as_ref(), problems));
+    let keysets = keysets::all(written.keysets, problems);
     let routes = routes::resolve(written.routes, &known, problems);
     Some(model::Config {
         server: process.server,
@@ -42,6 +43,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
         upstreams: upstreams?,
         plugins: plugins?,
         policies: policies?,
+        consumers_file: written.consumers_file.map(|file| file.value),
         consumers: consumers?,
         keysets: keysets?,
         routes: routes?,

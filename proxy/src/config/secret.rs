@@ -16,7 +16,7 @@ pub(super) fn is_secret(path: &str) -> bool {
     let (section, below) = path.split_once('.').unwrap_or((path, ""));
     let is_one_of = |public: &[&str]| public.iter().any(|key| below == *key || below.starts_with(&format!("{key}[")));
     match section.split('[').next().unwrap_or_default() {
-        "consumer" => !is_one_of(&["name", "tags"]),
+        "consumer" => !is_one_of(&["name", "tags", "subject"]) && !is_public_of_signing_key(below),
         "admin" => !is_one_of(&["enabled", "address", "token_file"]),
         "keyset" => !is_public_of_keyset(below),
         "listener" => is_secret_name(below) && !is_one_of(&["tls.key"]),
@@ -31,6 +31,11 @@ fn is_public_of_keyset(below: &str) -> bool {
     const PUBLIC_OF_KEY: [&str; 5] = ["kid", "algorithm", "pem", "pem_file", "secret_file"];
     let of_key = below.strip_prefix("keys[").and_then(|rest| rest.split_once("].")).map(|(_, key)| key);
     PUBLIC.contains(&below) || below.starts_with("algorithms") || of_key.is_some_and(|key| PUBLIC_OF_KEY.contains(&key))
+}
+
+/// Its id; a misspelt `secret` must not give its value away.
+fn is_public_of_signing_key(below: &str) -> bool {
+    below.strip_prefix("signing_key[").and_then(|rest| rest.split_once("].")).is_some_and(|(_, key)| key == "id")
 }
 
 /// A stretch to hide where a text is no TOML and no key path can tell: the rest of an assignment to a secret name.

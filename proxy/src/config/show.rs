@@ -1,6 +1,7 @@
 //! The running configuration as the admin API shows it, without secrets.
 
 mod balancer;
+mod consumer;
 mod keyset;
 
 use std::fmt::Display;
@@ -10,7 +11,7 @@ use humantime::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    AccessLog, AccessLogFormat, Admin, Capability, Config, Consumer, FailureMode, Grants, HealthCheck, HostPattern,
+    AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HealthCheck, HostPattern,
     InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Quarantine, Rewrite, Route,
     RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
@@ -22,7 +23,7 @@ const REDACTED: &str = "<redacted>";
 
 /// Every key with the value in force, in the words of the configuration language.
 ///
-/// The admin token, API keys (their hashes too) and what a policy's configuration or a route's
+/// The admin token, credentials of consumers (their hashes too) and what a policy's configuration or a route's
 /// conditions call by a secret name are redacted.
 #[must_use]
 pub fn to_json(config: &Config) -> Value {
@@ -36,7 +37,8 @@ pub fn to_json(config: &Config) -> Value {
         "upstream": each(&config.upstreams, upstream),
         "plugin": each(&config.plugins, plugin),
         "policy": each(&config.policies, policy),
-        "consumer": each(&config.consumers, consumer),
+        "consumers": { "file": config.consumers_file },
+        "consumer": each(&config.consumers, consumer::consumer),
         "keyset": each(&config.keysets, keyset::keyset),
         "route": each(&config.routes, route),
     })
@@ -228,14 +230,6 @@ fn redacted(value: &Value) -> Value {
         Value::Array(items) => Value::Array(items.iter().map(redacted).collect()),
         other => other.clone(),
     }
-}
-
-fn consumer(consumer: &Consumer) -> Value {
-    json!({
-        "name": consumer.name,
-        "tags": consumer.tags,
-        "keys": each(&consumer.api_key_hashes, |_| json!(REDACTED)),
-    })
 }
 
 fn route(route: &Route) -> Value {

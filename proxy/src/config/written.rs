@@ -12,6 +12,8 @@ mod process;
 mod route;
 mod upstream;
 
+use std::path::PathBuf;
+
 use toml::de::DeTable;
 
 use super::fields::{Fields, Reader};
@@ -42,6 +44,7 @@ pub(super) struct Config {
     pub(super) upstreams: Vec<Upstream>,
     pub(super) plugins: Vec<Plugin>,
     pub(super) policies: Vec<Policy>,
+    pub(super) consumers_file: Option<At<PathBuf>>,
     pub(super) consumers: Vec<Consumer>,
     pub(super) keysets: Vec<Keyset>,
     pub(super) routes: Vec<Route>,
@@ -59,6 +62,7 @@ impl Config {
             upstreams: fields.sections("upstream", Upstream::read),
             plugins: fields.sections("plugin", Plugin::read),
             policies: fields.sections("policy", Policy::read),
+            consumers_file: fields.section("consumers", |fields| fields.file("file")).flatten(),
             consumers: fields.sections("consumer", Consumer::read),
             keysets: fields.sections("keyset", Keyset::read),
             routes: fields.sections("route", Route::read),

@@ -7,5 +7,6 @@ mod http_client;
 mod keysets;
 pub(super) mod log;
 mod metrics;
+mod passwords;
 mod random;
 mod shared_data;

@@ -17,7 +17,7 @@ use super::instance::Setup;
 use super::outbound::Nowhere;
 use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
 use crate::config::model::{FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
-use crate::consumers::{Consumer, Consumers};
+use crate::consumers::{Consumer, Consumers, Credentials, PasswordChecks};
 use crate::counters::Counters;
 use crate::keysets::Keysets;
 use crate::observe::metrics::Metrics;
@@ -320,11 +320,13 @@ pub(crate) fn alice() -> u64 {
 pub(crate) fn services() -> PolicyServices {
     use sha2::{Digest, Sha256};
     let alice = Consumer::new("alice".into(), vec!["gold".into()]);
+    let credentials = Credentials { api_key_hashes: vec![Sha256::digest(b"secret").into()], ..Credentials::default() };
     let metrics = Metrics::new();
     PolicyServices {
         counters: Counters::default().policy("policy", LIMITS.counters),
         shared_data: SharedData::default().policy("policy"),
-        consumers: Arc::new(Consumers::new([(alice, vec![Sha256::digest(b"secret").into()])])),
+        consumers: Arc::new(Consumers::new([(alice, credentials)])),
+        passwords: Arc::new(PasswordChecks::in_place()),
         keysets: Arc::new(Keysets::default()),
         outbound: Arc::new(Nowhere),
         metrics: metrics.policy("policy", "guest"),

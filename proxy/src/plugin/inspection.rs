@@ -76,7 +76,7 @@ impl Inspection {
     /// Whether its calls may wait for an answer from outside.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.grants.has(Capability::HttpClient)
+        self.grants.iter().any(Capability::waits)
     }
 
     /// Everything that keeps the component from running with these grants.
@@ -141,10 +141,11 @@ impl Inspection {
         let impatient =
             [("body-policy", self.roles.body), ("balancer", self.roles.balancer), ("observer", self.roles.observer)];
         let names: Vec<&str> = impatient.into_iter().filter(|(_, exported)| *exported).map(|(name, _)| name).collect();
-        (self.waits() && !names.is_empty()).then(|| {
+        let waiting = self.grants.iter().find(|capability| capability.waits())?;
+        (!names.is_empty()).then(|| {
             LoadProblem::new(
-                format!("imports {PACKAGE}http-client and exports {}, which nobody waits for", names.join(", ")),
-                "make two plugins of it: one that asks upstreams, and one with the other roles",
+                format!("imports {PACKAGE}{} and exports {}, which nobody waits for", waiting.name(), names.join(", ")),
+                "make two plugins of it: one that waits, and one with the other roles",
             )
         })
     }

@@ -19,7 +19,7 @@ use super::quarantine::{Quarantine, Standing};
 use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
-use crate::consumers::Consumers;
+use crate::consumers::{Consumers, PasswordChecks};
 use crate::counters::{Held, PolicyCounters};
 use crate::keysets::Keysets;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
@@ -38,6 +38,7 @@ pub struct PolicyRuntime {
     pub name: String,
     configured: Arc<ConfiguredPolicy>,
     consumers: Arc<Consumers>,
+    passwords: Arc<PasswordChecks>,
     keysets: Arc<Keysets>,
     outbound: Arc<dyn Outbound>,
     metrics: PolicyMetrics,
@@ -64,6 +65,8 @@ pub struct PolicyServices {
     pub shared_data: Arc<PolicyData>,
     /// The consumers of the snapshot the policy is made for.
     pub consumers: Arc<Consumers>,
+    /// Checks their passwords.
+    pub passwords: Arc<PasswordChecks>,
     /// Its key sets.
     pub keysets: Arc<Keysets>,
     /// Sends what the policy asks upstreams for.
@@ -151,7 +154,7 @@ impl PolicyRuntime {
     ) -> Result<Arc<Self>, Vec<ConfigureProblem>> {
         let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
         let setup = Arc::new(Setup::new(&plugin, spec, config, &services));
-        let PolicyServices { consumers, keysets, outbound, metrics, .. } = services;
+        let PolicyServices { consumers, passwords, keysets, outbound, metrics, .. } = services;
         let configured = ConfiguredPolicy {
             image: image_of(&plugin, &setup)?,
             pool: Pool::new(plugin.limits().instances),
@@ -166,6 +169,7 @@ impl PolicyRuntime {
             name: spec.name.clone(),
             configured: Arc::new(configured),
             consumers,
+            passwords,
             keysets,
             outbound,
             metrics,
@@ -186,6 +190,7 @@ impl PolicyRuntime {
                 name: self.name.clone(),
                 configured: Arc::clone(configured),
                 consumers: Arc::clone(&services.consumers),
+                passwords: Arc::clone(&services.passwords),
                 keysets: Arc::clone(&services.keysets),
                 outbound: Arc::clone(&services.outbound),
                 metrics: services.metrics.clone(),
@@ -285,7 +290,14 @@ impl PolicyRuntime {
     }
 
     fn scope<'a>(&'a self, request: &'a dyn RequestView, response: Option<&'a dyn ResponseView>) -> CallScope<'a> {
-        CallScope { request, response, consumers: &self.consumers, keysets: &self.keysets, outbound: &*self.outbound }
+        CallScope {
+            request,
+            response,
+            consumers: &self.consumers,
+            passwords: &self.passwords,
+            keysets: &self.keysets,
+            outbound: &*self.outbound,
+        }
     }
 
     /// What a guest decided on a request, checked; a guest without that role lets it pass.

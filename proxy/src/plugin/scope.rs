@@ -7,7 +7,7 @@
 use scoped_tls_hkt::scoped_thread_local;
 
 use super::outbound::Outbound;
-use crate::consumers::Consumers;
+use crate::consumers::{Consumers, PasswordChecks};
 use crate::keysets::Keysets;
 use crate::policy::view::{RequestView, ResponseView};
 
@@ -20,6 +20,8 @@ pub(super) struct CallScope<'a> {
     pub(super) response: Option<&'a dyn ResponseView>,
     /// The consumers of the snapshot the request runs in.
     pub(super) consumers: &'a Consumers,
+    /// Checks their passwords.
+    pub(super) passwords: &'a PasswordChecks,
     /// Its key sets.
     pub(super) keysets: &'a Keysets,
     /// Sends requests to upstreams.
@@ -62,8 +64,14 @@ mod tests {
         assert!(error.to_string().starts_with("the request is not available outside of a request"), "{error}");
         with_request("", |request| {
             let (consumers, keysets) = (Consumers::default(), Keysets::default());
-            let scope =
-                CallScope { request, response: None, consumers: &consumers, keysets: &keysets, outbound: &Nowhere };
+            let scope = CallScope {
+                request,
+                response: None,
+                consumers: &consumers,
+                passwords: &PasswordChecks::in_place(),
+                keysets: &keysets,
+                outbound: &Nowhere,
+            };
             assert_eq!(lend(scope, request_id), "id-1");
         });
         assert_eq!(request_id(), "");

@@ -198,6 +198,7 @@ impl Builder<'_> {
                 counters: self.process.counters.policy(&spec.name, plugin.limits().counters),
                 shared_data: self.process.shared_data.policy(&spec.name),
                 consumers: Arc::clone(consumers),
+                passwords: Arc::clone(&self.process.passwords),
                 keysets: Arc::clone(keysets),
                 outbound: Arc::<UpstreamClient>::clone(outbound),
                 metrics: self.process.metrics.policy(&spec.name, &spec.plugin),
@@ -331,7 +332,7 @@ fn consumers(config: &Config) -> Consumers {
         config
             .consumers
             .iter()
-            .map(|spec| (Consumer::new(spec.name.clone(), spec.tags.clone()), spec.api_key_hashes.clone())),
+            .map(|spec| (Consumer::new(spec.name.clone(), spec.tags.clone()), spec.credentials.clone())),
     )
 }
 

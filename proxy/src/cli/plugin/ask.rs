@@ -13,6 +13,7 @@ use super::trial::{Question, Terms, Trial};
 use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::config::default_limits;
 use crate::config::model::{Consumer, Grants, PluginLimits};
+use crate::consumers::Credentials;
 
 /// A plugin, and what it is asked.
 #[derive(Clone, Debug, clap::Args)]
@@ -93,7 +94,8 @@ impl AskArguments {
             let is_known = consumers.iter().any(|consumer| consumer.name == *name);
             anyhow::ensure!(is_known, "--as {name}: there is no such consumer\nhint: add --consumer {name}");
         }
-        let mut trial = Trial::load(&self.file, Terms { grants: Grants::all(), limits, consumers })?;
+        let terms = Terms { grants: Grants::all(), limits, consumers, keysets: Vec::new() };
+        let mut trial = Trial::load(&self.file, terms)?;
         let question = trial.question(&request, &subject)?;
         Ok(Asked { trial, question, config, limits, file: self.file.clone() })
     }
@@ -123,11 +125,11 @@ impl AskArguments {
             let (name, key) = written.split_once('=').map_or((written.as_str(), None), |(name, key)| (name, Some(key)));
             let hash = key.map(|key| Sha256::digest(key).into());
             match consumers.iter_mut().find(|known| known.name == name) {
-                Some(known) => known.api_key_hashes.extend(hash),
+                Some(known) => known.credentials.api_key_hashes.extend(hash),
                 None => consumers.push(Consumer {
                     name: name.to_owned(),
                     tags: Vec::new(),
-                    api_key_hashes: hash.into_iter().collect(),
+                    credentials: Credentials { api_key_hashes: hash.into_iter().collect(), ..Credentials::default() },
                 }),
             }
         }

@@ -127,7 +127,8 @@ fn run(file: &Path, table: &CaseTable, arguments: &TestArguments) -> anyhow::Res
     let plugin = arguments.plugin.as_ref().or(table.plugin.as_ref()).with_context(|| {
         format!("{} names no plugin\nhint: add `plugin = \"policy.wasm\"`, or name it with --plugin", file.display())
     })?;
-    let terms = Terms { grants: table.grants, limits: table.limits, consumers: table.consumers.clone() };
+    let (consumers, keysets) = (table.consumers.clone(), table.keysets.clone());
+    let terms = Terms { grants: table.grants, limits: table.limits, consumers, keysets };
     let mut trial = Trial::load(plugin, terms)?;
     let results = table.cases.iter().map(|case| try_case(&mut trial, case)).collect::<anyhow::Result<Vec<_>>>()?;
     let is_meant = |result: &CaseResult| arguments.filter.as_ref().is_none_or(|text| result.name.contains(text));

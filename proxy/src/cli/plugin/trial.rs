@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use crate::config::cases::{AskedCandidate, AskedRequest, Subject};
 use crate::config::model::{self, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
-use crate::consumers::{Consumer, Consumers};
+use crate::consumers::{Consumer, Consumers, PasswordChecks};
 use crate::counters::Counters;
+use crate::keysets::{Keyset, Keysets};
 use crate::observe::metrics::Metrics;
 use crate::plugin::compile::Compilation;
 use crate::plugin::component::LoadedPlugin;
@@ -42,12 +43,14 @@ pub(super) struct Terms {
     pub(super) grants: Grants,
     pub(super) limits: PluginLimits,
     pub(super) consumers: Vec<model::Consumer>,
+    pub(super) keysets: Vec<model::Keyset>,
 }
 
 /// A plugin, and the state that outlives a question.
 pub(super) struct Trial {
     plugin: Arc<LoadedPlugin>,
     consumers: Arc<Consumers>,
+    keysets: Arc<Keysets>,
     clock: Arc<HandClock>,
     counters: Counters,
     shared_data: SharedData,
@@ -85,7 +88,7 @@ impl Trial {
     /// # Errors
     /// What keeps it from being loaded, with hints.
     pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
-        let Terms { grants, limits, consumers } = terms;
+        let Terms { grants, limits, consumers, keysets } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
         let capacity = EngineCapacity { instances: INSTANCES * ROOM, memory: limits.memory };
         // An author compiles what they made themselves.
@@ -108,11 +111,12 @@ impl Trial {
             });
             anyhow::anyhow!("{}", told.collect::<Vec<_>>().join("\n"))
         })?;
-        let known = consumers.into_iter().map(|spec| (Consumer::new(spec.name, spec.tags), spec.api_key_hashes));
+        let known = consumers.into_iter().map(|spec| (Consumer::new(spec.name, spec.tags), spec.credentials));
         let clock = Arc::new(HandClock::new());
         Ok(Self {
             plugin,
             consumers: Arc::new(Consumers::new(known)),
+            keysets: Arc::new(Keysets::new(loaded(&keysets)?)),
             counters: counters(&clock),
             shared_data: shared_data(&clock),
             clock,
@@ -158,7 +162,8 @@ impl Trial {
             counters: self.counters.policy(NAME, self.plugin.limits().counters),
             shared_data: self.shared_data.policy(NAME),
             consumers: Arc::clone(&self.consumers),
-            keysets: Arc::default(),
+            passwords: Arc::new(PasswordChecks::in_place()),
+            keysets: Arc::clone(&self.keysets),
             outbound: Arc::new(Nowhere),
             metrics: self.metrics.policy(NAME, NAME),
             series: self.metrics.policy_series(NAME),
@@ -201,6 +206,17 @@ impl Trial {
         self.told = Some((candidates.to_vec(), Arc::clone(&members)));
         members
     }
+}
+
+/// Key sets whose keys are at hand; others have none.
+fn loaded(specs: &[model::Keyset]) -> anyhow::Result<Vec<Arc<Keyset>>> {
+    let load = |spec: &model::Keyset| {
+        Keyset::load(spec, None).map_err(|problems| {
+            let told = problems.iter().map(|problem| format!("key set {:?}: {}", spec.name, problem.message));
+            anyhow::anyhow!("{}", told.collect::<Vec<_>>().join("\n"))
+        })
+    };
+    specs.iter().map(load).collect()
 }
 
 fn counters(clock: &Arc<HandClock>) -> Counters {

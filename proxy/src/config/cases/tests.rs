@@ -88,12 +88,13 @@ fn the_reference_is_a_table_and_has_every_key() {
     let document = source::document(&sources).unwrap();
     let mut reader = Reader::recording(&sources, Path::new(""));
     Written::read(&mut reader, document.get_ref());
-    for key in reader.into_asked() {
+    // Those of key sets are in `config/reference.toml`.
+    for key in reader.into_asked().into_iter().filter(|key| !key.starts_with("keyset.")) {
         let last = key.rsplit('.').next().unwrap();
         assert!(
             REFERENCE.contains(&format!("{last} = "))
                 || REFERENCE.contains(&format!("[{last}]"))
-                || REFERENCE.contains(&format!("[[{last}]]")),
+                || REFERENCE.contains(&format!("[[{key}]]")),
             "{key}"
         );
     }

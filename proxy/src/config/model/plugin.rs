@@ -61,6 +61,8 @@ pub enum Capability {
     SharedData,
     /// Who the operator's clients are.
     Consumers,
+    /// Passwords of the operator's clients.
+    Passwords,
     /// Signatures of tokens.
     Keysets,
     /// Requests to upstreams.
@@ -71,17 +73,24 @@ pub enum Capability {
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Log,
         Self::Clock,
         Self::Random,
         Self::Counters,
         Self::SharedData,
         Self::Consumers,
+        Self::Passwords,
         Self::Keysets,
         Self::HttpClient,
         Self::Metrics,
     ];
+
+    /// Whether what has it may wait for an answer from outside.
+    #[must_use]
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Passwords | Self::HttpClient)
+    }
 
     /// Its interface in the contract, and its word in `grants`.
     #[must_use]
@@ -93,6 +102,7 @@ impl Capability {
             Self::Counters => "counters",
             Self::SharedData => "shared-data",
             Self::Consumers => "consumers",
+            Self::Passwords => "passwords",
             Self::Keysets => "keysets",
             Self::HttpClient => "http-client",
             Self::Metrics => "metrics",

@@ -6,8 +6,12 @@ use crate::config::problems::Problems;
 use crate::config::value::Wrong;
 use crate::config::written::{Key, Keyset, KeysetOrigin, Material, Remote};
 
-/// One key set.
-pub(super) fn resolve(written: Keyset, problems: &mut Problems<'_>) -> Option<model::Keyset> {
+/// All key sets.
+pub(in crate::config) fn all(written: Vec<Keyset>, problems: &mut Problems<'_>) -> Option<Vec<model::Keyset>> {
+    each(written, |keyset| one(keyset, problems))
+}
+
+fn one(written: Keyset, problems: &mut Problems<'_>) -> Option<model::Keyset> {
     let algorithms: Algorithms = written.algorithms.iter().map(|algorithm| algorithm.value).collect();
     check_mixture(&written, problems);
     let source = match written.source? {

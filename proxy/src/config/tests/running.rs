@@ -22,7 +22,7 @@ config = { client_secret = "hide-a", Password = "hide-b", tokens = ["hide-c"], d
 fn secrets_are_not_shown() {
     let shown = show::to_json(&minimal_and(SECRETS)).to_string();
     assert!(!shown.contains("hide-"), "{shown}");
-    assert!(!shown.contains(&hex::encode(minimal_and(SECRETS).consumers[0].api_key_hashes[0])));
+    assert!(!shown.contains(&hex::encode(minimal_and(SECRETS).consumers[0].credentials.api_key_hashes[0])));
     assert!(shown.contains("\"seen\":\"shown\"") && shown.contains("<redacted>"));
 }
 

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::{Wrong, string};
 use crate::config::model::SharedSecret;
+use crate::consumers::{PasswordHash, PasswordHashError, SigningKey};
 
 /// An API key as its SHA-256: plain keys are hashed at once and dropped, `sha256:<hex>` is taken as it is.
 pub(in crate::config) fn api_key(value: &DeValue<'_>) -> Result<[u8; 32], Wrong> {
@@ -38,6 +39,29 @@ pub(in crate::config) fn shared(value: &DeValue<'_>) -> Result<SharedSecret, Wro
         "" => Err(Wrong::new("a secret must not be empty")),
         written => Ok(SharedSecret::new(written.as_bytes())),
     }
+}
+
+/// What a password is kept as; never the password.
+pub(in crate::config) fn password_hash(value: &DeValue<'_>) -> Result<PasswordHash, Wrong> {
+    PasswordHash::parse(concealed(value)?).map_err(|error| {
+        let wrong = Wrong::new(error.to_string());
+        match error {
+            PasswordHashError::Costly { .. } => wrong.hint("each check would keep a core busy for as long"),
+            _ => {
+                wrong.hint("argon2id (`$argon2id$...`, as `tidegate consumer password` makes it) or bcrypt (`$2b$...`)")
+            }
+        }
+    })
+}
+
+/// A secret that signs requests.
+pub(in crate::config) fn signing(value: &DeValue<'_>) -> Result<Vec<u8>, Wrong> {
+    let secret = concealed(value)?.as_bytes();
+    if secret.len() < SigningKey::LEAST_BYTES {
+        let message = format!("a secret of {} bytes is too short, it wants {}", secret.len(), SigningKey::LEAST_BYTES);
+        return Err(Wrong::new(message).hint("as `openssl rand -hex 32` prints them"));
+    }
+    Ok(secret.to_owned())
 }
 
 fn concealed<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {

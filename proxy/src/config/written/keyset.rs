@@ -64,7 +64,7 @@ pub(in crate::config) enum Material {
 }
 
 impl Keyset {
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self { name: name(fields), algorithms: algorithms(fields), source: source(fields) }
     }
 }

@@ -1,6 +1,6 @@
 //! `consumers`: the clients the operator knows by name.
 
-use crate::consumers::{Consumer, ConsumerId, Consumers};
+use crate::consumers::{Consumer, ConsumerId, Consumers, TokenSubject};
 use crate::plugin::bindings::consumers::Host;
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
@@ -12,6 +12,15 @@ impl Host for HostState {
 
     fn find_by_name(&mut self, name: String) -> wasmtime::Result<Option<u64>> {
         known(|consumers| consumers.by_name(&name).map(|consumer| consumer.id.0))
+    }
+
+    fn find_by_subject(&mut self, issuer: String, subject: String) -> wasmtime::Result<Option<u64>> {
+        let subject = TokenSubject { issuer, subject };
+        known(|consumers| consumers.by_subject(&subject).map(|consumer| consumer.id.0))
+    }
+
+    fn verify_hmac(&mut self, key_id: String, message: Vec<u8>, hmac: Vec<u8>) -> wasmtime::Result<Option<u64>> {
+        known(|consumers| consumers.by_hmac(&key_id, &message, &hmac).map(|consumer| consumer.id.0))
     }
 
     fn name(&mut self, id: u64) -> wasmtime::Result<Option<String>> {

@@ -9,7 +9,7 @@ use crate::plugin::instance::HostState;
 use crate::plugin::policy::Roles;
 use bindings::{
     balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, log, metrics,
-    observer, random, request_policy, response_policy, shared_data, types,
+    observer, passwords, random, request_policy, response_policy, shared_data, types,
 };
 
 /// Where in the component each exported interface is; none where it does not export it.
@@ -51,6 +51,7 @@ fn lend_one(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime:
         Capability::Log => log::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Counters => counters::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Consumers => consumers::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
+        Capability::Passwords => passwords::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Clock => clock::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::HttpClient => http_client::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),
         Capability::Random => random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state),

@@ -5,7 +5,11 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "plugin",
-    imports: { "tidegate:gateway/http-client.send": async | trappable, default: trappable },
+    imports: {
+        "tidegate:gateway/http-client.send": async | trappable,
+        "tidegate:gateway/passwords.verify": async | trappable,
+        default: trappable,
+    },
     with: {
         "tidegate:gateway/http.request": crate::plugin::view::RequestHandle,
         "tidegate:gateway/http.response": crate::plugin::view::ResponseHandle,
@@ -16,5 +20,5 @@ pub(in crate::plugin) use self::exports::tidegate::gateway::{
     balancer, body_policy, configuration, observer, request_policy, response_policy,
 };
 pub(in crate::plugin) use self::tidegate::gateway::{
-    clock, consumers, counters, http, http_client, keysets, log, metrics, random, shared_data, types,
+    clock, consumers, counters, http, http_client, keysets, log, metrics, passwords, random, shared_data, types,
 };
