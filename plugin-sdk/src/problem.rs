@@ -17,6 +17,13 @@ impl Problem {
         Self { path: path.into(), message: message.into() }
     }
 
+    /// A problem where the text at `path` cannot stand in quotes, as the realm of a challenge does (RFC 9110 section 5.6.4).
+    pub fn unquotable(path: impl Into<String>, text: &str) -> Option<Self> {
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        let is_plain = text.bytes().all(plain);
+        (!is_plain).then(|| Self::at(path, "must be printable ASCII without quotes and backslashes"))
+    }
+
     /// A problem with the configuration as a whole.
     pub fn whole(message: impl Into<String>) -> Self {
         Self::at("", message)

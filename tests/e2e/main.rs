@@ -20,6 +20,7 @@ mod bodies;
 mod capabilities;
 mod compiling;
 mod connections;
+mod consumers;
 mod examples;
 mod forwarding;
 mod framing;

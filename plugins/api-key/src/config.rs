@@ -32,7 +32,7 @@ impl Config {
     /// # Errors
     /// Every contradiction.
     pub fn check(&self) -> Result<(), Vec<Problem>> {
-        let problems = [self.query_problem(), self.hide_problem(), self.realm_problem()];
+        let problems = [self.query_problem(), self.hide_problem(), Problem::unquotable("realm", &self.realm)];
         let problems: Vec<_> = problems.into_iter().flatten().collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -49,11 +49,5 @@ impl Config {
                 "a key in the query cannot be hidden from the upstream; write `hide = false` to accept that",
             )
         })
-    }
-
-    fn realm_problem(&self) -> Option<Problem> {
-        let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-        (!self.realm.bytes().all(plain))
-            .then(|| Problem::at("realm", "must be printable ASCII without quotes and backslashes"))
     }
 }

@@ -29,8 +29,8 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
     let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
-    let consumers = consumers::resolve(written.consumers, problems)
-        .map(|own| consumers::with_file(own, written.consumers_file.as_ref(), problems));
+    let consumers = consumers::resolve(written.consumers, problems);
+    let consumers = consumers::with_file(consumers, written.consumers_file.as_ref(), problems);
     let keysets = keysets::all(written.keysets, problems);
     let routes = routes::resolve(written.routes, &known, problems);
     Some(model::Config {

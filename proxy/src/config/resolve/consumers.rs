@@ -37,17 +37,17 @@ pub(in crate::config) fn resolve(written: Vec<Consumer>, problems: &mut Problems
 
 /// Adds those of the file beside the configuration.
 pub(super) fn with_file(
-    own: Vec<model::Consumer>,
+    own: Option<Vec<model::Consumer>>,
     file: Option<&At<std::path::PathBuf>>,
     problems: &mut Problems<'_>,
-) -> Vec<model::Consumer> {
+) -> Option<Vec<model::Consumer>> {
     let before = problems.count();
     let Some(file) = file.inspect(|file| super::check_file(file, problems)) else { return own };
     if problems.count() > before {
         return own;
     }
-    match consumers_file::load(&file.value).and_then(|more| more.beside(&own)) {
-        Ok(more) => own.into_iter().chain(more).collect(),
+    match consumers_file::load(&file.value).and_then(|more| more.beside(own.as_deref().unwrap_or_default())) {
+        Ok(more) => own.map(|own| own.into_iter().chain(more).collect()),
         Err(report) => {
             problems.include(report);
             own
