@@ -1,0 +1,152 @@
+//! Admits requests by signed token (RFC 7519, RFC 6750).
+//!
+//! The gateway checks the signature; what the token says is checked here. See the README for what an operator configures;
+//! [`config`] holds the keys.
+
+mod bearer;
+mod claims;
+pub mod config;
+mod refusal;
+
+use tidegate_plugin_sdk::consumers::{self, ConsumerId};
+use tidegate_plugin_sdk::keysets::{self, TokenError};
+use tidegate_plugin_sdk::{Decision, Forward, Policy, Problem, Request, RequestPolicy, clock, export};
+
+use bearer::{Bearer, Places};
+use claims::{Claims, Malformed};
+use config::{By, Config};
+use refusal::Refusal;
+
+/// The policy, with everything prepared that does not depend on the request.
+#[derive(Debug)]
+pub struct Jwt {
+    places: Places,
+    challenge: String,
+    scopes: String,
+    config: Config,
+}
+
+impl Policy for Jwt {
+    type Config = Config;
+
+    fn configure(mut config: Config) -> Result<Self, Vec<Problem>> {
+        config.check()?;
+        Ok(Self {
+            places: Places { header: config.header.clone(), cookie: config.cookie.take(), query: config.query.take() },
+            challenge: format!("Bearer realm=\"{}\"", config.realm),
+            scopes: config.scopes.join(" "),
+            config,
+        })
+    }
+}
+
+impl RequestPolicy for Jwt {
+    fn on_request(&self, request: &Request) -> Decision {
+        match self.check(request) {
+            Ok((claims, consumer)) => self.admit(&claims, consumer).into(),
+            Err(refusal) => refusal.answer(&self.challenge, &self.scopes).into(),
+        }
+    }
+}
+
+impl Jwt {
+    fn check(&self, request: &Request) -> Result<(Claims, Option<ConsumerId>), Refusal> {
+        let token = match self.places.look(request) {
+            Bearer::One(token) => token,
+            Bearer::Missing => return Err(Refusal::Missing),
+            Bearer::Several => return Err(Refusal::Several),
+        };
+        let payload = keysets::verify(&self.config.keyset, &token)?;
+        let claims = Claims::parse(&payload).ok_or(Refusal::Malformed)?;
+        self.check_time(&claims)?;
+        let issuer = self.check_origin(&claims)?;
+        self.check_content(&claims)?;
+        let consumer = self.consumer(issuer, &claims)?;
+        Ok((claims, consumer))
+    }
+
+    /// Every token has to end.
+    fn check_time(&self, claims: &Claims) -> Result<(), Refusal> {
+        let (now, leeway) = (clock::unix_time().as_secs_f64(), seconds(self.config.leeway));
+        let until = claims.moment("exp")?.ok_or(Refusal::Claim)?;
+        let from = claims.moment("nbf")?.unwrap_or(f64::NEG_INFINITY);
+        if now >= until + leeway {
+            return Err(Refusal::Expired);
+        }
+        if now + leeway < from { Err(Refusal::NotYet) } else { Ok(()) }
+    }
+
+    /// From whom it is, and for whom; returns the former.
+    fn check_origin<'c>(&self, claims: &'c Claims) -> Result<&'c str, Refusal> {
+        let Config { issuer: issuers, audience: audiences, .. } = &self.config;
+        let issuer = claims.text("iss").filter(|issuer| issuers.iter().any(|known| known == issuer));
+        let is_meant = match claims.audience()? {
+            None => audiences.is_empty(),
+            Some(named) => named.iter().any(|name| audiences.iter().any(|own| own == name)),
+        };
+        let issuer = issuer.ok_or(Refusal::Issuer)?;
+        if is_meant { Ok(issuer) } else { Err(Refusal::Audience) }
+    }
+
+    fn check_content(&self, claims: &Claims) -> Result<(), Refusal> {
+        let Config { required, claims: wanted, scopes, .. } = &self.config;
+        let is_there = required.iter().all(|name| claims.get(name).is_some());
+        let is_right = wanted.iter().all(|(name, values)| values.iter().any(|value| claims.says(name, value)));
+        if !is_there || !is_right {
+            return Err(Refusal::Claim);
+        }
+        if scopes.iter().all(|scope| claims.has_scope(scope)) { Ok(()) } else { Err(Refusal::Scope) }
+    }
+
+    fn consumer(&self, issuer: &str, claims: &Claims) -> Result<Option<ConsumerId>, Refusal> {
+        let claim = || claims.text(&self.config.consumer_claim).ok_or(Refusal::Claim);
+        let found = match self.config.consumer {
+            By::None => return Ok(None),
+            By::Subject => consumers::find_by_subject(issuer, claim()?),
+            By::Name => consumers::find_by_name(claim()?),
+        };
+        found.map(Some).ok_or(Refusal::Stranger)
+    }
+
+    /// Fields that claims make are the gateway's to say: what the client sent under their names goes.
+    fn admit(&self, claims: &Claims, consumer: Option<ConsumerId>) -> Forward {
+        let mut forward = consumer.into_iter().fold(Decision::forward(), Forward::identify);
+        if self.config.hide {
+            forward = forward.remove_request_header(&self.config.header);
+        }
+        for (field, claim) in &self.config.headers {
+            forward = match claims.as_field(claim) {
+                Some(value) => forward.set_request_header(field.as_str(), value),
+                None => forward.remove_request_header(field.as_str()),
+            };
+        }
+        forward
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::UnknownKeyset | TokenError::Unavailable => Self::Unavailable,
+            TokenError::Malformed | TokenError::Algorithm | TokenError::UnknownKey | TokenError::Signature => {
+                Self::Signature
+            }
+        }
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// At most 60 are exact.
+fn seconds(leeway: u64) -> f64 {
+    std::time::Duration::from_secs(leeway).as_secs_f64()
+}
+
+export!(Jwt: request);
+
+#[cfg(test)]
+mod tests;
