@@ -10,6 +10,7 @@ mod harness;
 
 mod access;
 mod admin;
+mod alternatives;
 mod asking;
 mod attacks;
 mod author;

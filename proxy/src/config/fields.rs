@@ -206,6 +206,24 @@ impl<'d> Fields<'_, 'd> {
         Some(At { value, at })
     }
 
+    /// A list of values, each of which may be written as a small table instead; the good ones where some are wrong.
+    pub(super) fn list_or_tables<T>(
+        &mut self,
+        key: &'static str,
+        kind: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
+        read: impl Fn(&mut Fields<'_, 'd>) -> Option<T>,
+    ) -> Vec<At<T>> {
+        let mut good = Vec::new();
+        for (at, item) in self.items(key, "write it in brackets, as in `[\"...\"]`").unwrap_or_default() {
+            let value = match item {
+                DeValue::Table(table) => self.reader.table(at.clone(), table, &read),
+                other => self.noted(&at, kind(other)),
+            };
+            good.extend(value.map(|value| At { value, at }));
+        }
+        good
+    }
+
     /// A table whose keys are the user's own.
     pub(super) fn entries<K, V>(
         &mut self,

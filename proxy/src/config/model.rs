@@ -21,7 +21,7 @@ pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
 };
 pub use plugin::{Capability, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy, Quarantine};
-pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, ValuePattern};
+pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, RoutePolicy, ValuePattern};
 
 /// A whole configuration that has passed every check a file alone can pass.
 #[derive(Clone, Debug, PartialEq)]

@@ -32,7 +32,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let consumers = consumers::resolve(written.consumers, problems);
     let consumers = consumers::with_file(consumers, written.consumers_file.as_ref(), problems);
     let keysets = keysets::all(written.keysets, problems);
-    let routes = routes::resolve(written.routes, &known, problems);
+    let routes = routes::resolve(written.routes, &known, policies.as_deref().unwrap_or_default(), problems);
     Some(model::Config {
         server: process.server,
         limits: process.limits,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::model::{
     AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HealthCheck, HostPattern,
     InstanceMode, Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Quarantine, Rewrite, Route,
-    RouteMatch, Server, Upstream, UpstreamTimeouts, ValuePattern,
+    RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
@@ -244,9 +244,16 @@ fn route(route: &Route) -> Value {
         "methods": texts(methods),
         "headers": headers.collect::<Map<_, _>>(),
         "query": query.collect::<Map<_, _>>(),
-        "policies": route.policies,
+        "policies": each(&route.policies, step),
         "rewrite": rewrite(&route.rewrite),
     })
+}
+
+fn step(step: &RoutePolicy) -> Value {
+    match step {
+        RoutePolicy::One(name) => json!(name),
+        RoutePolicy::AnyOf(names) => json!({ "any_of": names }),
+    }
 }
 
 fn path_pattern(path: &PathPattern) -> Value {

@@ -25,7 +25,7 @@ pub(super) use keyset::{Key, Keyset, KeysetOrigin, Material, Remote};
 pub(super) use listener::Listener;
 pub(super) use plugin::{Plugin, Policy};
 pub(super) use process::{Admin, Process};
-pub(super) use route::Route;
+pub(super) use route::{Route, Step};
 pub(super) use upstream::{Endpoint, Upstream};
 
 /// A value and where it stands.

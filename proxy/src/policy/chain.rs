@@ -3,8 +3,10 @@
 //! A chain is an onion: a response passes the policies its request passed, the last one first. A local response is a
 //! response like any other for the policies outside of the one that made it.
 
+mod alternatives;
 pub mod body;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use http::{request, response};
@@ -65,6 +67,8 @@ pub struct ChainLink {
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     links: Vec<ChainLink>,
+    /// Links of which one is enough, in order.
+    alternatives: Vec<Range<usize>>,
     sees_bodies: bool,
     observes: bool,
 }
@@ -116,7 +120,22 @@ impl Chain {
     #[must_use]
     pub fn new(links: Vec<ChainLink>) -> Self {
         let has = |role: fn(Roles) -> bool| links.iter().any(|link| role(link.policy.roles()));
-        Self { sees_bodies: has(|roles| roles.body), observes: has(|roles| roles.observer), links }
+        let (sees_bodies, observes) = (has(|roles| roles.body), has(|roles| roles.observer));
+        Self { sees_bodies, observes, links, alternatives: Vec::new() }
+    }
+
+    /// A chain of these steps; of the links of one step, one is enough.
+    #[must_use]
+    pub fn of_steps(steps: Vec<Vec<ChainLink>>) -> Self {
+        let (mut links, mut alternatives) = (Vec::new(), Vec::new());
+        for step in steps {
+            let start = links.len();
+            links.extend(step);
+            if links.len() > start + 1 {
+                alternatives.push(start..links.len());
+            }
+        }
+        Self { alternatives, ..Self::new(links) }
     }
 
     /// Its links, in the order a request meets them.
@@ -128,16 +147,17 @@ impl Chain {
     /// Asks each request policy in turn; each sees what the ones before it changed.
     pub async fn run_request(&self, head: &mut dyn RequestHead, facts: &mut RequestFacts) -> ChainOutcome {
         facts.links_passed = 0;
-        for link in &self.links {
-            match link.on_request(head, facts).await {
-                Ok(Some(RequestDecision::Forward(forward))) => apply(forward, head, facts),
-                Ok(Some(RequestDecision::Respond(response))) => {
-                    return ChainOutcome::Respond { policy: link.policy.name.clone(), response };
-                }
-                Ok(None) => {}
-                Err(failure) => return ChainOutcome::Failed(failure),
+        facts.links_left_out.clear();
+        let mut alternatives = self.alternatives.iter().peekable();
+        while let Some(link) = self.links.get(facts.links_passed) {
+            let step = match alternatives.next_if(|step| step.start == facts.links_passed) {
+                Some(step) => self.run_alternatives(step.clone(), head, facts).await,
+                None => link.run_request(head, facts).await,
+            };
+            match step {
+                ChainOutcome::Forward => {}
+                ended => return ended,
             }
-            facts.links_passed += 1;
         }
         ChainOutcome::Forward
     }
@@ -204,11 +224,26 @@ impl Chain {
     }
 
     fn passed(&self, facts: &RequestFacts) -> impl Iterator<Item = &ChainLink> {
-        self.links.iter().take(facts.links_passed).rev()
+        let passed = self.links.iter().enumerate().take(facts.links_passed).rev();
+        passed.filter(|(place, _)| facts.takes_part(*place)).map(|(_, link)| link)
     }
 }
 
 impl ChainLink {
+    /// Takes the request one link further, or ends it.
+    async fn run_request(&self, head: &mut dyn RequestHead, facts: &mut RequestFacts) -> ChainOutcome {
+        match self.on_request(head, facts).await {
+            Ok(Some(RequestDecision::Forward(forward))) => apply(forward, head, facts),
+            Ok(Some(RequestDecision::Respond(response))) => {
+                return ChainOutcome::Respond { policy: self.policy.name.clone(), response };
+            }
+            Ok(None) => {}
+            Err(failure) => return ChainOutcome::Failed(failure),
+        }
+        facts.links_passed += 1;
+        ChainOutcome::Forward
+    }
+
     /// `None` where the policy does not decide on requests, or failed and may be passed over.
     async fn on_request(
         &self,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, request, response};
+use smallvec::SmallVec;
 
 use super::decision::Edit;
 use super::view::{RequestView, ResponseView};
@@ -107,6 +108,8 @@ pub struct RequestFacts {
     pub links_passed: usize,
     /// Places under limits of policies, free again once this is dropped.
     pub held: Vec<Held>,
+    /// Those of them that take no part all the same, since another one was enough.
+    pub links_left_out: SmallVec<[usize; 4]>,
 }
 
 impl RequestFacts {
@@ -132,7 +135,16 @@ impl RequestFacts {
             endpoint: None,
             links_passed: 0,
             held: Vec::new(),
+            links_left_out: SmallVec::new(),
         }
+    }
+}
+
+impl RequestFacts {
+    /// Whether the link at this place has a part in what follows the request's head.
+    #[must_use]
+    pub fn takes_part(&self, place: usize) -> bool {
+        !self.links_left_out.contains(&place)
     }
 }
 

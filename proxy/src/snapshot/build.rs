@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Refresh, Route, Snapshot};
 use crate::config::Loaded;
-use crate::config::model::{self, Balancer, Config};
+use crate::config::model::{self, Balancer, Config, RoutePolicy};
 use crate::config::problem::Report;
 use crate::consumers::{Consumer, Consumers};
 use crate::gate::{Terms, TlsTerminator};
@@ -228,12 +228,11 @@ impl Builder<'_> {
     fn check_roles(&mut self, policies: &ByName<PolicyRuntime>) {
         let config = &self.loaded.config;
         for (index, route) in config.routes.iter().enumerate() {
-            for (place, name) in route.policies.iter().enumerate() {
-                let roles = policies.get(name).map(|policy| policy.roles());
-                if roles.is_some_and(|roles| roles == Roles { balancer: true, ..Roles::default() }) {
-                    let message = format!("policy \"{name}\" has no part in a route: its plugin only balances");
-                    let hint = "a balancer is named at an upstream: balancer = { policy = \"...\" }".to_owned();
-                    self.problem(&format!("route[{index}].policies[{place}]"), message, Some(hint));
+            for (place, step) in route.policies.iter().enumerate() {
+                let at = format!("route[{index}].policies[{place}]");
+                match step {
+                    RoutePolicy::One(name) => self.check_part(&at, name, policies),
+                    RoutePolicy::AnyOf(names) => self.check_alternatives(&at, names, policies),
                 }
             }
         }
@@ -242,6 +241,25 @@ impl Builder<'_> {
             if policies.get(name).is_some_and(|policy| !policy.roles().balancer) {
                 let message = format!("policy \"{name}\" cannot balance: its plugin does not export `balancer`");
                 self.problem(&format!("upstream[{index}].balancer.policy"), message, None);
+            }
+        }
+    }
+
+    fn check_part(&mut self, at: &str, name: &str, policies: &ByName<PolicyRuntime>) {
+        let roles = policies.get(name).map(|policy| policy.roles());
+        if roles.is_some_and(|roles| roles == Roles { balancer: true, ..Roles::default() }) {
+            let message = format!("policy \"{name}\" has no part in a route: its plugin only balances");
+            let hint = "a balancer is named at an upstream: balancer = { policy = \"...\" }".to_owned();
+            self.problem(at, message, Some(hint));
+        }
+    }
+
+    fn check_alternatives(&mut self, at: &str, names: &[String], policies: &ByName<PolicyRuntime>) {
+        for (place, name) in names.iter().enumerate() {
+            if policies.get(name).is_some_and(|policy| !policy.roles().request) {
+                let message =
+                    format!("policy \"{name}\" can be no alternative: its plugin does not decide on requests");
+                self.problem(&format!("{at}.any_of[{place}]"), message, None);
             }
         }
     }
@@ -305,12 +323,12 @@ impl Builder<'_> {
         let on_failure = |name: &str| {
             self.config().policies.iter().find(|policy| policy.name == name).map(|policy| policy.on_failure)
         };
-        let links = spec.policies.iter().filter_map(|name| {
-            Some(ChainLink { policy: Arc::clone(policies.get(name)?), on_failure: on_failure(name)? })
-        });
+        let link =
+            |name: &String| Some(ChainLink { policy: Arc::clone(policies.get(name)?), on_failure: on_failure(name)? });
+        let steps = spec.policies.iter().map(|step| step.names().iter().filter_map(link).collect());
         Route {
             name: spec.name.as_str().into(),
-            chain: Chain::new(links.collect()),
+            chain: Chain::of_steps(steps.collect()),
             upstream,
             rewrite: PathRewrite::new(&spec.matches.path, &spec.rewrite),
             metrics: self.process.metrics.route(&spec.name),

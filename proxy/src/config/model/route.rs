@@ -12,8 +12,8 @@ pub struct Route {
     pub name: String,
     /// Which requests are meant.
     pub matches: RouteMatch,
-    /// Names of policies, in the order a request meets them.
-    pub policies: Vec<String>,
+    /// In the order a request meets them.
+    pub policies: Vec<RoutePolicy>,
     /// Names an upstream.
     pub upstream: String,
     /// What becomes of the path.
@@ -43,6 +43,26 @@ pub struct RouteMatch {
     pub headers: Vec<(HeaderName, ValuePattern)>,
     /// Each of these parameters has a value that fits.
     pub query: BTreeMap<String, ValuePattern>,
+}
+
+/// One place in the chain of a route; each name is that of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutePolicy {
+    /// It has to let the request pass.
+    One(String),
+    /// The first of these that lets the request pass is the only one that takes part; there are two at least.
+    AnyOf(Vec<String>),
+}
+
+impl RoutePolicy {
+    /// Every policy that may be asked here, in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::AnyOf(names) => names,
+        }
+    }
 }
 
 /// Which hosts a route is for, without a port, in lower case.

@@ -3,19 +3,30 @@
 use std::collections::HashMap;
 
 use super::{Known, each};
-use crate::config::model::{self, PathPattern, Rewrite, RouteMatch};
+use crate::config::model::{self, FailureMode, PathPattern, Rewrite, RouteMatch, RoutePolicy};
 use crate::config::problems::Problems;
 use crate::config::value::{Wrong, quoted};
-use crate::config::written::Route;
+use crate::config::written::{At, Route, Step};
 
 /// All routes.
-pub(super) fn resolve(written: Vec<Route>, known: &Known, problems: &mut Problems<'_>) -> Option<Vec<model::Route>> {
+pub(super) fn resolve(
+    written: Vec<Route>,
+    known: &Known,
+    policies: &[model::Policy],
+    problems: &mut Problems<'_>,
+) -> Option<Vec<model::Route>> {
     check_matches(&written, problems);
-    each(written, |route| one(route, known, problems))
+    each(written, |route| one(route, known, policies, problems))
 }
 
-fn one(written: Route, known: &Known, problems: &mut Problems<'_>) -> Option<model::Route> {
-    written.policies.iter().for_each(|policy| known.policies.check(policy, problems));
+fn one(
+    mut written: Route,
+    known: &Known,
+    policies: &[model::Policy],
+    problems: &mut Problems<'_>,
+) -> Option<model::Route> {
+    let steps = std::mem::take(&mut written.policies).into_iter();
+    let steps = steps.map(|step| resolved(step, known, policies, problems)).collect();
     if let Some(upstream) = &written.upstream {
         known.upstreams.check(upstream, problems);
     }
@@ -23,10 +34,43 @@ fn one(written: Route, known: &Known, problems: &mut Problems<'_>) -> Option<mod
     Some(model::Route {
         name: written.name?.value,
         matches: written.matches,
-        policies: written.policies.into_iter().map(|policy| policy.value).collect(),
+        policies: steps,
         upstream: written.upstream?.value,
         rewrite: written.rewrite.map_or(Rewrite::Keep, |rewrite| rewrite.value),
     })
+}
+
+fn resolved(step: At<Step>, known: &Known, policies: &[model::Policy], problems: &mut Problems<'_>) -> RoutePolicy {
+    let At { value: step, at } = step;
+    match step {
+        Step::One(name) => {
+            let name = At { value: name, at };
+            known.policies.check(&name, problems);
+            RoutePolicy::One(name.value)
+        }
+        Step::AnyOf(names) => {
+            names.iter().for_each(|name| known.policies.check(name, problems));
+            check_alternatives(&names, policies, problems);
+            RoutePolicy::AnyOf(names.into_iter().map(|name| name.value).collect())
+        }
+    }
+}
+
+/// Where one that is passed over when it fails were enough, whoever makes it fail would be let in.
+fn check_alternatives(names: &[At<String>], policies: &[model::Policy], problems: &mut Problems<'_>) {
+    for (index, name) in names.iter().enumerate() {
+        if names.iter().take(index).any(|earlier| earlier.value == name.value) {
+            let message = format!("policy {} is among these alternatives twice", quoted(&name.value));
+            problems.at_value(&name.at, Wrong::new(message));
+        }
+        let is_passed_over =
+            |policy: &model::Policy| policy.name == name.value && policy.on_failure == FailureMode::Allow;
+        if policies.iter().any(is_passed_over) {
+            let message =
+                format!("policy {} is passed over when it fails, so it can be no alternative", quoted(&name.value));
+            problems.at_value(&name.at, Wrong::new(message).hint("take `on_failure = \"allow\"` out of the policy"));
+        }
+    }
 }
 
 fn check_rewrite(route: &Route, problems: &mut Problems<'_>) {

@@ -82,9 +82,11 @@ fn variants() -> Vec<String> {
     let mut variants = Vec::new();
     for (index, line) in REFERENCE.lines().enumerate().filter(|(_, line)| is_assignment(line)) {
         let key = line.split(" = ").next().unwrap();
-        let tables = comment(line).split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-        for (table, _) in tables {
-            let variant = format!("{key} = {{{table}}}");
+        let parts: Vec<&str> = comment(line).split('{').collect();
+        for (before, rest) in parts.iter().zip(&parts[1..]) {
+            let Some((table, _)) = rest.split_once('}') else { continue };
+            let is_item = before.ends_with('[');
+            let variant = if is_item { format!("{key} = [{{{table}}}]") } else { format!("{key} = {{{table}}}") };
             variants.push(with_line(REFERENCE, index, Some(&variant)));
         }
     }

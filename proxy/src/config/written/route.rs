@@ -19,9 +19,16 @@ pub(in crate::config) struct Route {
     pub(in crate::config) matches: RouteMatch,
     /// Whether `matches` is what the user wrote; where not, comparing it would mislead.
     pub(in crate::config) matches_are_sound: bool,
-    pub(in crate::config) policies: Vec<At<String>>,
+    pub(in crate::config) policies: Vec<At<Step>>,
     pub(in crate::config) upstream: Option<At<String>>,
     pub(in crate::config) rewrite: Option<At<Rewrite>>,
+}
+
+/// One item of `policies`.
+#[derive(Debug)]
+pub(in crate::config) enum Step {
+    One(String),
+    AnyOf(Vec<At<String>>),
 }
 
 impl Route {
@@ -31,12 +38,26 @@ impl Route {
         let before = fields.problem_count();
         let matches = matches(fields);
         let are_sound = fields.problem_count() == before;
-        let policies = fields.list("policies", value::name).unwrap_or_default();
+        let policies = fields.list_or_tables("policies", |value| value::name(value).map(Step::One), any_of);
         let rewrite = fields.text_or_section("rewrite", rewrite, replace_prefix);
         // A key left over may be a condition that was misspelt.
         let matches_are_sound = are_sound && fields.is_exhausted();
         Self { at: fields.at().clone(), name, matches, matches_are_sound, policies, upstream, rewrite }
     }
+}
+
+fn any_of(fields: &mut Fields<'_, '_>) -> Option<Step> {
+    let before = fields.problem_count();
+    let names = fields.list("any_of", value::name).unwrap_or_default();
+    if names.len() < 2 && fields.problem_count() == before {
+        let wrong = Wrong::new("`any_of` wants two policies at least");
+        let at = fields.at().clone();
+        fields.problem_at(
+            &at,
+            wrong.hint("as in `{ any_of = [\"keys\", \"tokens\"] }`; one alone is written by its name"),
+        );
+    }
+    Some(Step::AnyOf(names))
 }
 
 fn matches(fields: &mut Fields<'_, '_>) -> RouteMatch {

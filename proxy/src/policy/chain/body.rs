@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Chain, ChainFailure, ChainLink};
 use crate::policy::body::{Attention, Piece, Pipe, Stop, Stopped};
-use crate::policy::facts::{HttpRequestView, HttpResponseView};
+use crate::policy::facts::{HttpRequestView, HttpResponseView, RequestFacts};
 
 /// A body on its way through the policies that attend to it.
 pub type BodyPipe = Pipe<Attendant>;
@@ -48,7 +48,7 @@ impl Chain {
     /// A policy failed, and its `on_failure` is `deny`.
     pub fn attend_request(&self, request: &HttpRequestView<'_>) -> Result<Option<BodyPipe>, ChainFailure> {
         let mut pipe = BodyPipe::default();
-        for attendant in self.attendants() {
+        for attendant in self.attendants(request.facts) {
             let policy = &attendant.link.policy;
             let attention = attendant.link.settle(policy.attend_request(request))?;
             attendant.join(&mut pipe, attention);
@@ -66,7 +66,7 @@ impl Chain {
         response: &HttpResponseView<'_>,
     ) -> Result<Option<BodyPipe>, ChainFailure> {
         let mut pipe = BodyPipe::default();
-        for attendant in self.attendants().rev() {
+        for attendant in self.attendants(request.facts).rev() {
             let policy = &attendant.link.policy;
             let attention = attendant.link.settle(policy.attend_response(request, response))?;
             attendant.join(&mut pipe, attention);
@@ -74,8 +74,9 @@ impl Chain {
         Ok(Some(pipe).filter(|pipe| !pipe.is_empty()))
     }
 
-    fn attendants(&self) -> impl DoubleEndedIterator<Item = Attendant> {
-        let links = self.links.iter().enumerate().filter(|(_, link)| link.policy.roles().body);
+    fn attendants(&self, facts: &RequestFacts) -> impl DoubleEndedIterator<Item = Attendant> {
+        let takes_part = |place, link: &ChainLink| link.policy.roles().body && facts.takes_part(place);
+        let links = self.links.iter().enumerate().filter(move |(place, link)| takes_part(*place, link));
         links.map(|(place, link)| Attendant { link: link.clone(), place })
     }
 }

@@ -1,3 +1,5 @@
+mod alternatives;
+
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue, request, response};
