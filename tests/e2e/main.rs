@@ -43,6 +43,7 @@ mod sandbox;
 mod shipped;
 mod strange_clients;
 mod timeouts;
+mod signed;
 mod tokens;
 mod transforming;
 mod zoo;
