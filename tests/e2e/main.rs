@@ -23,6 +23,7 @@ mod compiling;
 mod connections;
 mod consumers;
 mod examples;
+mod forward_auth;
 mod forwarding;
 mod framing;
 mod gate;

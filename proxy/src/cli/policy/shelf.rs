@@ -24,6 +24,10 @@ macro_rules! shelf {
 
 shelf![
     "api-key",
+    "basic-auth",
+    "jwt",
+    "hmac-auth",
+    "forward-auth",
     "rate-limit",
     "concurrency-limit",
     "request-size",
