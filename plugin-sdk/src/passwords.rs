@@ -14,7 +14,7 @@ use crate::testing::passwords as gateway;
 pub enum PasswordError {
     /// There is no consumer of this name, it has no password, or this is not it. All three take the same time.
     Wrong,
-    /// More passwords wait to be checked than may.
+    /// More passwords wait to be checked than may, or this call wanted more than four to be.
     Overloaded,
 }
 

@@ -12,7 +12,7 @@ use crate::config::model::Limits;
 use crate::gate::Terms;
 use crate::keysets::Keysets;
 use crate::observe::access::AccessLog;
-use crate::observe::metrics::{Metrics, RouteMetrics};
+use crate::observe::metrics::{ConsumerMetrics, Metrics, RouteMetrics};
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::chain::Chain;
@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub no_route: Arc<str>,
     /// Counts requests that no route matched.
     pub unrouted: RouteMetrics,
+    /// Counts requests of consumers.
+    pub consumer_metrics: ConsumerMetrics,
     /// By name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// By name.
@@ -105,7 +107,7 @@ impl Snapshot {
             upstream.members.iter().map(|member| (upstream.name.as_str(), &*member.endpoint.label))
         });
         let keysets = self.keysets.iter().map(|keyset| keyset.name());
-        process.metrics.retain(routes, endpoints, policies, keysets);
+        process.metrics.retain(routes, endpoints, policies, keysets, &self.consumer_metrics);
         process.counters.retain(|policy| self.policies.contains_key(policy));
         process.shared_data.retain(|policy| self.policies.contains_key(policy));
     }

@@ -67,6 +67,9 @@ async fn a_consumer_that_is_added_is_known_while_the_gateway_serves() {
     assert_eq!((seen.field("x-consumer-name"), seen.field("x-consumer-tags")), (Some("alice"), Some("gold")));
     assert_eq!(gateway.access_line("/key").await["consumer"], "alice");
     assert_eq!(gateway.call(&with_password("alice:wrong")).await.status(), 401);
+    let counted = [("consumer", "alice"), ("class", "2xx")];
+    let metrics = gateway.admin().metrics().await;
+    assert!(metrics.sum("tidegate_consumer_requests_total", &counted) >= 2.0);
     assert_eq!(done(&gateway, &["list"], "").await, "alice [gold]: 1 API key, password");
 
     let text = std::fs::read_to_string(gateway.directory().join("consumers.toml")).expect("the file");

@@ -10,6 +10,7 @@
 //! never from a request. What plugins count is apart, in `plugin_series`.
 
 mod by_key;
+mod consumer;
 mod endpoint;
 mod families;
 mod family;
@@ -31,6 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::Registry;
 
 use by_key::ByKey;
+pub use consumer::ConsumerMetrics;
 pub use endpoint::{EndpointMetrics, Try, TryFailure};
 use families::Families;
 pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, KeysetGauges, PolicyGauges};
@@ -138,6 +140,12 @@ impl Metrics {
         self.plugin_series.policy(policy, || self.families.policy_series_dropped.series([policy]))
     }
 
+    /// Handles of consumers with these names.
+    #[must_use]
+    pub fn consumers<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> ConsumerMetrics {
+        ConsumerMetrics::new(&self.families, names)
+    }
+
     /// Handles of one key set.
     #[must_use]
     pub fn keyset(&self, name: &str) -> KeysetMetrics {
@@ -168,7 +176,8 @@ impl Metrics {
         }
     }
 
-    /// Drops the series of routes, endpoints (upstream and endpoint), policies and key sets that no snapshot names any more.
+    /// Drops the series of routes, endpoints (upstream and endpoint), policies, key sets and consumers that no snapshot names
+    /// any more.
     ///
     /// Called when a snapshot has been swapped in. Requests that still run on the old one add to series nobody will see.
     pub fn retain<'a>(
@@ -177,6 +186,7 @@ impl Metrics {
         endpoints: impl IntoIterator<Item = (&'a str, &'a str)>,
         policies: impl IntoIterator<Item = &'a str>,
         keysets: impl IntoIterator<Item = &'a str>,
+        consumers: &ConsumerMetrics,
     ) {
         let routes: HashSet<_> = routes.into_iter().chain([UNROUTED]).collect();
         let endpoints: HashSet<_> = endpoints.into_iter().collect();
@@ -187,6 +197,7 @@ impl Metrics {
             |upstream, endpoint| endpoints.contains(&(upstream, endpoint)),
             |policy| policies.contains(policy),
             |keyset| keysets.contains(keyset),
+            |consumer| consumers.has(consumer),
         );
         self.plugin_series.retain(|policy| policies.contains(policy));
     }

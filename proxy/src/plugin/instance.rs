@@ -35,6 +35,8 @@ pub(super) const START_BUDGET: Duration = Duration::from_secs(1);
 const HOSTCALL_SLACK: usize = 1 << 20;
 /// Places that one call may hold; far above what a limit per consumer, route and address needs.
 pub(super) const MOST_HELD: usize = 16;
+/// Passwords that one call may have checked: a request brings one, and waiting costs a guest no CPU budget.
+const MOST_PASSWORD_CHECKS: u32 = 4;
 /// The handles a guest gets stand for the message of the call; there is only ever one of each.
 const THE_REQUEST: u32 = 1;
 const THE_RESPONSE: u32 = 2;
@@ -86,6 +88,8 @@ pub(super) struct HostState {
     time: Option<CallTime>,
     /// Requests to upstreams in the call under way.
     outbound_calls: u32,
+    /// Passwords to be checked in it.
+    password_checks: u32,
     /// Places that the call under way holds.
     held: Vec<Held>,
     /// Its guest was told what another instance must not be told again; so it can be no image.
@@ -141,6 +145,12 @@ impl HostState {
     pub(super) fn take_outbound_call(&mut self) -> bool {
         self.outbound_calls += 1;
         self.outbound_calls <= self.setup.limits.http_calls
+    }
+
+    /// Counts a password to be checked; whether it still may be.
+    pub(super) fn take_password_check(&mut self) -> bool {
+        self.password_checks += 1;
+        self.password_checks <= MOST_PASSWORD_CHECKS
     }
 
     pub(super) fn shared_data(&self) -> &PolicyData {
@@ -265,6 +275,7 @@ impl Instance {
         state.memory.forgive();
         state.time = None;
         state.outbound_calls = 0;
+        state.password_checks = 0;
         self.store.set_epoch_deadline(FIRST_LOOK);
         self.calls_left = self.calls_left.saturating_sub(1);
     }
@@ -365,6 +376,7 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
             cpu: CpuBudget::default(),
             time: None,
             outbound_calls: 0,
+            password_checks: 0,
             held: Vec::new(),
             is_one_of_a_kind: false,
         },

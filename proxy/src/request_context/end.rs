@@ -39,6 +39,9 @@ impl RequestContext {
             Some(route) => route.metrics.request(ended.status(), taken, ended.bytes_in, ended.bytes_out),
             None => self.snapshot.unrouted.request(ended.status(), taken, ended.bytes_in, ended.bytes_out),
         }
+        if let Some(consumer) = &self.facts.consumer {
+            self.snapshot.consumer_metrics.request(&consumer.name, ended.status());
+        }
         if self.snapshot.access_log.is_on() {
             self.write_access_line(ended, taken);
         }

@@ -60,6 +60,7 @@ impl Snapshot {
             routes: RouteTable::new(routes),
             no_route: previous.map_or_else(|| "".into(), |previous| Arc::clone(&previous.no_route)),
             unrouted: process.metrics.route(UNROUTED),
+            consumer_metrics: process.metrics.consumers(config.consumers.iter().map(|spec| spec.name.as_str())),
             upstreams,
             plugins,
             policies,

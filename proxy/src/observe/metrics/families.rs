@@ -51,6 +51,10 @@ families! {
     request_body_bytes: Counter, "tidegate_request_body_bytes_total", "Request body bytes received.", ["route"];
     response_body_bytes: Counter, "tidegate_response_body_bytes_total", "Response body bytes sent.", ["route"];
 
+    consumer_requests: Counter, "tidegate_consumer_requests_total",
+        "Requests of identified consumers ended, by class of the status sent; beyond a thousand consumers, the others share one name.",
+        ["consumer", "class"];
+
     endpoint_tries: Counter, "tidegate_endpoint_tries_total",
         "Tries to send a request; kind retry where an earlier try of the request failed.",
         ["upstream", "endpoint", "kind"];
@@ -86,13 +90,14 @@ families! {
 }
 
 impl Families {
-    /// Drops the series of routes, endpoints, policies and key sets that are not wanted.
+    /// Drops the series of routes, endpoints, policies, key sets and consumers that are not wanted.
     pub(super) fn retain(
         &self,
         route: impl Fn(&str) -> bool,
         endpoint: impl Fn(&str, &str) -> bool,
         policy: impl Fn(&str) -> bool,
         keyset: impl Fn(&str) -> bool,
+        consumer: impl Fn(&str) -> bool,
     ) {
         self.requests.retain(|[name, _]| route(name));
         self.request_duration.retain(|[name]| route(name));
@@ -107,5 +112,6 @@ impl Families {
         self.policy_duration.retain(|[name, _]| policy(name));
         self.policy_series_dropped.retain(|[name]| policy(name));
         self.keyset_fetches.retain(|[name, _]| keyset(name));
+        self.consumer_requests.retain(|[name, _]| consumer(name));
     }
 }

@@ -47,6 +47,7 @@ fn populated() -> Metrics {
     policy.call(CallOutcome::Forward);
     drop(metrics.policy_series("keys"));
     metrics.keyset("accounts").fetch(true);
+    metrics.consumers(["alice"]).request("alice", 200);
     metrics.access_lines().full.increment();
     metrics.reload(ReloadResult::Applied { generation: 7 }, 0);
     metrics
@@ -136,7 +137,7 @@ fn what_no_snapshot_names_is_dropped_and_the_rest_counts_on() {
     metrics.route("old").request(200, Duration::ZERO, 0, 0);
     metrics.endpoint("u", "10.0.0.9:80").attempt(Try::Retry);
     metrics.route(UNROUTED).request(404, Duration::ZERO, 0, 0);
-    metrics.retain(["r"], [("u", "10.0.0.1:80")], [], []);
+    metrics.retain(["r"], [("u", "10.0.0.1:80")], [], [], &metrics.consumers(["alice"]));
     let text = metrics.render(&());
     assert_eq!(value(&text, "tidegate_requests_total{route=\"r\",class=\"2xx\"}"), Some(1.0));
     assert_eq!(value(&text, "tidegate_requests_total{route=\"(none)\",class=\"4xx\"}"), Some(1.0));
@@ -220,4 +221,22 @@ fn the_dashboard_asks_only_for_metrics_there_are_and_shows_each_of_our_own() {
     let not_shown: Vec<_> =
         names.into_iter().filter(|name| name.starts_with("tidegate_") && !asked.contains(*name)).collect();
     assert_eq!(not_shown, ["tidegate_config_last_success_timestamp_seconds"]);
+}
+
+#[test]
+fn consumers_are_counted_by_name_as_long_as_there_are_few_enough() {
+    let metrics = Metrics::new();
+    let names: Vec<_> = (0..consumer::MOST + 5).map(|number| format!("c{number}")).collect();
+    let consumers = metrics.consumers(names.iter().map(String::as_str));
+    names.iter().for_each(|name| consumers.request(name, 200));
+    consumers.request("c0", 503);
+    let count = |text: &str, name: &str, class: &str| {
+        value(text, &format!("tidegate_consumer_requests_total{{consumer=\"{name}\",class=\"{class}\"}}"))
+    };
+    let text = metrics.render(&());
+    assert_eq!((count(&text, "c0", "2xx"), count(&text, "c0", "5xx")), (Some(1.0), Some(1.0)));
+    assert_eq!(count(&text, "(others)", "2xx"), Some(5.0));
+    metrics.retain([], [], [], [], &metrics.consumers(["c1"]));
+    let text = metrics.render(&());
+    assert_eq!((count(&text, "c0", "2xx"), count(&text, "c1", "2xx")), (None, Some(1.0)));
 }

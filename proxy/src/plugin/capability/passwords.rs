@@ -7,6 +7,9 @@ use crate::plugin::scope;
 
 impl Host for HostState {
     async fn verify(&mut self, name: String, password: Vec<u8>) -> wasmtime::Result<Result<u64, PasswordError>> {
+        if !self.take_password_check() {
+            return Ok(Err(PasswordError::Overloaded));
+        }
         let answer = scope::see("`passwords`", |call| call.passwords.check(call.consumers, &name, password))?;
         Ok(answer.await.map(|ConsumerId(id)| id).map_err(PasswordError::from))
     }

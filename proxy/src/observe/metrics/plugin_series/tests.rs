@@ -61,7 +61,7 @@ fn a_name_that_is_a_gauge_is_no_histogram_for_any_policy_until_it_is_free() {
     metrics.policy_series("a").observe("age_seconds", [], 1.0);
     metrics.policy_series("b").observe("age_seconds", [], 1.0);
     assert_eq!((dropped(&metrics, "a"), dropped(&metrics, "b")), (1.0, 1.0));
-    metrics.retain([], [], ["b"], []);
+    metrics.retain([], [], ["b"], [], &metrics.consumers([]));
     metrics.policy_series("b").observe("age_seconds", [], 1.0);
     assert_eq!(dropped(&metrics, "b"), 1.0);
     assert!(metrics.render(&()).contains("# TYPE tidegate_policy_age_seconds histogram\n"));
@@ -149,7 +149,7 @@ fn a_policy_that_goes_takes_its_series_with_it() {
     let held = metrics.policy_series("p");
     held.add("a_total", [], 1.0);
     metrics.policy_series("q").add("a_total", [], 1.0);
-    metrics.retain([], [], ["q"], []);
+    metrics.retain([], [], ["q"], [], &metrics.consumers([]));
     held.add("a_total", [], 1.0);
     let text = metrics.render(&());
     assert!(!text.contains("policy=\"p\"") && text.contains("policy=\"q\""), "{text}");
