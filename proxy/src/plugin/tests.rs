@@ -9,6 +9,7 @@ mod images;
 mod keysets;
 mod limits;
 mod loading;
+mod passwords;
 mod quarantine;
 mod runtime_imports;
 mod sandbox;
