@@ -170,7 +170,9 @@ impl Balancer {
         })
     }
 
-    fn picked<'m>(&'m self, index: usize, members: &'m [Member], by: PickedBy) -> Option<Picked<'m>> {
+    /// The choice of the member at this index, whoever made it.
+    #[must_use]
+    pub fn picked<'m>(&'m self, index: usize, members: &'m [Member], by: PickedBy) -> Option<Picked<'m>> {
         let member = members.get(index)?;
         Some(Picked { member, index, by, tally: self.way.tally(member.tier) })
     }
