@@ -10,51 +10,55 @@ use super::{Owner, mixed, scaled};
 /// power of four, so that few changes of the heaviest weight change it; one that does moves many keys.
 const LEAST_POINTS: u32 = 2048;
 
-/// More points than this in all are thinned out, all alike, by halves: what a table may cost has an end. Reached at 655
-/// endpoints of weight 100.
-const MOST_POINTS: u64 = 1 << 22;
+/// An odd number far from any pattern, the one of SplitMix64.
+const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A point on the ring; the order of points is the order of their places.
-#[derive(Clone, Copy)]
-struct Point {
-    place: u64,
-    owner: u32,
-}
+/// More points than this in all are thinned out, all alike, by halves: what a table may cost has an end. Reached at 327
+/// endpoints of weight 100.
+const MOST_POINTS: u64 = 1 << 21;
+
+/// Nobody's: no index of a member, of which there are fewer.
+const NOBODY: u32 = u32::MAX;
 
 /// The owner of each slot; empty where there are no owners.
 pub(super) fn build(owners: &[Owner], slots: usize) -> Box<[u32]> {
-    let mut first: Vec<Option<Point>> = vec![None; slots];
-    let heaviest = owners.iter().map(|owner| owner.weight).max().unwrap_or_default();
-    let points_per_weight = (0..7).map(|power| 4_u32.pow(power)).find(|points| heaviest * points >= LEAST_POINTS);
-    let points = |owner: &Owner| u64::from(owner.weight * points_per_weight.unwrap_or(LEAST_POINTS));
-    let all: u64 = owners.iter().map(points).sum();
-    let halvings = (0..16).find(|halvings| all >> halvings <= MOST_POINTS).unwrap_or(16);
+    let mut first_places = vec![u64::MAX; slots];
+    let mut slot_owners = vec![NOBODY; slots];
+    let points = points_of(owners);
     for owner in owners {
-        let mut place = owner.hash;
-        for _ in 0..(points(owner) >> halvings).max(1) {
-            place = mixed(place);
-            let point = Point { place, owner: owner.index };
-            if let Some(slot) = first.get_mut(scaled(place, slots))
-                && slot.is_none_or(|taken| point.place < taken.place)
+        for point in 0..points(owner) {
+            // Each from its number alone, so that the processor need not wait for the one before.
+            let place = mixed(owner.hash.wrapping_add(point.wrapping_mul(STRIDE)));
+            let slot = scaled(place, slots);
+            if let (Some(first), Some(slot_owner)) = (first_places.get_mut(slot), slot_owners.get_mut(slot))
+                && place < *first
             {
-                *slot = Some(point);
+                (*first, *slot_owner) = (place, owner.index);
             }
         }
     }
-    owners_of(&first)
+    close(slot_owners)
+}
+
+/// How many points an owner has among these.
+fn points_of(owners: &[Owner]) -> impl Fn(&Owner) -> u64 {
+    let heaviest = owners.iter().map(|owner| owner.weight).max().unwrap_or_default();
+    let powers = (0..6).map(|power| 4_u32.pow(power));
+    let per_weight = powers.into_iter().find(|points| heaviest * points >= LEAST_POINTS).unwrap_or(LEAST_POINTS);
+    let unthinned = move |owner: &Owner| u64::from(owner.weight * per_weight);
+    let all: u64 = owners.iter().map(unthinned).sum();
+    let halvings = (0..16).find(|halvings| all >> halvings <= MOST_POINTS).unwrap_or(16);
+    move |owner| (unthinned(owner) >> halvings).max(1)
 }
 
 /// Slots without a point belong to the next one, round the ring.
-fn owners_of(first: &[Option<Point>]) -> Box<[u32]> {
-    let Some(mut next) = first.iter().flatten().next().copied() else { return Box::default() };
-    let mut owners: Vec<u32> = first
-        .iter()
-        .rev()
-        .map(|slot| {
-            next = slot.unwrap_or(next);
-            next.owner
-        })
-        .collect();
-    owners.reverse();
+fn close(mut owners: Vec<u32>) -> Box<[u32]> {
+    let Some(mut next) = owners.iter().copied().find(|owner| *owner != NOBODY) else { return Box::default() };
+    for owner in owners.iter_mut().rev() {
+        if *owner == NOBODY {
+            *owner = next;
+        }
+        next = *owner;
+    }
     owners.into()
 }
