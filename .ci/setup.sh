@@ -13,6 +13,7 @@ fail() { echo "setup: $*" >&2; exit 1; }
 # tool:package. cmake and make build zlib-ng, cc links and builds ring, zstd and mimalloc.
 wanted=(cc:gcc make:make cmake:cmake)
 [ "$task" != test ] || wanted+=(git:git) # fetches the database of known vulnerabilities
+[ "$task" != test ] || wanted+=(redis-server:redis-server redis-cli:redis-tools psql:postgresql-client) # behind a tcp listener
 [ "$task" != test ] && [ "$task" != languages ] || wanted+=(python3:python3)
 [ "$task" != bench ] || wanted+=(nginx:nginx-light wrk:wrk taskset:util-linux)
 
@@ -24,6 +25,9 @@ done
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 # Cargo fetches crates over TLS.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
+
+# A PostgreSQL server's programs are in no folder of the path.
+[ "$task" != test ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
 
 # Debian's Python comes without what makes virtual environments.
 case $task in test | languages) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;; esac

@@ -8,11 +8,13 @@ mod alarm;
 mod chunked;
 mod connection;
 mod doorkeeper;
+mod entrance;
 mod guard;
 mod h2;
 mod head;
 mod linger;
 mod octets;
+mod passage;
 mod refusal;
 mod tls;
 
@@ -24,7 +26,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
-use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::{HttpProxy, ProxyHttp};
 
@@ -32,14 +33,17 @@ pub use admission::{Admission, Connections};
 pub use alarm::Alarm;
 pub use chunked::ChunkTracker;
 pub use doorkeeper::{Doorkeeper, Refused, Terms};
+pub use entrance::ProxyFault;
 pub use guard::{BodyFault, Guard};
 pub use h2::count_body;
+pub use passage::{Opened, Passage, Tcp};
 pub use refusal::{Refusal, violation_of};
-pub use tls::{HandshakeFailure, TlsError, TlsTerminator, tls_facts};
+pub use tls::{Alpn, HandshakeFailure, TlsError, TlsTerminator, tls_facts};
 
 use crate::config::model::Limits;
 use crate::policy::facts::TlsFacts;
 use connection::{Heads, Next, client_of, close, closing, refuse, tell};
+use entrance::{introduce, terminate};
 use h2::H2App;
 use tls::facts_of;
 
@@ -112,8 +116,9 @@ where
     async fn serve(&self, stream: Stream, shutdown: &ShutdownWatch) -> Option<()> {
         let admission = self.door.admit()?;
         let terms = self.door.terms();
+        let stream = introduce(stream, &terms, &*self.door).await?;
         let client = client_of(&*stream);
-        let (stream, tls) = self.terminate(stream, &terms, client).await?;
+        let (stream, tls) = terminate(stream, &terms, client, &*self.door).await?;
         let facts = facts_of(tls.as_deref()).cloned();
         let mut guard = Box::new(Guard::new(stream, tls, admission));
         let mut heads = Heads::new(&guard, terms, &*self.door);
@@ -136,23 +141,6 @@ where
             if self.http1.serve(&mut guard, arrived).await == Afterwards::Close || !guard.is_between_messages() {
                 close(&mut guard).await;
                 return None;
-            }
-        }
-    }
-
-    async fn terminate(
-        &self,
-        stream: Stream,
-        terms: &Terms,
-        client: Option<SocketAddr>,
-    ) -> Option<(Stream, Option<Arc<ProxyDigest>>)> {
-        let Some(tls) = &terms.tls else { return Some((stream, None)) };
-        let handshake = tokio::time::timeout(terms.limits.head_timeout, tls.terminate(stream)).await;
-        match handshake.unwrap_or(Err(HandshakeFailure::Timeout)) {
-            Ok((session, facts)) => Some((session, Some(facts))),
-            Err(failure) => {
-                self.door.handshake_failed(client, failure);
-                None
             }
         }
     }

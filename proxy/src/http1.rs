@@ -13,7 +13,6 @@ mod pool;
 mod request;
 mod response;
 mod serving;
-mod tunnel;
 mod upload;
 
 use std::sync::Arc;

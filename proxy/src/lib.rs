@@ -15,6 +15,7 @@ pub mod gate;
 pub mod gateway;
 pub mod http1;
 pub mod keysets;
+pub mod l4;
 pub mod observe;
 pub mod outbound;
 pub mod plugin;

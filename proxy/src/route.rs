@@ -21,6 +21,7 @@ mod conditions;
 mod paths;
 pub mod readings;
 pub mod rewrite;
+pub mod server_names;
 pub mod target;
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,13 @@ mod doorkeeper;
 mod sockets;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use pingora_core::apps::ServerApp;
 use pingora_core::server::ListenFds;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::services::Service as _;
@@ -21,9 +23,11 @@ use pingora_core::services::listening::Service;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::gate::Gate;
+use crate::config::model::{Listener, Protocol};
+use crate::gate::{Gate, Passage};
 use crate::gateway::Gateway;
 use crate::http1::{Http1Engine, Pool};
+use crate::l4::Relay;
 use crate::running::Running;
 use doorkeeper::ListenerDoorkeeper;
 pub use sockets::Sockets;
@@ -115,6 +119,18 @@ fn pingora_settings(running: &Running, workers: usize) -> ServerConf {
     }
 }
 
+/// A listener that serves, on one worker.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn serve<A>(listener: &Listener, app: A, fds: ListenFds, stopping: watch::Receiver<bool>) -> Serving
+where
+    A: ServerApp + Send + Sync + 'static,
+{
+    let mut service = Service::new(listener.name.clone(), app);
+    service.add_tcp(&sockets::fd_key(listener));
+    Box::pin(async move { service.start_service(Some(fds), stopping, 1).await })
+}
+
 struct Worker {
     running: Arc<Running>,
     conf: Arc<ServerConf>,
@@ -123,7 +139,7 @@ struct Worker {
 
 impl Worker {
     /// One service per listener, all in front of one proxy.
-    fn services(&self, sockets: WorkerSockets) -> Vec<impl Future<Output = ()> + Send + use<>> {
+    fn services(&self, sockets: WorkerSockets) -> Vec<Serving> {
         let proxy = Arc::new(pingora_proxy::http_proxy(&self.conf, Gateway::new(Arc::clone(&self.running))));
         let pool = Pool::start(self.conf.upstream_keepalive_pool_size);
         let http1 = Arc::new(Http1Engine::new(Arc::clone(&self.running), pool));
@@ -133,11 +149,17 @@ impl Worker {
             .into_iter()
             .filter_map(|listener| {
                 let doorkeeper = ListenerDoorkeeper::new(&self.running, &listener.name)?;
-                let gate = Gate::new(Arc::clone(&proxy), Arc::clone(&http1), Arc::new(doorkeeper));
-                let mut service = Service::new(listener.name.clone(), gate);
-                service.add_tcp(&sockets::fd_key(&listener));
                 let (fds, stopping) = (Arc::clone(&fds), self.stopping.clone());
-                Some(async move { service.start_service(Some(fds), stopping, 1).await })
+                Some(match &listener.protocol {
+                    Protocol::Http { .. } => {
+                        let gate = Gate::new(Arc::clone(&proxy), Arc::clone(&http1), Arc::new(doorkeeper));
+                        serve(&listener, gate, fds, stopping)
+                    }
+                    Protocol::Tcp(_) => {
+                        let relay = Relay::new(Arc::clone(&self.running), &listener.name);
+                        serve(&listener, Passage::new(relay, doorkeeper), fds, stopping)
+                    }
+                })
             })
             .collect()
     }

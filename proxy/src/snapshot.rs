@@ -19,6 +19,7 @@ use crate::policy::chain::Chain;
 use crate::process::Process;
 use crate::route::RouteTable;
 use crate::route::rewrite::PathRewrite;
+use crate::route::server_names::ServerNames;
 use crate::upstream::Upstream;
 
 /// Everything a request needs, immutable.
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub unrouted: RouteMetrics,
     /// Counts requests of consumers.
     pub consumer_metrics: ConsumerMetrics,
+    /// Where the connections of each tcp listener go.
+    pub server_names: BTreeMap<String, ServerNames<Upstream>>,
     /// By name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// By name.

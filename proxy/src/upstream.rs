@@ -46,6 +46,8 @@ pub struct Upstream {
     pub retries: u32,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<http::HeaderValue>,
+    /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
+    pub proxy_protocol: Option<model::ProxyProtocol>,
     peers: Peers,
 }
 
@@ -77,6 +79,7 @@ impl Upstream {
             timeouts: spec.timeouts,
             retries: spec.retries,
             host,
+            proxy_protocol: spec.proxy_protocol,
             peers: Peers::new(members.iter().map(|member| member.endpoint.address), &spec.timeouts),
             members,
         }

@@ -7,6 +7,7 @@ pub mod forwarded;
 pub mod hop_by_hop;
 pub mod parts;
 pub mod problem;
+pub mod proxy_protocol;
 pub mod request;
 pub mod request_id;
 pub mod response;

@@ -1,6 +1,6 @@
 //! What of a new configuration a running process cannot take over.
 
-use super::model::{Config, Listener};
+use super::model::{Config, Listener, Protocol};
 
 /// The keys whose change needs a restart; empty where a reload suffices.
 ///
@@ -17,11 +17,17 @@ pub fn changes(old: &Config, new: &Config) -> Vec<&'static str> {
 }
 
 /// What is bound or fixed when a listener starts, whatever the order in the file.
-fn sockets(config: &Config) -> Vec<(&str, std::net::SocketAddr, bool, bool)> {
+fn sockets(config: &Config) -> Vec<(&str, std::net::SocketAddr, Option<bool>, bool)> {
     let mut sockets: Vec<_> = config
         .listeners
         .iter()
-        .map(|Listener { name, address, http2, tls }| (name.as_str(), *address, *http2, tls.is_some()))
+        .map(|Listener { name, address, protocol, tls, .. }| {
+            let http2 = match protocol {
+                Protocol::Http { http2 } => Some(*http2),
+                Protocol::Tcp(_) => None,
+            };
+            (name.as_str(), *address, http2, tls.is_some())
+        })
         .collect();
     sockets.sort_unstable();
     sockets

@@ -5,6 +5,7 @@
 
 mod balancer;
 mod keyset;
+mod listener;
 mod plugin;
 mod route;
 
@@ -20,6 +21,7 @@ pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, Mis
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
 };
+pub use listener::{Listener, ListenerTls, Protocol, ProxyProtocol, ServerNameRoute, TcpTargets};
 pub use plugin::{Capability, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy, Quarantine};
 pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, RoutePolicy, ValuePattern};
 
@@ -151,28 +153,6 @@ impl std::fmt::Debug for Admin {
     }
 }
 
-/// An address that clients connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Unique.
-    pub name: String,
-    /// Port 0 asks the system for one.
-    pub address: SocketAddr,
-    /// HTTP/2 as well: by ALPN with TLS, by prior knowledge (h2c) without.
-    pub http2: bool,
-    /// TLS is terminated here.
-    pub tls: Option<ListenerTls>,
-}
-
-/// Certificate chain and key, both PEM, read and checked when the configuration is loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerTls {
-    /// Path of the chain, leaf first.
-    pub certificate: PathBuf,
-    /// Path of the private key.
-    pub key: PathBuf,
-}
-
 /// A named set of endpoints behind one balancer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upstream {
@@ -194,6 +174,8 @@ pub struct Upstream {
     pub retries: u32,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<String>,
+    /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// One instance of a service.
@@ -241,7 +223,8 @@ pub struct UpstreamTimeouts {
     pub write: Duration,
     /// How long an unused connection is kept.
     pub idle: Duration,
-    /// How long an upgraded connection (WebSocket) may be silent; the wait for the upgrade is one silence.
+    /// How long an upgraded connection (WebSocket), or one of a tcp listener, may be silent; the wait for the upgrade is
+    /// one silence.
     pub tunnel: Duration,
 }
 

@@ -8,11 +8,13 @@ pub(super) mod names;
 mod routes;
 mod upstreams;
 
+use std::collections::BTreeSet;
+
 use super::key_path::KeyPath;
 use super::model;
 use super::problems::Problems;
-use super::value::Wrong;
-use super::written::{self, At};
+use super::value::{Wrong, quoted};
+use super::written::{self, At, ListenerProtocol};
 use names::Names;
 
 /// The whole configuration; `None` where a required value is missing, which is a problem noted before.
@@ -22,11 +24,17 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let known = Known::new(&written, problems);
     listeners::check_addresses(&written.listeners, &written.process.admin, problems);
     require(written.listeners.is_empty(), "listener", "address = \"0.0.0.0:8080\"", problems);
-    require(written.routes.is_empty(), "route", "upstream = \"...\"", problems);
+    let is_routed = written.listeners.iter().any(|listener| listener.protocol != Some(ListenerProtocol::Tcp));
+    let needs_routes = is_routed || written.listeners.is_empty();
+    require(needs_routes && written.routes.is_empty(), "route", "upstream = \"...\"", problems);
     let process = written.process;
     let admin = admin::resolve(process.admin, problems);
-    let listeners = each(written.listeners, |listener| listeners::resolve(listener, problems));
+    let trusts_anybody = !written.trusted_proxies.is_empty();
+    let listeners =
+        each(written.listeners, |listener| listeners::resolve(listener, &known.upstreams, trusts_anybody, problems));
     let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
+    let introducing = upstreams::introducing(upstreams.as_deref().unwrap_or_default());
+    check_pooled(&written.routes, &written.plugins, &introducing, problems);
     let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
     let consumers = consumers::resolve(written.consumers, problems);
@@ -97,6 +105,23 @@ fn plugin(written: written::Plugin, upstreams: &Names, problems: &mut Problems<'
         quarantine: written.quarantine,
         limits: written.limits,
     })
+}
+
+/// Connections that requests of many clients share cannot tell who their client is.
+fn check_pooled(
+    routes: &[written::Route],
+    plugins: &[written::Plugin],
+    introducing: &BTreeSet<String>,
+    problems: &mut Problems<'_>,
+) {
+    let routes = routes.iter().filter_map(|route| route.upstream.as_ref());
+    let asked = plugins.iter().flat_map(|plugin| &plugin.upstreams);
+    for At { value, at } in routes.chain(asked).filter(|upstream| introducing.contains(&upstream.value)) {
+        let message = format!("requests cannot go to upstream {}: it has `proxy_protocol`", quoted(value));
+        let hint = "requests of many clients share a connection, and name theirs in X-Forwarded-For; \
+                    keep this upstream to tcp listeners";
+        problems.at_value(at, Wrong::new(message).hint(hint));
+    }
 }
 
 fn policy(written: written::Policy, plugins: &Names, problems: &mut Problems<'_>) -> Option<model::Policy> {

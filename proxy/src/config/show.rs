@@ -3,6 +3,7 @@
 mod balancer;
 mod consumer;
 mod keyset;
+mod listener;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::{
     AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HealthCheck, HostPattern, InstanceMode,
-    Limits, Listener, LogTarget, PathPattern, Plugin, PluginLimits, Policy, Quarantine, Rewrite, Route, RouteMatch,
+    Limits, LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, Rewrite, Route, RouteMatch,
     RoutePolicy, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
@@ -33,7 +34,7 @@ pub fn to_json(config: &Config) -> Value {
         "forwarded": { "trusted": texts(&config.trusted_proxies) },
         "access_log": access_log(&config.access_log),
         "admin": config.admin.as_ref().map_or_else(|| json!({ "enabled": false }), admin),
-        "listener": each(&config.listeners, listener),
+        "listener": each(&config.listeners, listener::listener),
         "upstream": each(&config.upstreams, upstream),
         "plugin": each(&config.plugins, plugin),
         "policy": each(&config.policies, policy),
@@ -105,15 +106,6 @@ fn admin(admin: &Admin) -> Value {
     json!({ "enabled": true, "address": admin.address.to_string(), "token": token })
 }
 
-fn listener(listener: &Listener) -> Value {
-    json!({
-        "name": listener.name,
-        "address": listener.address.to_string(),
-        "http2": listener.http2,
-        "tls": listener.tls.as_ref().map(|tls| json!({ "certificate": tls.certificate, "key": tls.key })),
-    })
-}
-
 fn upstream(upstream: &Upstream) -> Value {
     json!({
         "name": upstream.name,
@@ -130,6 +122,10 @@ fn upstream(upstream: &Upstream) -> Value {
         }),
         "retries": upstream.retries,
         "host": upstream.host,
+        "proxy_protocol": upstream.proxy_protocol.map(|version| match version {
+            ProxyProtocol::V1 => "v1",
+            ProxyProtocol::V2 => "v2",
+        }),
         "timeouts": timeouts(&upstream.timeouts),
         "health": upstream.health.as_ref().map(health),
     })

@@ -22,7 +22,7 @@ use super::value::net;
 
 pub(super) use consumer::Consumer;
 pub(super) use keyset::{Key, Keyset, KeysetOrigin, Material, Remote};
-pub(super) use listener::Listener;
+pub(super) use listener::{Listener, Protocol as ListenerProtocol, ServerNameRoute, Tls as ListenerTls};
 pub(super) use plugin::{Plugin, Policy};
 pub(super) use process::{Admin, Process};
 pub(super) use route::{Route, Step};

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::admission::Admission;
+use super::entrance::ProxyFault;
 use super::refusal::Refusal;
 use super::tls::{HandshakeFailure, TlsTerminator};
 use crate::config::model::Limits;
@@ -18,6 +21,10 @@ pub struct Terms {
     pub http2: bool,
     /// Terminates TLS; plain text where there is none.
     pub tls: Option<Arc<TlsTerminator>>,
+    /// Who must introduce each connection by the PROXY protocol; `None` where clients connect by themselves.
+    pub introduced_by: Option<Vec<IpNet>>,
+    /// Whether the server name is read off a TLS handshake that is passed on.
+    pub reads_server_name: bool,
     /// How long an idle connection may still send one last request once the listener closes.
     pub drain: Duration,
 }
@@ -34,6 +41,9 @@ pub trait Doorkeeper: Send + Sync + 'static {
 
     /// A request was refused. Called after the answer has been sent, outside any lock.
     fn refused(&self, refused: &Refused<'_>);
+
+    /// A connection came without the introduction that its listener asks for, and was closed.
+    fn not_introduced(&self, peer: Option<SocketAddr>, fault: ProxyFault);
 
     /// A TLS handshake came to nothing.
     fn handshake_failed(&self, client: Option<SocketAddr>, failure: HandshakeFailure);

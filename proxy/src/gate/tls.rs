@@ -2,6 +2,7 @@
 
 mod failure;
 mod load;
+mod server_name;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use pingora_http::ResponseHeader;
 
 pub use failure::HandshakeFailure;
 use load::Fingerprint;
-pub use load::TlsError;
+pub use load::{Alpn, TlsError};
+pub(super) use server_name::server_name_of;
 
 use crate::policy::facts::TlsFacts;
 
@@ -35,15 +37,15 @@ impl std::fmt::Debug for TlsTerminator {
 }
 
 impl TlsTerminator {
-    /// Reads and checks a PEM certificate chain and its key; `http2` offers `h2` before `http/1.1`.
+    /// Reads and checks a PEM certificate chain and its key.
     ///
     /// TLS 1.2 and 1.3 with the ring provider; no early data.
     ///
     /// # Errors
     ///
     /// Says which file is at fault and why.
-    pub fn load(certificate: &Path, key: &Path, http2: bool) -> Result<Self, TlsError> {
-        let (config, fingerprint) = load::server_config(certificate, key, http2)?;
+    pub fn load(certificate: &Path, key: &Path, alpn: Alpn) -> Result<Self, TlsError> {
+        let (config, fingerprint) = load::server_config(certificate, key, alpn)?;
         Ok(Self { acceptor: Acceptor::from_server_config(Arc::new(config)), fingerprint })
     }
 

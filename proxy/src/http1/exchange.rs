@@ -12,10 +12,10 @@ use super::connection::{Connection, Remaining};
 use super::delivery::{Delivery, Gone};
 use super::encode;
 use super::response::{self, ResponseHead};
-use super::tunnel::{self, Carried};
 use super::upload::Upload;
 use crate::cause::Cause;
 use crate::gate::{BodyFault, Guard, Refusal};
+use crate::l4::carry::{self, Carried};
 use crate::observe::metrics::TryFailure;
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{Interruption, RequestContext};
@@ -191,7 +191,10 @@ impl<'a> Exchange<'a> {
     pub(super) async fn tunnel(&mut self, silence: Duration) -> Result<Carried, Stop> {
         self.out.all(self.client).await?;
         self.client.open_tunnel();
-        Ok(tunnel::carry(self.client, &mut self.endpoint, silence).await)
+        let mut carried = Carried::default();
+        // However it ended, the answer was the upgrade.
+        carry::carry(self.client, &mut self.endpoint, silence, &mut carried).await;
+        Ok(carried)
     }
 
     /// Carries the body of an answer whose head waits in `out`; what is left of the request's goes on meanwhile.

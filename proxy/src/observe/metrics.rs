@@ -24,6 +24,7 @@ mod route;
 mod scrape;
 mod series;
 mod status_class;
+mod tcp;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use plugin_series::PolicySeries;
 pub use policy::{CallOutcome, CallSample, PolicyMetrics};
 pub use route::RouteMetrics;
 pub use series::{Counter, Held};
+pub use tcp::TcpMetrics;
 
 /// The `route` label of requests that no route matched; no route can have this name.
 pub const UNROUTED: &str = "(none)";
@@ -114,6 +116,12 @@ impl Metrics {
     #[must_use]
     pub fn listener(&self, name: &str) -> ListenerMetrics {
         ListenerMetrics::new(&self.families, name)
+    }
+
+    /// Handles of one tcp listener.
+    #[must_use]
+    pub fn tcp(&self, listener: &str) -> TcpMetrics {
+        TcpMetrics::new(&self.families, listener)
     }
 
     /// Handles of one route, or of [`UNROUTED`] requests.

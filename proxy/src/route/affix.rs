@@ -43,7 +43,7 @@ impl<V> AffixMap<V> {
     }
 
     /// Values of all suffixes (`.example.com`) of `host` that leave at least one label, longest first.
-    pub(super) fn suffixes_of<'s>(&'s self, host: &'s str) -> impl Iterator<Item = &'s V> {
+    pub(super) fn suffixes_of<'s>(&'s self, host: &str) -> impl Iterator<Item = &'s V> {
         self.lengths.iter().filter_map(move |length| {
             let (label, suffix) = host.split_at_checked(host.len().checked_sub(*length)?)?;
             let whole = !label.is_empty() && suffix.starts_with('.');

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::gate::{Admission, Doorkeeper, HandshakeFailure, Refused, Terms};
+use crate::gate::{Admission, Doorkeeper, HandshakeFailure, ProxyFault, Refused, Terms};
 use crate::observe::access::AccessRecord;
 use crate::observe::metrics::ListenerMetrics;
 use crate::running::Running;
@@ -69,6 +69,11 @@ impl Doorkeeper for ListenerDoorkeeper {
             policy: None,
             cause: Some(refused.refusal.reason()),
         });
+    }
+
+    fn not_introduced(&self, peer: Option<SocketAddr>, fault: ProxyFault) {
+        self.metrics.refused_connection(fault.reason());
+        tracing::debug!(listener = self.listener, ?peer, reason = fault.reason(), "no PROXY protocol header");
     }
 
     fn handshake_failed(&self, client: Option<SocketAddr>, failure: HandshakeFailure) {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::{Refresh, Route, Snapshot};
 use crate::config::Loaded;
-use crate::config::model::{self, Balancer, Config, RoutePolicy};
+use crate::config::model::{self, Balancer, Config, Protocol, RoutePolicy};
 use crate::config::problem::Report;
 use crate::consumers::{Consumer, Consumers};
-use crate::gate::{Terms, TlsTerminator};
+use crate::gate::{Alpn, Terms, TlsTerminator};
 use crate::keysets::{Keyset, Keysets};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::UNROUTED;
@@ -21,6 +21,7 @@ use crate::policy::chain::{Chain, ChainLink};
 use crate::process::Process;
 use crate::route::RouteTable;
 use crate::route::rewrite::PathRewrite;
+use crate::route::server_names::ServerNames;
 use crate::upstream::Upstream;
 
 type ByName<T> = BTreeMap<String, Arc<T>>;
@@ -58,6 +59,7 @@ impl Snapshot {
             limits: config.limits,
             trusted_proxies: config.trusted_proxies.clone(),
             routes: RouteTable::new(routes),
+            server_names: server_names(config, &upstreams),
             no_route: previous.map_or_else(|| "".into(), |previous| Arc::clone(&previous.no_route)),
             unrouted: process.metrics.route(UNROUTED),
             consumer_metrics: process.metrics.consumers(config.consumers.iter().map(|spec| spec.name.as_str())),
@@ -97,7 +99,7 @@ impl Builder<'_> {
             let tls = match &listener.tls {
                 None => None,
                 Some(_) if self.refresh == Refresh::Endpoints => before.as_ref().and_then(|terms| terms.tls.clone()),
-                Some(spec) => match self.terminator(spec, listener.http2, before.as_deref()) {
+                Some(spec) => match self.terminator(spec, alpn(listener), before.as_deref()) {
                     Ok(terminator) => Some(terminator),
                     Err((key, message)) => {
                         self.problem(&format!("listener[{index}].tls.{key}"), message, None);
@@ -107,8 +109,10 @@ impl Builder<'_> {
             };
             let terms = Terms {
                 limits: self.config().limits,
-                http2: listener.http2,
+                http2: listener.speaks_http2(),
+                reads_server_name: tls.is_none() && listener.tcp().is_some_and(|tcp| !tcp.routes.is_empty()),
                 tls,
+                introduced_by: listener.proxy_protocol.then(|| self.config().trusted_proxies.clone()),
                 drain: self.config().server.shutdown_timeout / 2,
             };
             let same = before.filter(|before| is_same(before, &terms));
@@ -121,10 +125,10 @@ impl Builder<'_> {
     fn terminator(
         &self,
         spec: &model::ListenerTls,
-        http2: bool,
+        alpn: Alpn,
         before: Option<&Terms>,
     ) -> Result<Arc<TlsTerminator>, (&'static str, String)> {
-        let loaded = TlsTerminator::load(&spec.certificate, &spec.key, http2)
+        let loaded = TlsTerminator::load(&spec.certificate, &spec.key, alpn)
             .map_err(|error| (error.key(spec), error.to_string()))?;
         let kept = before.and_then(|before| before.tls.clone()).filter(|before| before.is_same_as(&loaded));
         Ok(kept.unwrap_or_else(|| Arc::new(loaded)))
@@ -343,7 +347,35 @@ fn is_same(a: &Terms, b: &Terms) -> bool {
         (Some(a), Some(b)) => Arc::ptr_eq(a, b),
         _ => false,
     };
-    same_tls && a.limits == b.limits && a.http2 == b.http2 && a.drain == b.drain
+    same_tls
+        && a.limits == b.limits
+        && a.http2 == b.http2
+        && a.introduced_by == b.introduced_by
+        && a.reads_server_name == b.reads_server_name
+        && a.drain == b.drain
+}
+
+fn alpn(listener: &model::Listener) -> Alpn {
+    match &listener.protocol {
+        Protocol::Http { http2: true } => Alpn::Http2,
+        Protocol::Http { http2: false } => Alpn::Http1,
+        Protocol::Tcp(_) => Alpn::Nothing,
+    }
+}
+
+fn server_names(config: &Config, upstreams: &ByName<Upstream>) -> BTreeMap<String, ServerNames<Upstream>> {
+    let tcp = config.listeners.iter().filter_map(|listener| Some((listener, listener.tcp()?)));
+    tcp.map(|(listener, targets)| {
+        let default = targets.upstream.as_ref().and_then(|upstream| upstreams.get(upstream)).cloned();
+        let mut names = ServerNames::new(default);
+        for route in &targets.routes {
+            // A name that is not there was reported where the file was read.
+            let Some(upstream) = upstreams.get(&route.upstream) else { continue };
+            route.server_names.iter().for_each(|name| names.insert(name, Arc::clone(upstream)));
+        }
+        (listener.name.clone(), names)
+    })
+    .collect()
 }
 
 fn consumers(config: &Config) -> Consumers {

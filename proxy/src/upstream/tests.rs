@@ -44,6 +44,7 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
         },
         retries: 2,
         host: None,
+        proxy_protocol: None,
     }
 }
 

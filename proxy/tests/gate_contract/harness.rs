@@ -18,8 +18,8 @@ use pingora_core::{Error, ErrorSource, Result};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session, http_proxy};
 use tidegate::config::model::Limits;
 use tidegate::gate::{
-    Admission, Afterwards, Arrived, Connections, Doorkeeper, Gate, Guard, HandshakeFailure, Http1, Refusal, Refused,
-    Terms, TlsTerminator, count_body, tls_facts, violation_of,
+    Admission, Afterwards, Arrived, Connections, Doorkeeper, Gate, Guard, HandshakeFailure, Http1, ProxyFault, Refusal,
+    Refused, Terms, TlsTerminator, count_body, tls_facts, violation_of,
 };
 use tidegate::http1::{Http1Engine, Pool};
 use tidegate::plugin::compile::Compilation;
@@ -163,6 +163,8 @@ impl Doorkeeper for Door {
         self.book.refusals.lock().push((refused.refusal, line));
     }
 
+    fn not_introduced(&self, _: Option<SocketAddr>, _: ProxyFault) {}
+
     fn handshake_failed(&self, _: Option<SocketAddr>, failure: HandshakeFailure) {
         self.book.handshakes.lock().push(failure);
     }
@@ -204,7 +206,14 @@ impl Harness {
 
     pub(crate) fn with(limits: Limits, tls: Option<TlsTerminator>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let terms = Terms { limits, http2: true, tls: tls.map(Arc::new), drain: Duration::from_secs(60) };
+        let terms = Terms {
+            limits,
+            http2: true,
+            tls: tls.map(Arc::new),
+            introduced_by: None,
+            reads_server_name: false,
+            drain: Duration::from_secs(60),
+        };
         let book = Arc::<Book>::default();
         let connections = Arc::<Connections>::default();
         let door = Arc::new(Door { terms: Mutex::new(Arc::new(terms)), connections, book: Arc::clone(&book) });
@@ -225,7 +234,14 @@ impl Harness {
     /// Changes what holds for the next request.
     pub(crate) fn set(&self, change: impl FnOnce(&mut Terms)) {
         let mut terms = self.door.terms.lock();
-        let mut next = Terms { limits: terms.limits, http2: terms.http2, tls: terms.tls.clone(), drain: terms.drain };
+        let mut next = Terms {
+            limits: terms.limits,
+            http2: terms.http2,
+            tls: terms.tls.clone(),
+            introduced_by: None,
+            reads_server_name: false,
+            drain: terms.drain,
+        };
         change(&mut next);
         *terms = Arc::new(next);
     }

@@ -11,7 +11,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tidegate::config::model::Limits;
-use tidegate::gate::{HandshakeFailure, Refusal, TlsTerminator};
+use tidegate::gate::{Alpn, HandshakeFailure, Refusal, TlsTerminator};
 
 use crate::client::{Client, get, last};
 use crate::harness::{Harness, limits};
@@ -28,7 +28,7 @@ impl Tls {
         let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
         fs::write(&certificate, cert.pem()).unwrap();
         fs::write(&key, signing_key.serialize_pem()).unwrap();
-        let terminator = TlsTerminator::load(&certificate, &key, true).unwrap();
+        let terminator = TlsTerminator::load(&certificate, &key, Alpn::Http2).unwrap();
         Self { harness: Harness::with(limits, Some(terminator)), certificate: cert.der().clone() }
     }
 

@@ -1,6 +1,6 @@
 //! Upstreams: each endpoint once, and a balancer that exists.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{each, names::Names};
 use crate::config::model::{self, Balancer};
@@ -29,7 +29,14 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         timeouts: written.timeouts,
         retries: written.retries,
         host: written.host,
+        proxy_protocol: written.proxy_protocol,
     })
+}
+
+/// The names of those whose connections begin with a PROXY protocol header.
+pub(super) fn introducing(upstreams: &[model::Upstream]) -> BTreeSet<String> {
+    let introducing = upstreams.iter().filter(|upstream| upstream.proxy_protocol.is_some());
+    introducing.map(|upstream| upstream.name.clone()).collect()
 }
 
 fn check_addresses(endpoints: &[Endpoint], problems: &mut Problems<'_>) {

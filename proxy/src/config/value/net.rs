@@ -65,6 +65,22 @@ pub(in crate::config) fn host_pattern(value: &DeValue<'_>) -> Result<HostPattern
     }
 }
 
+/// A name in the TLS handshake that a connection is routed by.
+pub(in crate::config) fn server_name(value: &DeValue<'_>) -> Result<HostPattern, Wrong> {
+    let written = string(value)?;
+    let address = written.trim_start_matches('[').trim_end_matches(']');
+    if address.parse::<IpAddr>().is_ok() {
+        let wrong =
+            Wrong::new(format!("{} is an address, and no client sends one as its server name", quoted(written)));
+        return Err(wrong.hint("as in \"db.example.com\" or \"*.example.com\""));
+    }
+    if written == "*" {
+        let wrong = Wrong::new("\"*\" is not a server name");
+        return Err(wrong.hint("the listener's own `upstream` serves what no route is for"));
+    }
+    host_pattern(value)
+}
+
 fn bare_host(host: &str) -> Result<String, Wrong> {
     if is_dns_name(host) || is_bracketed_v6(host) {
         return Ok(host.to_owned());

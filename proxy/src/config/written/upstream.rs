@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use toml::de::DeValue;
+
 use super::balancer::{balancer, sticky};
 use super::{At, name, values};
 use crate::config::fields::Fields;
-use crate::config::model::{Balancer, HealthCheck, Sticky, UpstreamTimeouts};
+use crate::config::model::{Balancer, HealthCheck, ProxyProtocol, Sticky, UpstreamTimeouts};
 use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, http, net, string};
 
@@ -25,6 +27,7 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) timeouts: UpstreamTimeouts,
     pub(in crate::config) retries: u32,
     pub(in crate::config) host: Option<String>,
+    pub(in crate::config) proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// An endpoint as written.
@@ -46,6 +49,7 @@ impl Upstream {
             endpoints: fields.sections("endpoint", Endpoint::read),
             retries: fields.or("retries", count(0..=10), 2),
             host: fields.optional("host", net::authority).map(|host| host.value),
+            proxy_protocol: fields.optional("proxy_protocol", proxy_protocol).map(|version| version.value),
             timeouts: fields.section("timeouts", timeouts).unwrap_or_else(default_timeouts),
             health: fields.section("health", health),
         }
@@ -61,6 +65,10 @@ impl Endpoint {
             priority: fields.or("priority", count(0..=9), 0),
         }
     }
+}
+
+fn proxy_protocol(value: &DeValue<'_>) -> Result<ProxyProtocol, value::Wrong> {
+    value::word(&[("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)])(value)
 }
 
 fn default_timeouts() -> UpstreamTimeouts {

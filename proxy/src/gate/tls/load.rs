@@ -80,20 +80,41 @@ impl TlsError {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     sha256: [u8; 32],
-    http2: bool,
+    alpn: Alpn,
+}
+
+/// What is offered by ALPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alpn {
+    /// `h2`, then `http/1.1`.
+    Http2,
+    /// `http/1.1`.
+    Http1,
+    /// Nothing, so that a client may ask for whatever the endpoint speaks.
+    Nothing,
+}
+
+impl Alpn {
+    fn protocols(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Self::Http1 => vec![b"http/1.1".to_vec()],
+            Self::Nothing => Vec::new(),
+        }
+    }
 }
 
 pub(super) fn server_config(
     certificate: &Path,
     key: &Path,
-    http2: bool,
+    alpn: Alpn,
 ) -> Result<(ServerConfig, Fingerprint), TlsError> {
     let (chain, private_key) = (read_chain(certificate)?, read_key(key)?);
     let mut sha256 = Sha256::new();
     chain.iter().for_each(|certificate| sha256.update(certificate));
     sha256.update(private_key.secret_der());
-    let fingerprint = Fingerprint { sha256: sha256.finalize().into(), http2 };
-    let config = build(chain, private_key, http2).map_err(|source| {
+    let fingerprint = Fingerprint { sha256: sha256.finalize().into(), alpn };
+    let config = build(chain, private_key, alpn).map_err(|source| {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         match source {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificate, key },
@@ -107,16 +128,13 @@ pub(super) fn server_config(
 fn build(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    http2: bool,
+    alpn: Alpn,
 ) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = match http2 {
-        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        false => vec![b"http/1.1".to_vec()],
-    };
+    config.alpn_protocols = alpn.protocols();
     // Stateless resumption: it costs no memory per client, and its keys rotate.
     config.ticketer = ring::Ticketer::new()?;
     Ok(config)
@@ -166,10 +184,10 @@ mod tests {
     #[test]
     fn a_certificate_with_its_key_offers_the_protocols_asked_for() {
         let files = files();
-        let load =
-            |http2| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), http2).unwrap().0;
-        assert_eq!(load(true).alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-        assert_eq!(load(false).alpn_protocols, [b"http/1.1".to_vec()]);
+        let load = |alpn| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), alpn).unwrap().0;
+        assert_eq!(load(Alpn::Http2).alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(load(Alpn::Http1).alpn_protocols, [b"http/1.1".to_vec()]);
+        assert!(load(Alpn::Nothing).alpn_protocols.is_empty());
     }
 
     #[test]
@@ -187,7 +205,8 @@ mod tests {
             ("garbage.pem", "key.pem", "cannot use the certificate", "garbage.pem"),
         ];
         for (certificate, key, what, which) in cases {
-            let error = server_config(&files.path().join(certificate), &files.path().join(key), true).err().unwrap();
+            let error =
+                server_config(&files.path().join(certificate), &files.path().join(key), Alpn::Http2).err().unwrap();
             let text = error.to_string();
             assert!(text.contains(what) && text.contains(which), "{certificate} {key}: {text}");
         }

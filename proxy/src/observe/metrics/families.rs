@@ -40,6 +40,10 @@ families! {
         "TLS handshakes that failed, by reason.", ["listener", "reason"];
     requests_refused: Counter, "tidegate_requests_refused_total",
         "Requests refused before routing, by reason.", ["listener", "reason"];
+    tcp_connections: Counter, "tidegate_tcp_connections_total",
+        "Connections of tcp listeners that ended, by cause.", ["listener", "cause"];
+    tcp_bytes: Counter, "tidegate_tcp_bytes_total",
+        "Bytes of tcp listeners, from clients (in) and to them (out).", ["listener", "direction"];
 
     requests: Counter, "tidegate_requests_total",
         "Requests ended, by class of the status sent; none where the client went away first.", ["route", "class"];

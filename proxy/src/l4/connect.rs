@@ -1,0 +1,113 @@
+//! Finding an endpoint that can be reached.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::cause::Cause;
+use crate::gate::Opened;
+use crate::observe::metrics::{Try, TryFailure};
+use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
+use crate::upstream::Upstream;
+use crate::upstream::endpoint::InFlight;
+use crate::wire::proxy_protocol::{self, Ends};
+
+/// The tries of one connection.
+pub(super) struct Asker<'u> {
+    upstream: &'u Upstream,
+    ends: Ends,
+    /// A balancer chooses for a request; of a connection it sees one without fields.
+    request: Parts,
+    facts: RequestFacts,
+    tried: Vec<SocketAddr>,
+    in_flight: Option<InFlight>,
+}
+
+impl<'u> Asker<'u> {
+    pub(super) fn new(upstream: &'u Upstream, opened: &Opened, listener: &Arc<str>) -> Self {
+        let scheme = if opened.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let authority = opened.server_name.as_deref().unwrap_or_default().to_owned();
+        let mut facts = RequestFacts::new(
+            opened.client.ip().to_canonical(),
+            RequestId::default(),
+            Arc::clone(listener),
+            scheme,
+            authority,
+        );
+        facts.tls.clone_from(&opened.tls);
+        Self {
+            upstream,
+            ends: Ends { client: opened.client, reached: opened.reached },
+            request: http::Request::new(()).into_parts().0,
+            facts,
+            tried: Vec::new(),
+            in_flight: None,
+        }
+    }
+
+    /// Connects to one endpoint after another, until one is reached or there is none left to ask.
+    pub(super) async fn reach(&mut self) -> Result<TcpStream, Cause> {
+        loop {
+            let failure = match self.ask_one().await? {
+                Ok(stream) => return Ok(stream),
+                Err(failure) => failure,
+            };
+            if self.tried.len() > self.upstream.retries as usize || !self.has_untried() {
+                return Err(Cause::Upstream(failure));
+            }
+        }
+    }
+
+    async fn ask_one(&mut self) -> Result<Result<TcpStream, TryFailure>, Cause> {
+        let view = HttpRequestView { parts: &self.request, facts: &self.facts };
+        let picked = self.upstream.pick(&view, &self.tried).ok_or(Cause::NoEndpoint)?;
+        let member = picked.member;
+        member.metrics.attempt(if self.tried.is_empty() { Try::First } else { Try::Retry });
+        self.tried.push(member.endpoint.address);
+        self.in_flight = Some(member.endpoint.enter());
+        let reached = self.connect(member.endpoint.address).await;
+        Ok(reached.inspect_err(|failure| member.metrics.failure(*failure)))
+    }
+
+    async fn connect(&self, address: SocketAddr) -> Result<TcpStream, TryFailure> {
+        let connected = tokio::time::timeout(self.upstream.timeouts.connect, self.introduced(address)).await;
+        connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)
+    }
+
+    /// A connection whose endpoint knows who the client is, where it wants to.
+    async fn introduced(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(address).await?;
+        // Small messages are not to wait for an acknowledgement; where that cannot be had they do.
+        let _ = stream.set_nodelay(true);
+        if let Some(version) = self.upstream.proxy_protocol {
+            stream.write_all(&proxy_protocol::write(version, self.ends)?).await?;
+        }
+        Ok(stream)
+    }
+
+    fn has_untried(&self) -> bool {
+        let mut members = self.upstream.members.iter();
+        members.any(|member| member.is_eligible() && !self.tried.contains(&member.endpoint.address))
+    }
+
+    pub(super) fn tries(&self) -> u32 {
+        u32::try_from(self.tried.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The last endpoint asked, with the connection counted in.
+    pub(super) fn into_in_flight(self) -> Option<InFlight> {
+        self.in_flight
+    }
+}
+
+/// The endpoint took the connection and ended it before it had said anything.
+pub(super) fn count_reset(upstream: Option<&Upstream>, current: &InFlight) {
+    let mut members = upstream.iter().flat_map(|upstream| upstream.members.iter());
+    if let Some(member) = members.find(|member| Arc::ptr_eq(&member.endpoint, current.endpoint())) {
+        member.metrics.failure(TryFailure::Reset);
+    }
+}
