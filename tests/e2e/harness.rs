@@ -12,6 +12,7 @@ pub(crate) mod load;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod origin;
+pub(crate) mod peer;
 pub(crate) mod script;
 pub(crate) mod sections;
 pub(crate) mod setup;

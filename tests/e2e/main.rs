@@ -44,6 +44,7 @@ mod sandbox;
 mod shipped;
 mod signed;
 mod strange_clients;
+mod tcp;
 mod timeouts;
 mod tokens;
 mod transforming;

@@ -6,11 +6,14 @@
 //!
 //! The two forms:
 //!
-//! - text: `TIME CLIENT "METHOD HOST TARGET PROTOCOL" STATUS BYTES_OUT DURATION key=value ...`
+//! - text: `TIME CLIENT "METHOD HOST TARGET PROTOCOL" STATUS BYTES_OUT DURATION key=value ...`, `-` for what there is none of
 //! - JSON: one object with the keys `time` (RFC 3339, UTC, milliseconds; when the answer ended), `client`, `request_id`,
 //!   `method`, `host`, `target`, `protocol`, `status` (0: the client went away before it had one), `bytes_in`,
 //!   `bytes_out` (bodies), `duration_ms`, `route`, `upstream`, `endpoint`, `tries`, `consumer`, `policy`, `cause`. Keys are never
 //!   left out; what is not known is `null`. New keys may be added at the end.
+//!
+//! A connection of a tcp listener has one line when it ends: `protocol` is `TCP` or `TLS`, `host` the server name, `route` the
+//! listener, `status` 0, and `bytes_in` and `bytes_out` are all that was passed on.
 //!
 //! In both, whatever is not printable ASCII is escaped as in JSON, so that no client can forge a line or speak to a
 //! terminal.
@@ -42,7 +45,7 @@ pub struct AccessRecord<'a> {
     pub authority: &'a str,
     /// Path and query as sent.
     pub target: &'a str,
-    /// `HTTP/1.1`, `HTTP/2.0`
+    /// `HTTP/1.1`, `HTTP/2.0`, `TCP`, `TLS`
     pub protocol: &'a str,
     /// What the client was answered; 0 where it went away before.
     pub status: u16,
@@ -52,7 +55,7 @@ pub struct AccessRecord<'a> {
     pub bytes_out: u64,
     /// From the end of the head to the end of the answer.
     pub taken: Duration,
-    /// Route that matched.
+    /// Route that matched; the listener of a connection that is passed on whole.
     pub route: Option<&'a str>,
     /// Upstream asked.
     pub upstream: Option<&'a str>,

@@ -27,7 +27,7 @@ fn text(line: &mut Vec<u8>, time: SystemTime, record: &AccessRecord<'_>) {
     // Writing to a `Vec` cannot fail; so below.
     let _ = write!(line, " {} \"", record.client);
     for part in [record.method, record.authority, record.target] {
-        escaped(line, part);
+        escaped(line, if part.is_empty() { "-" } else { part });
         line.push(b' ');
     }
     escaped(line, record.protocol);

@@ -1,0 +1,58 @@
+//! A server behind a tcp listener: the test speaks for it.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::wait::within;
+
+/// Accepts one connection after another, when the test asks for it.
+pub(crate) struct Peer {
+    listener: TcpListener,
+}
+
+impl Peer {
+    pub(crate) async fn listen() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a port") }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("the address of a bound socket")
+    }
+
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> TcpStream {
+        within("a connection", self.listener.accept()).await.expect("a connection can be accepted").0
+    }
+
+    /// Returns to every client what it says, until the peer is dropped.
+    pub(crate) async fn echoing() -> SocketAddr {
+        let peer = Self::listen().await;
+        let address = peer.address();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = peer.listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.split();
+                    let _ = tokio::io::copy(&mut from, &mut to).await;
+                    let _ = to.shutdown().await;
+                });
+            }
+        });
+        address
+    }
+}
+
+/// Everything that comes until the other side ends.
+pub(crate) async fn all(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut heard = Vec::new();
+    within("the end of a connection", stream.read_to_end(&mut heard)).await.expect("an orderly end");
+    heard
+}
+
+/// So many octets.
+pub(crate) async fn some(stream: &mut (impl AsyncRead + Unpin), count: usize) -> Vec<u8> {
+    let mut heard = vec![0; count];
+    within("octets", stream.read_exact(&mut heard)).await.expect("no end before");
+    heard
+}
