@@ -127,8 +127,9 @@ async fn an_endpoint_that_refuses_costs_the_client_nothing() {
         assert_eq!(peer::some(&mut client, 8).await, b"anybody?");
     }
     let metrics = gateway.admin().metrics().await;
-    assert_eq!(metrics.sum("tidegate_endpoint_failures_total", &[("kind", "connect")]), 2.0);
-    assert_eq!(metrics.sum("tidegate_endpoint_tries_total", &[("kind", "retry")]), 2.0);
+    let refused = metrics.sum("tidegate_endpoint_failures_total", &[("kind", "connect")]);
+    assert!(refused > 0.0, "the rotation never came to the one that is down");
+    assert_eq!(metrics.sum("tidegate_endpoint_tries_total", &[("kind", "retry")]), refused);
 }
 
 #[tokio::test]

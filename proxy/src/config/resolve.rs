@@ -24,7 +24,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let known = Known::new(&written, problems);
     listeners::check_addresses(&written.listeners, &written.process.admin, problems);
     require(written.listeners.is_empty(), "listener", "address = \"0.0.0.0:8080\"", problems);
-    let is_routed = written.listeners.iter().any(|listener| listener.protocol != Some(ListenerProtocol::Tcp));
+    let is_routed = written.listeners.iter().any(|listener| listener.protocol == Some(ListenerProtocol::Http));
     let needs_routes = is_routed || written.listeners.is_empty();
     require(needs_routes && written.routes.is_empty(), "route", "upstream = \"...\"", problems);
     let process = written.process;
