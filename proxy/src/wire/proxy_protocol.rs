@@ -5,12 +5,16 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use ppp::{HeaderResult, PartialResult as _, v1, v2};
+use ppp::{PartialResult as _, v1, v2};
 
 use crate::config::model::ProxyProtocol;
 
 /// Octets of a header at most. Version 2 allows 64 KiB of additions; what proxies send has a few hundred octets.
 pub const LONGEST: usize = 4096;
+/// What version 1 begins with.
+const WORD: &[u8] = b"PROXY ";
+/// Octets of a header of version 1 at most, by its specification.
+const LONGEST_LINE: usize = 107;
 
 /// The two ends of a connection, as its client sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,20 +43,30 @@ pub struct NoHeader;
 /// # Errors
 /// There is no header, or one that is wrong or of a datagram.
 pub fn read(octets: &[u8]) -> Result<Option<Introduction>, NoHeader> {
-    let header = HeaderResult::parse(octets);
+    if octets.starts_with(WORD) || WORD.starts_with(octets) { read_line(octets) } else { read_binary(octets) }
+}
+
+/// A line is parsed only when it is whole: of half a port the parser says that it is wrong, not that there may be more.
+fn read_line(octets: &[u8]) -> Result<Option<Introduction>, NoHeader> {
+    let Some(end) = memchr::memchr(b'\n', octets) else {
+        return if octets.len() < LONGEST_LINE { Ok(None) } else { Err(NoHeader) };
+    };
+    let line = octets.get(..=end).unwrap_or_default();
+    let header = v1::Header::try_from(line).map_err(|_| NoHeader)?;
+    Ok(Some(Introduction { length: line.len(), ends: of_v1(header.addresses) }))
+}
+
+fn read_binary(octets: &[u8]) -> Result<Option<Introduction>, NoHeader> {
+    let header = v2::Header::try_from(octets);
     if header.is_incomplete() && octets.len() < LONGEST {
         return Ok(None);
     }
-    match header {
-        HeaderResult::V1(Ok(header)) => {
-            Ok(Some(Introduction { length: header.header.len(), ends: of_v1(header.addresses) }))
-        }
-        HeaderResult::V2(Ok(header)) if header.protocol != v2::Protocol::Datagram && header.len() <= LONGEST => {
-            let ends = if header.command == v2::Command::Local { None } else { of_v2(header.addresses) };
-            Ok(Some(Introduction { length: header.len(), ends }))
-        }
-        _ => Err(NoHeader),
+    let header = header.map_err(|_| NoHeader)?;
+    if header.protocol == v2::Protocol::Datagram || header.len() > LONGEST {
+        return Err(NoHeader);
     }
+    let ends = if header.command == v2::Command::Local { None } else { of_v2(header.addresses) };
+    Ok(Some(Introduction { length: header.len(), ends }))
 }
 
 fn of_v1(addresses: v1::Addresses) -> Option<Ends> {
@@ -143,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_no_header_is_told_at_once() {
-        let headers: [&[u8]; 12] = [
+        let headers: [&[u8]; 13] = [
             b"GET / HTTP/1.1\r\n",
             b"\x16\x03\x01\x02\x00\x01",
             b"PROXY TCP4 192.0.2.7 198.51.100.1 04711 443\r\n",
@@ -153,6 +167,7 @@ mod tests {
             b"PROXY TCP4 2001:db8::1 198.51.100.1 4711 443\r\n",
             b"PROXY TCP6 192.0.2.7 198.51.100.1 4711 443\r\n",
             b"PROXY UDP4 192.0.2.7 198.51.100.1 4711 443\r\n",
+            b"PROXY UNKNOWN\n",
             b"proxy TCP4 192.0.2.7 198.51.100.1 4711 443\r\n",
             b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c\xc0\0\x02\x07\xc6\x33\x64\x01\0\x01\0\x02",
             b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\xc0\0\x02\x07\xc6\x33\x64\x01\0\x01\0\x02",

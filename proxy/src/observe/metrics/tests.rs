@@ -33,6 +33,9 @@ fn populated() -> Metrics {
     listener.refused_connection("full");
     listener.refused_request("bare-lf");
     listener.tls_failure("no-certificate");
+    let tcp = metrics.tcp("db");
+    tcp.ended("complete");
+    tcp.received(1);
     let route = metrics.route("r");
     drop(route.enter());
     route.request(200, Duration::from_millis(3), 10, 20);
