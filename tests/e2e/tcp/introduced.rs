@@ -43,9 +43,8 @@ async fn who_comes_without_an_introduction_is_not_let_in() {
     let mut client = connect(&gateway).await;
     client.write_all(b"SSH-2.0-client\r\n").await.unwrap();
     assert!(peer::all(&mut client).await.is_empty());
-    let metrics = gateway.admin().metrics().await;
     let labels = [("listener", "tcp"), ("reason", "proxy-no-header")];
-    assert_eq!(metrics.sum("tidegate_connections_refused_total", &labels), 1.0);
+    gateway.admin().until_metric("tidegate_connections_refused_total", &labels, 1.0).await;
 }
 
 #[tokio::test]
@@ -54,9 +53,8 @@ async fn who_is_not_trusted_introduces_nobody() {
     let setup = setup.section("[forwarded]\ntrusted = [\"192.0.2.0/24\"]\n");
     let gateway = setup.listeners(&listener("tcp", "upstream = \"peers\"\nproxy_protocol = true")).start().await;
     assert!(peer::all(&mut connect(&gateway).await).await.is_empty());
-    let metrics = gateway.admin().metrics().await;
     let labels = [("listener", "tcp"), ("reason", "proxy-untrusted")];
-    assert_eq!(metrics.sum("tidegate_connections_refused_total", &labels), 1.0);
+    gateway.admin().until_metric("tidegate_connections_refused_total", &labels, 1.0).await;
 }
 
 #[tokio::test]
