@@ -167,8 +167,11 @@ async fn a_client_that_breaks_off_is_told_from_one_that_ends() {
     assert!(peer::all(&mut server).await.is_empty());
     line(&gateway, Some("client-gone")).await;
 
-    let client = connect(&gateway).await;
-    let server = peer.accept().await;
+    let mut client = connect(&gateway).await;
+    let mut server = peer.accept().await;
+    // A reset that overtakes the gateway's own view of the connection would be a failed connect.
+    client.write_all(b"hello").await.unwrap();
+    assert_eq!(peer::some(&mut server, 5).await, b"hello");
     server.set_zero_linger().unwrap();
     drop(server);
     line(&gateway, Some("upstream-reset")).await;
