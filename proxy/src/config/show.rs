@@ -12,7 +12,9 @@ use humantime::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HealthCheck, HostPattern, InstanceMode, Limits, LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, Rewrite, Route, RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, ValuePattern,
+    AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HealthCheck, HostPattern, InstanceMode,
+    Limits, LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, Rewrite, Route,
+    RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
