@@ -6,6 +6,7 @@
 //! | `GET /healthz` | 200 while the process serves |
 //! | `GET /status` | version, generation, uptime, what the last reload came to |
 //! | `GET /upstreams`, `GET /upstreams/{name}` | endpoints with weight, health and load |
+//! | `GET /events` | the last 1000 changes of endpoints' states with their causes, newest first |
 //! | `POST /upstreams/{name}/endpoints` | adds `{"address": "10.0.0.4:80", "weight": 100}`; 201 |
 //! | `PATCH /upstreams/{name}/endpoints/{address}` | sets `{"weight": 50, "draining": true}`, either or both |
 //! | `DELETE /upstreams/{name}/endpoints/{address}` | removes it; requests under way end in peace |
@@ -41,7 +42,8 @@ pub use serve::serve;
 pub use status::{LastReload, PlaceReport, ProblemReport, ReloadReport, Status};
 pub use time::Timestamp;
 pub use upstream::{
-    ChangeError, CheckStatus, EndpointChange, EndpointSource, EndpointStatus, HealthChange, UpstreamStatus,
+    ChangeError, CheckStatus, EjectionStatus, EndpointChange, EndpointSource, EndpointStatus, EventStatus,
+    HealthChange, UpstreamStatus,
 };
 
 /// What the admin listener needs of the program.
@@ -51,6 +53,8 @@ pub trait Control: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// All upstreams, in the order of the configuration.
     fn upstreams(&self) -> Vec<UpstreamStatus>;
+    /// The last changes of endpoints' states, newest first.
+    fn events(&self) -> Vec<EventStatus>;
     /// All plugins, in the order of the configuration.
     fn plugins(&self) -> Vec<PluginStatus>;
     /// All key sets, by name.

@@ -1,9 +1,9 @@
 //! Choosing an endpoint for a request.
 //!
-//! Eligible is a member that has a weight, is not draining and is held for healthy. Endpoints that earlier tries of the
-//! same request went to are passed over while another is eligible. Where no member is eligible there is no choice, and
-//! the request is answered 503: sending it to an endpoint known to be down ("panic mode") would trade a quick, honest
-//! answer for a slow one, and load on what tries to come back.
+//! Eligible is a member that has a weight, is not draining, is held for healthy, is not ejected and has room. Endpoints
+//! that earlier tries of the same request went to are passed over while another is eligible. Where no member is eligible
+//! there is no choice, and the request is answered 503: sending it to an endpoint known to be down ("panic mode") would
+//! trade a quick, honest answer for a slow one, and load on what tries to come back.
 //!
 //! A choice is made in this order: the endpoint a sticky cookie names; a tier ([`tiers`]); a member of it, by the
 //! balancer policy or by one of the gateway's own ways; a member of another tier, where that one has none left.
@@ -145,8 +145,17 @@ impl Balancer {
         if let Some(index) = self.sticky.as_ref().and_then(|sticky| sticky.remembered(request, members, tried)) {
             return self.picked(index, members, PickedBy::Cookie);
         }
-        let untried = self.pick_among(request, members, tried);
-        if untried.is_none() && !tried.is_empty() { self.pick_among(request, members, &[]) } else { untried }
+        let pick = |tried| self.pick_among(request, members, tried).or_else(|| self.pick_cold(members, tried));
+        let untried = pick(tried);
+        if untried.is_none() && !tried.is_empty() { pick(&[]) } else { untried }
+    }
+
+    /// Where all that are left warm up, none of them may stand aside.
+    fn pick_cold<'m>(&'m self, members: &'m [Member], tried: &[SocketAddr]) -> Option<Picked<'m>> {
+        let open = members.iter().enumerate().filter(|(_, member)| member.is_open() && member.has_room());
+        let untried = open.filter(|(_, member)| !tried.contains(&member.endpoint.address));
+        let (index, _) = untried.min_by_key(|(_, member)| (member.tier, member.endpoint.in_flight()))?;
+        self.picked(index, members, PickedBy::Fallback)
     }
 
     fn pick_among<'m>(

@@ -30,6 +30,8 @@ pub enum Cause {
     Quarantined,
     /// No endpoint of the upstream may be asked.
     NoEndpoint,
+    /// Every endpoint that could be asked has as many requests under way as it may have.
+    EndpointsBusy,
     /// A try towards the upstream failed, and there is none left.
     Upstream(TryFailure),
     /// The client went away.
@@ -48,7 +50,9 @@ impl Cause {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
-            Self::PolicyFailed | Self::Quarantined | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PolicyFailed | Self::Quarantined | Self::NoEndpoint | Self::EndpointsBusy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ResponseTooLarge => StatusCode::BAD_GATEWAY,
             Self::Upstream(TryFailure::ConnectTimeout | TryFailure::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Upstream(_) => StatusCode::BAD_GATEWAY,
@@ -69,6 +73,7 @@ impl Cause {
             Self::Policy => "answered by a policy",
             Self::PolicyFailed | Self::Quarantined => "a policy of this route could not decide",
             Self::NoEndpoint => "no instance of the service is available",
+            Self::EndpointsBusy => "every instance of the service is busy",
             Self::Upstream(TryFailure::Connect) => "no connection to the service",
             Self::Upstream(TryFailure::ConnectTimeout) => "no connection to the service in time",
             Self::Upstream(TryFailure::Reset) => "the service closed the connection before it answered",
@@ -94,6 +99,7 @@ impl Cause {
             Self::PolicyFailed => "policy-failed",
             Self::Quarantined => "quarantined",
             Self::NoEndpoint => "no-endpoint",
+            Self::EndpointsBusy => "endpoints-busy",
             Self::Upstream(TryFailure::Connect) => "upstream-connect",
             Self::Upstream(TryFailure::ConnectTimeout) => "upstream-connect-timeout",
             Self::Upstream(TryFailure::Reset) => "upstream-reset",

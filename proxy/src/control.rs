@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::{
-    ChangeError, CheckStatus, EndpointChange, EndpointSource, EndpointStatus, HealthChange, KeysetStatus, LastReload,
-    PluginStatus, PolicyStatus, ReloadReport, Status, UpstreamStatus,
+    ChangeError, CheckStatus, EjectionStatus, EndpointChange, EndpointSource, EndpointStatus, EventStatus,
+    HealthChange, KeysetStatus, LastReload, PluginStatus, PolicyStatus, ReloadReport, Status, UpstreamStatus,
 };
 use crate::config::problem::Report;
 use crate::config::{model, show};
@@ -24,6 +24,7 @@ use crate::reload::{ReloadOutcome, Reloader, Trigger};
 use crate::running::Running;
 use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
+use crate::upstream::journal::Event;
 use crate::upstream::member::Member;
 use crate::upstream::overlay::{OverlayError, Overlays};
 
@@ -65,6 +66,10 @@ impl crate::admin::Control for Control {
         let snapshot = self.running().snapshot();
         let specs = snapshot.loaded.config.upstreams.iter();
         specs.filter_map(|spec| Some(upstream_status(spec, snapshot.upstreams.get(&spec.name)?))).collect()
+    }
+
+    fn events(&self) -> Vec<EventStatus> {
+        self.running().process.journal.events().into_iter().map(event_status).collect()
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {
@@ -164,6 +169,7 @@ fn endpoint_gauges(member: &Member) -> EndpointGauges {
     let latency = Some(endpoint.latency_us()).filter(|us| *us > 0);
     EndpointGauges {
         healthy: endpoint.is_healthy(),
+        ejected: endpoint.is_ejected(),
         draining: member.draining,
         weight: member.weight,
         in_flight: endpoint.in_flight(),
@@ -206,7 +212,13 @@ fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
         weight: member.weight,
         tier: member.tier,
         healthy: endpoint.is_healthy(),
+        ejection: health.ejection.map(|ejection| EjectionStatus {
+            at: ejection.at.into(),
+            cause: ejection.cause.to_string(),
+            in_a_row: ejection.in_a_row,
+        }),
         draining: member.draining,
+        share_percent: endpoint.share_percent(),
         in_flight: endpoint.in_flight(),
         latency_us: Some(endpoint.latency_us()).filter(|us| *us > 0),
         source: if in_file { EndpointSource::File } else { EndpointSource::Runtime },
@@ -217,6 +229,17 @@ fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
             in_a_row: check.in_a_row,
             finding: check.finding.to_string(),
         }),
+    }
+}
+
+fn event_status(event: Event) -> EventStatus {
+    EventStatus {
+        number: event.number,
+        at: event.at.into(),
+        upstream: event.upstream.to_string(),
+        endpoint: event.endpoint.to_string(),
+        change: event.change.label(),
+        cause: event.cause.to_string(),
     }
 }
 

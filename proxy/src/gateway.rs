@@ -88,6 +88,9 @@ impl ProxyHttp for Gateway {
         if ctx.attends_to_request() {
             body::of_request(session, ctx, body, end_of_stream)?;
         }
+        if end_of_stream {
+            ctx.body_sent();
+        }
         // Pingora 0.9.1 writes the last chunk twice for an empty final piece, and the second poisons the connection
         // (cloudflare/pingora#935). This must stay the last thing that happens to a body.
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {

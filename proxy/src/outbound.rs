@@ -23,6 +23,7 @@ use crate::plugin::outbound::{Outbound, OutboundAnswer, OutboundFailure, Outboun
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use crate::upstream::Upstream;
 use crate::upstream::member::Member;
+use crate::upstream::traffic::{Failing, Heard};
 
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(30);
@@ -95,7 +96,8 @@ async fn exchange(
     let member = picked.member;
     let message = addressed(parts, body, member, upstream.host.as_ref()).ok_or(OutboundFailure::Unavailable)?;
 
-    let under_way = picked.enter();
+    let mut under_way = picked.enter();
+    under_way.wait();
     member.metrics.attempt(Try::First);
     let began = Instant::now();
     let answer = pool.0.request(message).await;
@@ -104,9 +106,11 @@ async fn exchange(
         Err(error) => {
             let (seen, told) = failures(&error);
             member.metrics.failure(seen);
+            under_way.hear(Heard::Bad(Failing::Try(seen)));
             return Err(told);
         }
     };
+    under_way.hear(upstream.hear(parts.status.as_u16()));
     member.metrics.response(parts.status.as_u16(), began.elapsed());
     under_way.endpoint().record_latency(began.elapsed());
     let body = whole(body, limit).await?;

@@ -18,10 +18,11 @@ use crate::outbound::OutboundPool;
 use crate::plugin::compile::Compilation;
 use crate::plugin::engine::{EngineCapacity, EngineError, PluginEngine};
 use crate::shared_data::SharedData;
-use crate::upstream::endpoint::Endpoint;
-use crate::upstream::health::{Finding, HealthObserver, HealthSupervisor};
+use crate::upstream::health::HealthSupervisor;
+use crate::upstream::journal::Journal;
 use crate::upstream::overlay::Overlays;
 use crate::upstream::registry::EndpointRegistry;
+use crate::upstream::watch::TrafficWatch;
 
 /// State that every snapshot shares and no reload loses.
 #[derive(Debug)]
@@ -45,6 +46,10 @@ pub struct Process {
     pub shared_data: SharedData,
     /// Active checks.
     pub health: HealthSupervisor,
+    /// Takes endpoints out that their traffic shows to be failing.
+    pub watch: TrafficWatch,
+    /// What changed about endpoints.
+    pub journal: Arc<Journal>,
     /// Fetches of keys.
     pub keysets: KeysetKeeper,
     /// Connections open now, on all listeners.
@@ -59,6 +64,7 @@ impl Process {
     pub fn new(control: Handle, config: &Config, compilation: Compilation) -> Self {
         let metrics = Arc::new(Metrics::new());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let journal = Arc::new(Journal::new(Arc::clone(&metrics)));
         Self {
             capacity: capacity(config),
             compilation: Arc::new(compilation),
@@ -70,7 +76,9 @@ impl Process {
             passwords: Arc::new(PasswordChecks::new(control.clone())),
             shared_data: SharedData::new(clock),
             keysets: KeysetKeeper::new(control.clone(), Arc::clone(&metrics)),
-            health: HealthSupervisor::new(control, Arc::new(CheckCounts(Arc::clone(&metrics)))),
+            watch: TrafficWatch::new(control.clone(), Arc::clone(&journal)),
+            health: HealthSupervisor::new(control, Arc::clone(&journal) as Arc<_>),
+            journal,
             connections: Arc::default(),
             started: Instant::now(),
             metrics,
@@ -95,15 +103,4 @@ fn capacity(config: &Config) -> EngineCapacity {
     });
     let instances = wanted.fold(0_u32, u32::saturating_add).saturating_mul(2).max(roomy.instances);
     EngineCapacity { instances, ..roomy }
-}
-
-/// Counts active checks. What they come to is in the log, and read off the endpoints at each scrape.
-struct CheckCounts(Arc<Metrics>);
-
-impl HealthObserver for CheckCounts {
-    fn checked(&self, endpoint: &Arc<Endpoint>, finding: &Finding) {
-        self.0.endpoint(&endpoint.upstream, &endpoint.label).health_check(finding.is_good());
-    }
-
-    fn changed(&self, _endpoint: &Arc<Endpoint>, _healthy: bool, _cause: &str) {}
 }

@@ -7,33 +7,33 @@
 mod answer;
 mod bodies;
 mod end;
+mod tries;
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, header};
-use smallvec::SmallVec;
 
-use crate::balance::PickedBy;
 use crate::cause::Cause;
-use crate::observe::metrics::{self, EndpointMetrics, Held, TryFailure};
+use crate::observe::metrics::Held;
 use crate::plugin::policy::PluginFailure;
 use crate::policy::chain::{ChainFailure, ChainOutcome, ResponseOutcome};
 use crate::policy::decision::{EditableHead, LocalResponse};
-use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme, TlsFacts};
+use crate::policy::facts::{RequestFacts, RequestId, Scheme, TlsFacts};
 use crate::route::rewrite::PathRewrite;
 use crate::route::{Lookup, readings, target};
 use crate::snapshot::{Route, Snapshot};
-use crate::upstream::endpoint::InFlight;
 use crate::wire::forwarded::Origin;
 use crate::wire::{request, request_id};
 use bodies::Bodies;
 pub use bodies::Interruption;
 pub use end::Ended;
+pub use tries::FailedTry;
+use tries::Tries;
 
 /// One request on its way.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub struct RequestContext {
     pub replacement: Option<Replacement>,
     /// The endpoint of the first try, until it is asked.
     pub chosen: Option<usize>,
+    /// Whether a body follows its head.
+    has_body: bool,
     bodies: Bodies,
     tries: Tries,
     under_way: Option<Held>,
@@ -95,40 +97,6 @@ pub enum Replacement {
     Unseen(LocalResponse),
 }
 
-/// How a try failed, as far as trying again is concerned.
-#[derive(Clone, Copy, Debug)]
-pub struct FailedTry {
-    /// What happened.
-    pub failure: TryFailure,
-    /// Not one byte of the request went out.
-    pub nothing_sent: bool,
-    /// The method may be repeated (RFC 9110 section 9.2.2).
-    pub idempotent: bool,
-    /// All of the body read so far can be sent once more.
-    pub replayable: bool,
-    /// The connection had served before: its end may have come between two requests.
-    pub reused_connection: bool,
-}
-
-#[derive(Debug, Default)]
-struct Tries {
-    /// Where fresh connections went; a stale one is no try of its endpoint.
-    asked: SmallVec<[SocketAddr; 4]>,
-    count: u32,
-    last_failure: Option<TryFailure>,
-    current: Option<Try>,
-}
-
-#[derive(Debug)]
-struct Try {
-    in_flight: InFlight,
-    metrics: EndpointMetrics,
-    started: Instant,
-    answered: bool,
-    /// Its index, where the client's cookie does not name it.
-    newcomer: Option<usize>,
-}
-
 impl RequestContext {
     /// A request under this snapshot, from now on.
     #[must_use]
@@ -143,6 +111,7 @@ impl RequestContext {
             policy: None,
             replacement: None,
             chosen: None,
+            has_body: false,
             bodies: Bodies::default(),
             tries: Tries::default(),
             under_way: None,
@@ -154,6 +123,7 @@ impl RequestContext {
     /// Decides what becomes of a request whose head is complete: all that is to be known before an upstream is asked.
     ///
     pub async fn decide(&mut self, head: &mut Parts, arrival: Arrival) -> Verdict {
+        self.has_body = arrival.has_body;
         request::strip_untrusted(&mut head.headers, self.snapshot.limits.underscore_headers);
         if let Err(cause) = self.begin(head, arrival.peer, arrival.tls) {
             return Verdict::Refuse(cause);
@@ -299,88 +269,10 @@ impl RequestContext {
         })
     }
 
-    /// Chooses the endpoint of the next try, as an index into the upstream's members, and counts the request in there.
-    ///
-    /// # Errors
-    /// There is none to ask.
-    pub fn next_member(&mut self, parts: &Parts) -> Result<usize, Cause> {
-        let route = self.route.as_ref().ok_or(Cause::Internal)?;
-        let view = HttpRequestView { parts, facts: &self.facts };
-        let nobody = self.tries.last_failure.map_or(Cause::NoEndpoint, Cause::Upstream);
-        let picked = route.upstream.pick(&view, &self.tries.asked).ok_or(nobody)?;
-        self.tries.count += 1;
-        let member = picked.member;
-        let which = if self.tries.count == 1 { metrics::Try::First } else { metrics::Try::Retry };
-        member.metrics.attempt(which);
-        self.tries.asked.push(member.endpoint.address);
-        self.tries.current = Some(Try {
-            in_flight: picked.enter(),
-            metrics: member.metrics.clone(),
-            started: Instant::now(),
-            answered: false,
-            newcomer: (picked.by != PickedBy::Cookie).then_some(picked.index),
-        });
-        Ok(picked.index)
-    }
-
-    /// The upstream's final response head is here.
-    pub fn answered(&mut self, status: u16) {
-        if let Some(current) = &mut self.tries.current
-            && !current.answered
-        {
-            current.answered = true;
-            let taken = current.started.elapsed();
-            current.in_flight.endpoint().record_latency(taken);
-            current.metrics.response(status, taken);
-        }
-    }
-
-    /// A try failed: counts it, and says whether another may be made.
-    pub fn failed(&mut self, failed: FailedTry) -> bool {
-        let Some(current) = &self.tries.current else { return false };
-        current.metrics.failure(failed.failure);
-        if current.answered {
-            return false;
-        }
-        if failed.failure == TryFailure::Timeout {
-            // Else an endpoint that hangs would be known by its last good answer.
-            current.in_flight.endpoint().record_latency(current.started.elapsed());
-        }
-        if failed.reused_connection {
-            // The connection was stale, the endpoint may be well: this was no try of it.
-            self.tries.asked.pop();
-        }
-        self.tries.last_failure = Some(failed.failure);
-        self.may_try_again(failed)
-    }
-
-    fn may_try_again(&self, failed: FailedTry) -> bool {
-        let Some(route) = &self.route else { return false };
-        if self.tries.asked.len() > route.upstream.retries as usize {
-            return false;
-        }
-        let may_repeat = failed.idempotent && failed.replayable;
-        if !(failed.nothing_sent || may_repeat) {
-            return false;
-        }
-        // A kept connection that ended between two requests says nothing about its endpoint; any other failure does.
-        failed.reused_connection || self.has_untried_member(route)
-    }
-
-    fn has_untried_member(&self, route: &Route) -> bool {
-        route.upstream.members.iter().any(|m| m.is_eligible() && !self.tries.asked.contains(&m.endpoint.address))
-    }
-
     /// Path and query for the upstream, where they are not the client's.
     #[must_use]
     pub fn target(&self) -> Option<&str> {
         self.facts.target.as_ref().map(PathAndQuery::as_str).or(self.target.as_deref())
-    }
-
-    /// The endpoint asked last, as text.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        self.tries.current.as_ref().map_or("", |current| &*current.in_flight.endpoint().label)
     }
 }
 

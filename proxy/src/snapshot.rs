@@ -96,6 +96,8 @@ impl Snapshot {
             endpoints.into_iter().map(move |endpoint| (endpoint, check.clone()))
         });
         process.health.reconcile(wanted.collect());
+        let watched = self.upstreams.values();
+        process.watch.reconcile(watched.map(|upstream| (upstream.watch.clone(), Arc::clone(&upstream.members))));
         for upstream in process.overlays.lock().follow(&self.loaded.config.upstreams) {
             tracing::warn!(upstream, "the file's endpoints changed: what was changed at run time is dropped");
         }

@@ -6,17 +6,23 @@
 
 pub mod endpoint;
 pub mod health;
+pub mod journal;
 pub mod latency;
 pub mod member;
 pub mod overlay;
 pub mod peer;
 pub mod registry;
+pub mod retry;
+mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod traffic;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::balance::sticky::StickyKey;
 use crate::balance::tiers::ranks;
@@ -29,6 +35,9 @@ use member::Member;
 use overlay::{Overlay, Placement};
 use peer::Peers;
 use registry::EndpointRegistry;
+use retry::{RetryBudget, RetryTerms};
+use traffic::{Failing, Heard};
+use watch::WatchTerms;
 
 /// A named set of endpoints behind one balancer, as one snapshot sees it.
 #[derive(Debug)]
@@ -42,8 +51,12 @@ pub struct Upstream {
     pub balancer: Arc<Balancer>,
     /// Deadlines of each try.
     pub timeouts: model::UpstreamTimeouts,
-    /// Further tries after a failed one.
-    pub retries: u32,
+    /// When a failed try is made again.
+    pub retry: RetryTerms,
+    /// How many there may be; the same as in the snapshot before.
+    pub retry_budget: Arc<RetryBudget>,
+    /// By what its endpoints are judged while they serve.
+    pub watch: WatchTerms,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<http::HeaderValue>,
     /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
@@ -77,7 +90,10 @@ impl Upstream {
             name: spec.name.clone(),
             balancer,
             timeouts: spec.timeouts,
-            retries: spec.retries,
+            retry: RetryTerms::from(spec),
+            retry_budget: previous
+                .map_or_else(|| Arc::new(RetryBudget::new(Instant::now())), |before| Arc::clone(&before.retry_budget)),
+            watch: WatchTerms { outliers: spec.outliers.clone(), slow_start: spec.slow_start },
             host,
             proxy_protocol: spec.proxy_protocol,
             peers: Peers::new(members.iter().map(|member| member.endpoint.address), &spec.timeouts),
@@ -91,9 +107,24 @@ impl Upstream {
         &self.peers
     }
 
+    /// What an answer with this status says of the endpoint that gave it.
+    #[must_use]
+    pub fn hear(&self, status: u16) -> Heard {
+        match &self.watch.outliers {
+            Some(outliers) if outliers.is_failure(status) => Heard::Bad(Failing::Status(status)),
+            _ => Heard::Good,
+        }
+    }
+
     /// The member to ask, or `None` where none may be; see [`Balancer::pick`].
     pub fn pick(&self, request: &dyn RequestView, tried: &[SocketAddr]) -> Option<Picked<'_>> {
         self.balancer.pick(request, &self.members, tried)
+    }
+
+    /// Whether one could be asked if it had not as many requests under way as it may have.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.members.iter().any(|member| member.is_open() && !member.has_room())
     }
 }
 
@@ -117,7 +148,8 @@ fn members(
         let metrics =
             before.map_or_else(|| metrics.endpoint(&spec.name, &endpoint.label), |before| before.metrics.clone());
         let (weight, zone, draining) = (placement.weight, Arc::clone(&placement.zone), placement.draining);
-        Member { endpoint, weight, zone, tier, draining, metrics }
+        let max_in_flight = spec.max_in_flight.unwrap_or(u32::MAX);
+        Member { endpoint, weight, zone, tier, draining, max_in_flight, metrics }
     };
     placements.iter().zip(ranks(&places)).map(member).collect()
 }

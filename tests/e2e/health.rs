@@ -120,3 +120,47 @@ async fn a_check_says_who_asks_and_under_which_host() {
     assert_eq!((check.method(), check.field("host")), ("GET", Some("inventory.internal")));
     assert!(check.field("user-agent").is_some_and(|agent| agent.contains("tidegate")), "{:?}", check.head);
 }
+
+#[tokio::test]
+async fn a_check_may_ask_for_no_more_than_a_connection() {
+    let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+    let checks = "[upstream.health]\nkind = \"tcp\"\ninterval = \"20ms\"\ntcp_failures = 2\n";
+    let gateway = checked(checks, &[&a, &b]).await;
+    a.stop().await;
+    gateway.admin().until_healthy("shop", a.address(), false).await;
+    a.listen().await;
+    gateway.admin().until_healthy("shop", a.address(), true).await;
+    assert!(a.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_check_may_expect_a_body_and_send_headers() {
+    let a = Origin::named("a").await;
+    a.answer(Reply::ok("{\"state\": \"starting\"}"));
+    let expecting = QUICK.replace("path", "body = \"ready\"\nheaders = { accept = \"application/json\" }\npath");
+    let gateway = checked(&expecting, &[&a]).await;
+    gateway.admin().until_healthy("shop", a.address(), false).await;
+    let endpoint = gateway.admin().endpoint("shop", a.address()).await.expect("it is known");
+    let cause = endpoint["last_change"]["cause"].as_str().expect("it changed");
+    assert!(cause.ends_with("status 200 without the expected body"), "{cause}");
+    a.answer(Reply::ok("{\"state\": \"ready\"}"));
+    gateway.admin().until_healthy("shop", a.address(), true).await;
+    assert_eq!(a.requests()[0].field("accept"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn an_endpoint_of_two_upstreams_is_asked_once_for_both() {
+    let a = Origin::named("a").await;
+    a.answer_status(500);
+    let file = upstream_with("shop", ONCE, &[(&a, 100)])
+        + &upstream_with("stock", ONCE, &[(&a, 100)])
+        + &route("all", "shop", "");
+    let gateway = Setup::new(file).start().await;
+    gateway.admin().until_healthy("shop", a.address(), false).await;
+    gateway.admin().until_healthy("stock", a.address(), false).await;
+    assert_eq!(a.count("/health"), 1);
+    let events = gateway.admin().get("/events").await;
+    let told: Vec<_> = events.as_array().expect("a list").iter().map(|event| &event["change"]).collect();
+    assert_eq!(told, ["unhealthy", "unhealthy"]);
+    assert!(events[0]["cause"].as_str().is_some_and(|cause| cause.contains("status 500")), "{events}");
+}

@@ -34,6 +34,7 @@ mod limits;
 mod lying_origins;
 mod observability;
 mod observers;
+mod outliers;
 mod parity;
 mod policies;
 mod quarantine;

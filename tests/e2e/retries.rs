@@ -173,3 +173,59 @@ async fn a_slow_answer_within_the_timeout_is_waited_for() {
     latch.open();
     assert_eq!(client.receive().await.text(), "late");
 }
+
+#[tokio::test]
+async fn an_endpoint_gets_no_more_requests_at_once_than_it_may_and_the_rest_are_told() {
+    let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+    let latch = Latch::new();
+    for origin in [&a, &b] {
+        origin.answer(Answer::after(&latch, Reply::ok("late")));
+    }
+    let gateway = gateway("max_in_flight = 2", &[&a, &b]).await;
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let mut client = gateway.client().await;
+        client.send(Request::get("/").bytes()).await;
+        waiting.push(client);
+    }
+    for origin in [&a, &b] {
+        origin.until("two requests", |seen| seen.len() == 2).await;
+    }
+    let refused = gateway.get("/one-more").await;
+    is_problem(&refused, 503);
+    assert_eq!(gateway.access_line("/one-more").await["cause"], "endpoints-busy");
+    latch.open();
+    for mut client in waiting {
+        assert_eq!(client.receive().await.text(), "late");
+    }
+    assert_eq!(gateway.get("/").await.text(), "late", "there is room again");
+    assert_eq!(received(&[&a, &b]), 5);
+}
+
+#[tokio::test]
+async fn only_failures_that_the_operator_names_are_tried_again() {
+    let (broken, up) = (Origin::named("broken").await, Origin::named("up").await);
+    broken.answer(Answer::reset());
+    let gateway = gateway("retry_on = [\"connect\"]", &[&broken, &up]).await;
+    is_problem(&gateway.get("/").await, 502);
+    assert_eq!(received(&[&broken, &up]), 1);
+    broken.stop().await;
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/").await.text(), "up");
+    }
+}
+
+#[tokio::test]
+async fn where_the_retry_budget_is_spent_only_what_was_never_sent_is_tried_again() {
+    let (broken, up) = (Origin::named("broken").await, Origin::named("up").await);
+    broken.answer(Answer::reset());
+    let gateway = gateway("retry_budget = 0", &[&broken, &up]).await;
+    is_problem(&gateway.get("/").await, 502);
+    let refused =
+        gateway.admin().metrics().await.sum("tidegate_endpoint_retries_refused_total", &[("upstream", "shop")]);
+    assert_eq!(refused, 1.0);
+    broken.stop().await;
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/").await.text(), "up");
+    }
+}

@@ -17,10 +17,10 @@ use super::entry::Entry;
 use super::keyset::KeysetStatus;
 use super::plugin::PluginStatus;
 use super::status::{ReloadReport, Status};
-use super::upstream::UpstreamStatus;
+use super::upstream::{EventStatus, UpstreamStatus};
 
 /// All calls, as an unknown path is told.
-pub(super) const ROUTES: [&str; 13] = [
+pub(super) const ROUTES: [&str; 14] = [
     "GET /",
     "GET /healthz",
     "GET /status",
@@ -29,6 +29,7 @@ pub(super) const ROUTES: [&str; 13] = [
     "POST /upstreams/{name}/endpoints",
     "PATCH /upstreams/{name}/endpoints/{address}",
     "DELETE /upstreams/{name}/endpoints/{address}",
+    "GET /events",
     "GET /plugins",
     "GET /keysets",
     "GET /config",
@@ -56,6 +57,7 @@ pub(super) fn router(control: Arc<dyn Control>, entry: Entry) -> Router {
         .route("/upstreams/{name}", get(upstream))
         .route("/upstreams/{name}/endpoints", post(endpoints::add))
         .route("/upstreams/{name}/endpoints/{address}", patch(endpoints::update).delete(endpoints::remove))
+        .route("/events", get(events))
         .route("/plugins", get(plugins))
         .route("/keysets", get(keysets))
         .route("/config", get(config))
@@ -105,6 +107,10 @@ async fn upstreams(State(control): Controlled) -> Json<Vec<UpstreamStatus>> {
 async fn upstream(State(control): Controlled, Path(name): Path<String>) -> Result<Json<UpstreamStatus>, Problem> {
     let found = control.upstreams().into_iter().find(|upstream| upstream.name == name);
     found.map(Json).ok_or_else(|| unknown_upstream(&*control, &name))
+}
+
+async fn events(State(control): Controlled) -> Json<Vec<EventStatus>> {
+    Json(control.events())
 }
 
 async fn plugins(State(control): Controlled) -> Json<Vec<PluginStatus>> {

@@ -37,7 +37,9 @@ fn upstream_status(name: &str) -> UpstreamStatus {
         weight: 100,
         tier: 0,
         healthy: false,
+        ejection: None,
         draining: false,
+        share_percent: 100,
         in_flight: 3,
         latency_us: Some(1500),
         source: EndpointSource::File,
@@ -63,6 +65,17 @@ impl Control for Fake {
 
     fn upstreams(&self) -> Vec<UpstreamStatus> {
         vec![upstream_status("inventory"), upstream_status("payments")]
+    }
+
+    fn events(&self) -> Vec<EventStatus> {
+        vec![EventStatus {
+            number: 3,
+            at: UNIX_EPOCH.into(),
+            upstream: "shop".into(),
+            endpoint: "10.0.0.1:80".into(),
+            change: "ejected",
+            cause: "5 failed tries in a row".into(),
+        }]
     }
 
     fn plugins(&self) -> Vec<PluginStatus> {

@@ -32,8 +32,12 @@ pub struct EndpointStatus {
     pub tier: u8,
     /// Whether active checks hold it for usable.
     pub healthy: bool,
+    /// Why its traffic keeps it out; `null` where it does not.
+    pub ejection: Option<EjectionStatus>,
     /// It gets no new requests.
     pub draining: bool,
+    /// How much of its share of requests it takes, in percent: less than 100 while it warms up.
+    pub share_percent: u32,
     /// Requests under way to it.
     pub in_flight: u32,
     /// Moving average of the time to a response head; `null` where nothing is known.
@@ -44,6 +48,34 @@ pub struct EndpointStatus {
     pub last_change: Option<HealthChange>,
     /// The last active check; `null` where there was none.
     pub last_check: Option<CheckStatus>,
+}
+
+/// Why an endpoint's traffic keeps it out.
+#[derive(Clone, Debug, Serialize)]
+pub struct EjectionStatus {
+    /// Since when.
+    pub at: Timestamp,
+    /// In words.
+    pub cause: String,
+    /// Ejections in a row, this one included.
+    pub in_a_row: u32,
+}
+
+/// A change of an endpoint's state.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventStatus {
+    /// Counts up from 1 since the process began.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The upstream.
+    pub upstream: String,
+    /// The endpoint's address.
+    pub endpoint: String,
+    /// What it became: `unhealthy`, `healthy`, `ejected`, `on_trial` or `returned`.
+    pub change: &'static str,
+    /// Why.
+    pub cause: String,
 }
 
 /// Who named an endpoint.

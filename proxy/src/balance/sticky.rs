@@ -71,7 +71,7 @@ impl Sticky {
     pub fn remembered(&self, request: &dyn RequestView, members: &[Member], tried: &[SocketAddr]) -> Option<usize> {
         let index = cookie::value(request, &self.spec.cookie, |value| self.indices.get(&parsed(value)?).copied())?;
         let member = members.get(index)?;
-        (member.is_eligible() && !tried.contains(&member.endpoint.address)).then_some(index)
+        (member.is_open() && member.has_room() && !tried.contains(&member.endpoint.address)).then_some(index)
     }
 
     /// The field that brings a client back to this member; `Secure` where it came by TLS.

@@ -93,7 +93,7 @@ impl Tiers {
         }
         self.picks_left.store(members.len() / MEMBERS_PER_PICK, Ordering::Relaxed);
         for (tier, rank) in self.tiers.iter().zip(0_u8..) {
-            let eligible = members.iter().filter(|member| member.tier == rank && member.is_eligible());
+            let eligible = members.iter().filter(|member| member.tier == rank && member.is_open());
             tier.eligible.store(eligible.map(|member| u64::from(member.weight)).sum(), Ordering::Relaxed);
         }
     }

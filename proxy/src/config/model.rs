@@ -4,6 +4,7 @@
 //! *wrote* live in `config/written`.
 
 mod balancer;
+mod health;
 mod keyset;
 mod listener;
 mod plugin;
@@ -18,6 +19,7 @@ use ipnet::IpNet;
 
 use crate::consumers::Credentials;
 pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
+pub use health::{CheckKind, HealthCheck, HttpCheck, Outliers};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
 };
@@ -168,14 +170,43 @@ pub struct Upstream {
     pub endpoints: Vec<Endpoint>,
     /// Active checks; none where the user wrote none.
     pub health: Option<HealthCheck>,
+    /// When traffic itself takes an endpoint out; `None` is never.
+    pub outliers: Option<Outliers>,
+    /// How long a new endpoint, or one that comes back, takes to its whole share; zero is no time at all.
+    pub slow_start: Duration,
     /// Deadlines of each try.
     pub timeouts: UpstreamTimeouts,
     /// Further tries after a failed one, each on another endpoint where there is one.
     pub retries: u32,
+    /// After which failures; none is never.
+    pub retry_on: Vec<RetryCondition>,
+    /// Retries at most, in percent of the requests of the last seconds.
+    pub retry_budget: u32,
+    /// Requests under way to one endpoint at most; `None` is without limit.
+    pub max_in_flight: Option<u32>,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<String>,
     /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
     pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// A failure after which a request may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryCondition {
+    /// No connection, or none in time: nothing was sent.
+    Connect,
+    /// The connection broke before the answer.
+    Reset,
+    /// No answer in time.
+    Timeout,
+    /// An answer that is no HTTP.
+    Garbage,
+}
+
+impl RetryCondition {
+    /// All of them, as they are written.
+    pub const WORDS: [(&str, Self); 4] =
+        [("connect", Self::Connect), ("reset", Self::Reset), ("timeout", Self::Timeout), ("garbage", Self::Garbage)];
 }
 
 /// One instance of a service.
@@ -189,27 +220,6 @@ pub struct Endpoint {
     pub zone: Arc<str>,
     /// Endpoints of a lower one go first.
     pub priority: u8,
-}
-
-/// Active HTTP checks, with the numbers Kong knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// What is asked for (`GET`).
-    pub path: String,
-    /// `Host` of the check; the endpoint's address where none is given.
-    pub host: Option<String>,
-    /// From the end of one check to the start of the next, with jitter.
-    pub interval: Duration,
-    /// For a whole check.
-    pub timeout: Duration,
-    /// Good answers in a row that make an unhealthy endpoint healthy.
-    pub successes: u32,
-    /// Bad answers in a row that make a healthy endpoint unhealthy.
-    pub http_failures: u32,
-    /// Connect failures and timeouts in a row that do.
-    pub tcp_failures: u32,
-    /// Status codes that are good answers, as inclusive ranges.
-    pub healthy_statuses: Vec<(u16, u16)>,
 }
 
 /// Deadlines of one try towards an endpoint.

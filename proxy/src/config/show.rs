@@ -2,6 +2,7 @@
 
 mod balancer;
 mod consumer;
+mod health;
 mod keyset;
 mod listener;
 
@@ -12,8 +13,8 @@ use humantime::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HealthCheck, HostPattern, InstanceMode,
-    Limits, LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, Rewrite, Route,
+    AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HostPattern, InstanceMode, Limits,
+    LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, RetryCondition, Rewrite, Route,
     RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, ValuePattern,
 };
 use super::secret::is_secret_name;
@@ -121,14 +122,27 @@ fn upstream(upstream: &Upstream) -> Value {
             })
         }),
         "retries": upstream.retries,
+        "retry_on": retry_on(&upstream.retry_on),
+        "retry_budget": upstream.retry_budget,
+        "max_in_flight": upstream.max_in_flight,
         "host": upstream.host,
         "proxy_protocol": upstream.proxy_protocol.map(|version| match version {
             ProxyProtocol::V1 => "v1",
             ProxyProtocol::V2 => "v2",
         }),
         "timeouts": timeouts(&upstream.timeouts),
-        "health": upstream.health.as_ref().map(health),
+        "health": upstream.health.as_ref().map(health::health),
+        "outliers": upstream.outliers.as_ref().map_or_else(|| json!({ "enabled": false }), health::outliers),
+        "slow_start": time(upstream.slow_start),
     })
+}
+
+fn retry_on(conditions: &[RetryCondition]) -> Vec<&'static str> {
+    RetryCondition::WORDS
+        .iter()
+        .filter(|(_, condition)| conditions.contains(condition))
+        .map(|(word, _)| *word)
+        .collect()
 }
 
 fn timeouts(timeouts: &UpstreamTimeouts) -> Value {
@@ -138,19 +152,6 @@ fn timeouts(timeouts: &UpstreamTimeouts) -> Value {
         "write": time(timeouts.write),
         "idle": time(timeouts.idle),
         "tunnel": time(timeouts.tunnel),
-    })
-}
-
-fn health(check: &HealthCheck) -> Value {
-    json!({
-        "path": check.path,
-        "host": check.host,
-        "interval": time(check.interval),
-        "timeout": time(check.timeout),
-        "successes": check.successes,
-        "http_failures": check.http_failures,
-        "tcp_failures": check.tcp_failures,
-        "statuses": each(&check.healthy_statuses, |(low, high)| json!(format!("{low}-{high}"))),
     })
 }
 

@@ -18,7 +18,7 @@ use crate::gate::{BodyFault, Guard, Refusal};
 use crate::l4::carry::{self, Carried};
 use crate::observe::metrics::TryFailure;
 use crate::policy::decision::LocalResponse;
-use crate::request_context::{Interruption, RequestContext};
+use crate::request_context::{FailedTry, Interruption, RequestContext};
 use crate::wire::response as sealed;
 
 /// Interim answers to one request, over which the endpoint talks nonsense.
@@ -266,10 +266,32 @@ impl<'a> Exchange<'a> {
             return Poll::Pending;
         }
         let patience = if self.endpoint.out.is_empty() { self.patience.read } else { self.patience.write };
-        if self.endpoint.alarm.poll(cx, patience).is_ready() {
+        if self.poll_patience(cx, patience).is_ready() {
             return Poll::Ready(Err(self.broken(TryFailure::Timeout)));
         }
         self.client.poll_gone(cx).map(|()| Err(Stop::ClientGone))
+    }
+
+    /// Waits as long as that, or until nobody expects anything of the endpoint any more and another can be asked.
+    fn poll_patience(&mut self, cx: &mut Context<'_>, patience: Duration) -> Poll<()> {
+        let Some(every) = self.context.glance() else { return self.endpoint.alarm.poll(cx, patience) };
+        loop {
+            let is_over = ready!(self.endpoint.alarm.poll_glancing(cx, patience, every));
+            let silent = self.failed_by(TryFailure::Timeout);
+            if is_over || self.context.is_given_up(silent) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    fn failed_by(&self, failure: TryFailure) -> FailedTry {
+        FailedTry {
+            failure,
+            nothing_sent: false,
+            idempotent: self.request.method.is_idempotent(),
+            replayable: self.upload.can_begin_again(),
+            reused_connection: false,
+        }
     }
 
     /// Sends as much of the request as there is and the endpoint takes.
@@ -305,6 +327,7 @@ impl<'a> Exchange<'a> {
         self.endpoint.out.push(piece);
         if is_last {
             self.uploaded = true;
+            self.context.body_sent();
             self.endpoint.out.end();
         }
         Ok(())

@@ -56,7 +56,7 @@ impl<'u> Asker<'u> {
                 Ok(stream) => return Ok(stream),
                 Err(failure) => failure,
             };
-            if self.tried.len() > self.upstream.retries as usize || !self.has_untried() {
+            if self.tried.len() > self.upstream.retry.most as usize || !self.has_untried() {
                 return Err(Cause::Upstream(failure));
             }
         }

@@ -136,6 +136,16 @@ impl Metrics {
         EndpointMetrics::new(&self.families, upstream, endpoint)
     }
 
+    /// The state of an endpoint changed; `change` is from a closed list.
+    pub fn endpoint_change(&self, upstream: &str, endpoint: &str, change: &'static str) {
+        self.families.endpoint_changes.series([upstream, endpoint, change]).increment();
+    }
+
+    /// A try that failed there is not made again, because the budget is spent.
+    pub fn retry_refused(&self, upstream: &str, endpoint: &str) {
+        self.families.retries_refused.series([upstream, endpoint]).increment();
+    }
+
     /// Handles of one policy.
     #[must_use]
     pub fn policy(&self, name: &str, plugin: &str) -> PolicyMetrics {

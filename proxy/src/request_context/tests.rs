@@ -6,6 +6,7 @@ use http::Request;
 
 use super::*;
 use crate::config;
+use crate::observe::metrics::TryFailure;
 use crate::plugin::compile::Compilation;
 use crate::process::Process;
 use crate::snapshot::Refresh;

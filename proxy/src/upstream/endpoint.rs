@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
 use super::latency::Latency;
+use super::standing::{Standing, WHOLE};
+use super::traffic::{Heard, Traffic};
 
 /// An address of an upstream, shared by every snapshot that names it.
 #[derive(Debug)]
@@ -18,7 +20,8 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// `address` as text, made once.
     pub label: Arc<str>,
-    healthy: AtomicBool,
+    pub(super) standing: Standing,
+    pub(super) traffic: Traffic,
     in_flight: AtomicU32,
     latency: Latency,
     /// Written by checks and read by people; no request waits for it.
@@ -34,6 +37,19 @@ pub struct HealthRecord {
     pub cause: Option<Arc<str>>,
     /// The last active check; `None` where none was made since checks began.
     pub last_check: Option<CheckRecord>,
+    /// Why its traffic keeps it out; `None` where it does not.
+    pub ejection: Option<EjectionRecord>,
+}
+
+/// Why an endpoint gets no requests though no check speaks against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EjectionRecord {
+    /// Since when.
+    pub at: SystemTime,
+    /// Why, and for how long.
+    pub cause: Arc<str>,
+    /// Ejections in a row, this one included; in good times they are forgotten one by one.
+    pub in_a_row: u32,
 }
 
 /// What the last active check found.
@@ -57,23 +73,59 @@ impl Endpoint {
             upstream,
             address,
             label: address.to_string().into(),
-            healthy: AtomicBool::new(true),
+            standing: Standing::default(),
+            traffic: Traffic::default(),
             in_flight: AtomicU32::new(0),
             latency: Latency::unknown(),
-            record: Mutex::new(HealthRecord { since: SystemTime::now(), cause: None, last_check: None }),
+            record: Mutex::new(HealthRecord {
+                since: SystemTime::now(),
+                cause: None,
+                last_check: None,
+                ejection: None,
+            }),
         }
     }
 
     /// Whether active checks hold it for usable.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.healthy.load(Ordering::Relaxed)
+        self.standing.is_healthy()
+    }
+
+    /// Whether its traffic showed it to be failing, so that it gets no request but now and then one to try it.
+    #[must_use]
+    pub fn is_ejected(&self) -> bool {
+        self.standing.is_ejected()
+    }
+
+    /// Whether it is ejected and nothing is expected of it, so that a request need not wait there.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.standing.is_given_up()
+    }
+
+    /// Whether a new request may go there, as far as checks and traffic are concerned.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.standing.is_open()
+    }
+
+    /// Whether this new request may: an endpoint that warms up takes but a share of them.
+    #[must_use]
+    pub fn takes_request(&self) -> bool {
+        self.standing.takes_request()
+    }
+
+    /// How much of its share of requests it takes, in percent: less than 100 while it warms up.
+    #[must_use]
+    pub fn share_percent(&self) -> u32 {
+        self.standing.share() * 100 / WHOLE
     }
 
     /// Sets the verdict; returns whether it changed, and keeps the cause only then.
     pub fn mark(&self, healthy: bool, cause: &str) -> bool {
         let mut record = self.record.lock();
-        let changed = self.healthy.swap(healthy, Ordering::Relaxed) != healthy;
+        let changed = self.standing.set_healthy(healthy);
         if changed {
             record.since = SystemTime::now();
             record.cause = Some(cause.into());
@@ -102,6 +154,16 @@ impl Endpoint {
     /// Forgets what checks found: nobody looks any more, or looks for something else.
     pub fn forget_checks(&self) {
         self.record.lock().last_check = None;
+    }
+
+    /// Keeps why its traffic takes it out; the mark itself is set by the watch.
+    pub(super) fn record_ejection(&self, cause: &str, in_a_row: u32) {
+        self.record.lock().ejection = Some(EjectionRecord { at: SystemTime::now(), cause: cause.into(), in_a_row });
+    }
+
+    /// It is back.
+    pub(super) fn forget_ejection(&self) {
+        self.record.lock().ejection = None;
     }
 
     /// Requests under way.
@@ -138,19 +200,26 @@ impl Endpoint {
         self.latency.record(taken, now);
     }
 
+    /// Forgets the average: what was true before an endpoint was taken out tells nothing about it now.
+    pub(super) fn forget_latency(&self) {
+        self.latency.forget();
+    }
+
     /// Counts a request in; it is counted out when the guard is dropped.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight { endpoint: Arc::clone(self), tally: None }
+        self.standing.enter();
+        InFlight { endpoint: Arc::clone(self), tally: None, waits: false }
     }
 
     /// The same, counted in this tally as well.
     #[must_use]
     pub fn enter_with(self: &Arc<Self>, tally: &Arc<Tally>) -> InFlight {
         tally.0.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight { endpoint: Arc::clone(self), tally: Some(Arc::clone(tally)) }
+        let mut entered = self.enter();
+        entered.tally = Some(Arc::clone(tally));
+        entered
     }
 }
 
@@ -171,6 +240,7 @@ impl Tally {
 pub struct InFlight {
     endpoint: Arc<Endpoint>,
     tally: Option<Arc<Tally>>,
+    waits: bool,
 }
 
 impl InFlight {
@@ -179,10 +249,38 @@ impl InFlight {
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
+
+    /// All of the request is with the endpoint: from now on it is its turn.
+    pub fn wait(&mut self) {
+        if !self.waits {
+            self.waits = true;
+            self.endpoint.traffic.wait();
+        }
+    }
+
+    /// The endpoint answered, or failed to.
+    pub fn hear(&mut self, heard: Heard) {
+        self.wait_no_more();
+        self.endpoint.traffic.hear(heard);
+    }
+
+    /// The request never got there: its connection had ended before.
+    pub fn retract(&mut self) {
+        self.wait_no_more();
+        self.endpoint.standing.retract();
+    }
+
+    /// Nobody waits any more, and that is not the endpoint's fault.
+    fn wait_no_more(&mut self) {
+        if std::mem::take(&mut self.waits) {
+            self.endpoint.traffic.wait_no_more();
+        }
+    }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.wait_no_more();
         self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(tally) = &self.tally {
             tally.0.fetch_sub(1, Ordering::Relaxed);
@@ -231,6 +329,24 @@ mod tests {
         assert_eq!(endpoint.in_flight(), 2);
         drop(first);
         assert_eq!((endpoint.in_flight(), second.endpoint().in_flight()), (1, 1));
+    }
+
+    #[test]
+    fn a_request_waits_from_the_end_of_its_sending_to_the_first_word() {
+        let endpoint = endpoint();
+        let waiting = || endpoint.traffic.counts().waiting;
+        let (mut first, mut second) = (endpoint.enter(), endpoint.enter());
+        assert_eq!(waiting(), 0);
+        first.wait();
+        first.wait();
+        second.wait();
+        assert_eq!(waiting(), 2);
+        first.hear(Heard::Good);
+        first.hear(Heard::Good);
+        assert_eq!((waiting(), endpoint.traffic.counts().good), (1, 2));
+        drop(second);
+        drop(first);
+        assert_eq!(waiting(), 0);
     }
 
     #[test]

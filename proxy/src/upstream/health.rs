@@ -1,7 +1,7 @@
-//! Active checks: one task per endpoint, kept over reloads.
+//! Active checks: one task for each thing to ask, kept over reloads, however many upstreams name it.
 //!
-//! A task asks its endpoint, counts (`tally`), and marks the endpoint when a threshold is reached. Verdicts live in
-//! the [`Endpoint`], counts in the task; both outlive a reload that leaves endpoint and check as they are.
+//! A task asks, counts (`tally`), and marks the endpoints it asks for when a threshold is reached. Verdicts live in the
+//! [`Endpoint`], counts in the task; both outlive a reload that leaves endpoint and check as they are.
 
 mod probe;
 mod tally;
@@ -37,7 +37,14 @@ pub trait HealthObserver: Send + Sync {
 pub struct HealthSupervisor {
     runtime: Handle,
     observer: Arc<dyn HealthObserver>,
-    watches: Mutex<HashMap<(Arc<str>, SocketAddr), Watch>>,
+    watches: Mutex<HashMap<Asked, Watch>>,
+}
+
+/// What is asked, and how: whoever wants the same shares the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    address: SocketAddr,
+    check: HealthCheck,
 }
 
 /// A running task and what it works with.
@@ -48,12 +55,18 @@ struct Watch {
 
 /// What one task works with.
 struct Watcher {
-    endpoint: Arc<Endpoint>,
-    check: HealthCheck,
+    asked: Asked,
     observer: Arc<dyn HealthObserver>,
     /// `None` once stopped. Aborting a task does not wait for it: whoever holds this lock decides whether a check that
     /// is just ending still counts.
-    tally: Mutex<Option<Tally>>,
+    found: Mutex<Option<Found>>,
+}
+
+/// What the checks of one task came to, and for whom.
+#[derive(Default)]
+struct Found {
+    tally: Tally,
+    endpoints: Vec<Arc<Endpoint>>,
 }
 
 impl HealthSupervisor {
@@ -63,42 +76,56 @@ impl HealthSupervisor {
         Self { runtime, observer, watches: Mutex::default() }
     }
 
-    /// Makes what is watched what a new snapshot wants: an endpoint at most once.
+    /// Makes what is watched what a new snapshot wants.
     ///
-    /// An endpoint with the same check as before keeps its task and its counts. With another check it keeps its verdict
-    /// and is counted anew. New ones are asked at once. An endpoint whose checks went away is taken for healthy: nobody
-    /// would ever bring it back.
+    /// A check that is asked for as before keeps its task and its counts. An endpoint with another check than before keeps
+    /// its verdict and is counted anew. What is asked for the first time is asked at once. An endpoint whose checks went
+    /// away is taken for healthy: nobody would ever bring it back.
     pub fn reconcile(&self, wanted: Vec<(Arc<Endpoint>, HealthCheck)>) {
         let mut watches = self.watches.lock();
         let mut before = std::mem::take(&mut *watches);
-        for (endpoint, check) in wanted {
-            let key = (Arc::clone(&endpoint.upstream), endpoint.address);
-            let watch = match before.remove(&key) {
-                Some(watch) if watch.watcher.is_for(&endpoint, &check) => watch,
-                Some(watch) => {
-                    watch.stop();
-                    self.start(endpoint, check)
-                }
-                None => self.start(endpoint, check),
-            };
-            if let Some(twice) = watches.insert(key, watch) {
-                twice.stop();
+        let mut gone: HashMap<*const Endpoint, Arc<Endpoint>> = before.values().flat_map(Watch::endpoints).collect();
+        for (asked, endpoints) in by_what_is_asked(wanted) {
+            for endpoint in &endpoints {
+                gone.remove(&Arc::as_ptr(endpoint));
             }
+            let watch = match before.remove(&asked) {
+                Some(watch) => {
+                    watch.watcher.ask_for(endpoints);
+                    watch
+                }
+                None => self.start(asked.clone(), endpoints),
+            };
+            watches.insert(asked, watch);
         }
-        for gone in before.into_values() {
-            gone.stop();
-            gone.watcher.endpoint.forget_checks();
-            gone.watcher.conclude(&Verdict { healthy: true, cause: "no longer checked".into() });
+        before.into_values().for_each(|watch| watch.stop());
+        for endpoint in gone.into_values() {
+            endpoint.forget_checks();
+            conclude(&*self.observer, &endpoint, &Verdict { healthy: true, cause: "no longer checked".into() });
         }
     }
 
-    fn start(&self, endpoint: Arc<Endpoint>, check: HealthCheck) -> Watch {
-        endpoint.forget_checks();
+    fn start(&self, asked: Asked, endpoints: Vec<Arc<Endpoint>>) -> Watch {
         let observer = Arc::clone(&self.observer);
-        let watcher = Arc::new(Watcher { endpoint, check, observer, tally: Mutex::new(Some(Tally::default())) });
+        let watcher = Arc::new(Watcher { asked, observer, found: Mutex::new(Some(Found::default())) });
+        watcher.ask_for(endpoints);
         let task = self.runtime.spawn(Arc::clone(&watcher).run()).abort_handle();
         Watch { watcher, task }
     }
+}
+
+/// Each endpoint once, with those that ask the same.
+fn by_what_is_asked(wanted: Vec<(Arc<Endpoint>, HealthCheck)>) -> HashMap<Asked, Vec<Arc<Endpoint>>> {
+    let mut by_asked: HashMap<Asked, Vec<Arc<Endpoint>>> = HashMap::new();
+    for (endpoint, check) in wanted {
+        let mut address = endpoint.address;
+        address.set_port(check.port.unwrap_or(address.port()));
+        let endpoints = by_asked.entry(Asked { address, check }).or_default();
+        if !endpoints.iter().any(|known| Arc::ptr_eq(known, &endpoint)) {
+            endpoints.push(endpoint);
+        }
+    }
+    by_asked
 }
 
 impl Drop for HealthSupervisor {
@@ -114,47 +141,70 @@ impl std::fmt::Debug for HealthSupervisor {
 }
 
 impl Watch {
+    fn endpoints(&self) -> Vec<(*const Endpoint, Arc<Endpoint>)> {
+        let found = self.watcher.found.lock();
+        let endpoints = found.iter().flat_map(|found| &found.endpoints);
+        endpoints.map(|endpoint| (Arc::as_ptr(endpoint), Arc::clone(endpoint))).collect()
+    }
+
     fn stop(&self) {
-        *self.watcher.tally.lock() = None;
+        *self.watcher.found.lock() = None;
         self.task.abort();
     }
 }
 
 impl Watcher {
-    fn is_for(&self, endpoint: &Arc<Endpoint>, check: &HealthCheck) -> bool {
-        Arc::ptr_eq(&self.endpoint, endpoint) && self.check == *check
+    /// From now on the answers are these endpoints'; one that joins others shares the verdict they have.
+    fn ask_for(&self, endpoints: Vec<Arc<Endpoint>>) {
+        let mut found = self.found.lock();
+        let Some(found) = found.as_mut() else { return };
+        let before = std::mem::replace(&mut found.endpoints, endpoints);
+        let is_down = !before.is_empty() && before.iter().all(|endpoint| !endpoint.is_healthy());
+        for endpoint in &found.endpoints {
+            if before.iter().any(|known| Arc::ptr_eq(known, endpoint)) {
+                continue;
+            }
+            endpoint.forget_checks();
+            if is_down {
+                let cause = "the same check failed for another upstream".into();
+                conclude(&*self.observer, endpoint, &Verdict { healthy: false, cause });
+            }
+        }
     }
 
     async fn run(self: Arc<Self>) {
-        tokio::time::sleep(first_wait(self.check.interval, fastrand::f64())).await;
+        let check = &self.asked.check;
+        tokio::time::sleep(first_wait(check.interval, fastrand::f64())).await;
         loop {
-            let finding = probe::probe(&self.endpoint, &self.check).await;
+            // Boxed: most of the time a task only sleeps, and there may be ten thousand of them.
+            let finding = Box::pin(probe::probe(self.asked.address, check)).await;
             self.take(&finding);
-            tokio::time::sleep(jittered(self.check.interval, fastrand::f64())).await;
+            tokio::time::sleep(jittered(check.interval, check.jitter, fastrand::f64())).await;
         }
     }
 
     fn take(&self, finding: &Finding) {
-        let mut tally = self.tally.lock();
-        let Some(counts) = tally.as_mut() else { return };
-        self.endpoint.record_check(finding.is_good(), &finding.to_string());
-        self.observer.checked(&self.endpoint, finding);
-        if let Some(verdict) = counts.take(&self.check, self.endpoint.is_healthy(), finding) {
-            self.conclude(&verdict);
+        let mut found = self.found.lock();
+        let Some(Found { tally, endpoints }) = found.as_mut() else { return };
+        let text = finding.to_string();
+        for endpoint in endpoints.iter() {
+            endpoint.record_check(finding.is_good(), &text);
+            self.observer.checked(endpoint, finding);
+        }
+        // Whoever could change by this finding counts: a good one for one that is down, a bad one for one that is up.
+        let is_healthy = match finding.is_good() {
+            true => endpoints.iter().all(|endpoint| endpoint.is_healthy()),
+            false => endpoints.iter().any(|endpoint| endpoint.is_healthy()),
+        };
+        if let Some(verdict) = tally.take(&self.asked.check, is_healthy, finding) {
+            endpoints.iter().for_each(|endpoint| conclude(&*self.observer, endpoint, &verdict));
         }
     }
+}
 
-    fn conclude(&self, verdict: &Verdict) {
-        if !self.endpoint.mark(verdict.healthy, &verdict.cause) {
-            return;
-        }
-        let (upstream, endpoint, cause) = (&*self.endpoint.upstream, &*self.endpoint.label, &*verdict.cause);
-        if verdict.healthy {
-            tracing::info!(upstream, endpoint, cause, "endpoint is healthy");
-        } else {
-            tracing::warn!(upstream, endpoint, cause, "endpoint is unhealthy");
-        }
-        self.observer.changed(&self.endpoint, verdict.healthy, cause);
+fn conclude(observer: &dyn HealthObserver, endpoint: &Arc<Endpoint>, verdict: &Verdict) {
+    if endpoint.mark(verdict.healthy, &verdict.cause) {
+        observer.changed(endpoint, verdict.healthy, &verdict.cause);
     }
 }
 
@@ -163,7 +213,7 @@ fn first_wait(interval: Duration, random: f64) -> Duration {
     (interval / 10).min(Duration::from_millis(100)).mul_f64(random)
 }
 
-/// The interval, a tenth shorter to a tenth longer, so that gateways started together do not ask together for ever.
-fn jittered(interval: Duration, random: f64) -> Duration {
-    interval.mul_f64(0.9 + 0.2 * random)
+/// The interval, up to `jitter` percent shorter or longer, so that gateways started together do not ask together for ever.
+fn jittered(interval: Duration, jitter: u32, random: f64) -> Duration {
+    interval.mul_f64(1.0 + f64::from(jitter) / 100.0 * (2.0 * random - 1.0))
 }

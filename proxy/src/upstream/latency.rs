@@ -54,6 +54,12 @@ impl Latency {
         peak.store(&self.peak);
     }
 
+    /// Knows nothing any more.
+    pub fn forget(&self) {
+        self.average.store(0, Ordering::Relaxed);
+        self.peak.store(0, Ordering::Relaxed);
+    }
+
     /// The average in microseconds as it was when the last sample came, 0 where none is known.
     #[must_use]
     pub fn average_us(&self) -> u32 {

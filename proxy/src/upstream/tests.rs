@@ -15,7 +15,15 @@ pub(crate) fn members(weights: &[u32]) -> Vec<Member> {
     let member = |(weight, port): (&u32, u16)| {
         let endpoint = Arc::new(Endpoint::new("shop".into(), ([127, 0, 0, 1], port).into()));
         let metrics = Metrics::new().endpoint("shop", &endpoint.label);
-        Member { endpoint, weight: *weight, zone: "".into(), tier: 0, draining: false, metrics }
+        Member {
+            endpoint,
+            weight: *weight,
+            zone: "".into(),
+            tier: 0,
+            draining: false,
+            max_in_flight: u32::MAX,
+            metrics,
+        }
     };
     weights.iter().zip(1..).map(member).collect()
 }
@@ -35,6 +43,8 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
         prefer_zone: None,
         endpoints: ports.iter().map(endpoint).collect(),
         health: None,
+        outliers: None,
+        slow_start: Duration::ZERO,
         timeouts: model::UpstreamTimeouts {
             connect: Duration::from_secs(1),
             read: Duration::from_secs(2),
@@ -43,6 +53,9 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
             tunnel: Duration::from_secs(5),
         },
         retries: 2,
+        retry_on: model::RetryCondition::WORDS.map(|(_, condition)| condition).into(),
+        retry_budget: 20,
+        max_in_flight: None,
         host: None,
         proxy_protocol: None,
     }

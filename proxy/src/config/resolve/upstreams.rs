@@ -26,8 +26,13 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         prefer_zone: written.prefer_zone.map(|zone| zone.value.into()),
         endpoints: endpoints?,
         health: written.health,
+        outliers: written.outliers,
+        slow_start: written.slow_start,
         timeouts: written.timeouts,
         retries: written.retries,
+        retry_on: written.retry_on,
+        retry_budget: written.retry_budget,
+        max_in_flight: written.max_in_flight,
         host: written.host,
         proxy_protocol: written.proxy_protocol,
     })

@@ -11,7 +11,7 @@ use crate::config::sources::Sources;
 use crate::config::{show, source, written};
 
 /// Tables whose keys are the user's own.
-const FREE: [&str; 3] = ["policy.config", "route.headers", "route.query"];
+const FREE: [&str; 4] = ["policy.config", "route.headers", "route.query", "upstream.health.headers"];
 
 /// What reading a text tells.
 struct Read {

@@ -1,5 +1,8 @@
 //! `[[upstream]]`
 
+mod health;
+mod outliers;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,12 +11,12 @@ use toml::de::DeValue;
 use super::balancer::{balancer, sticky};
 use super::{At, name, values};
 use crate::config::fields::Fields;
-use crate::config::model::{Balancer, HealthCheck, ProxyProtocol, Sticky, UpstreamTimeouts};
+use crate::config::model::{Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, UpstreamTimeouts};
 use crate::config::value::quantity::{count, duration};
-use crate::config::value::{self, http, net, string};
+use crate::config::value::{self, net};
 
-const MS: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const MS: Duration = Duration::from_millis(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// An upstream as written.
 #[derive(Debug)]
@@ -24,8 +27,13 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) prefer_zone: Option<At<String>>,
     pub(in crate::config) endpoints: Vec<Endpoint>,
     pub(in crate::config) health: Option<HealthCheck>,
+    pub(in crate::config) outliers: Option<Outliers>,
+    pub(in crate::config) slow_start: Duration,
     pub(in crate::config) timeouts: UpstreamTimeouts,
     pub(in crate::config) retries: u32,
+    pub(in crate::config) retry_on: Vec<RetryCondition>,
+    pub(in crate::config) retry_budget: u32,
+    pub(in crate::config) max_in_flight: Option<u32>,
     pub(in crate::config) host: Option<String>,
     pub(in crate::config) proxy_protocol: Option<ProxyProtocol>,
 }
@@ -48,10 +56,18 @@ impl Upstream {
             prefer_zone: fields.optional("prefer_zone", value::name),
             endpoints: fields.sections("endpoint", Endpoint::read),
             retries: fields.or("retries", count(0..=10), 2),
+            retry_on: match fields.list("retry_on", value::word(&RetryCondition::WORDS)) {
+                Some(written) => values(Some(written)),
+                None => RetryCondition::WORDS.map(|(_, condition)| condition).into(),
+            },
+            retry_budget: fields.or("retry_budget", count(0..=100), 20),
+            max_in_flight: fields.optional("max_in_flight", count(1..=1_000_000)).map(|most| most.value),
             host: fields.optional("host", net::authority).map(|host| host.value),
             proxy_protocol: fields.optional("proxy_protocol", proxy_protocol).map(|version| version.value),
             timeouts: fields.section("timeouts", timeouts).unwrap_or_else(default_timeouts),
-            health: fields.section("health", health),
+            health: fields.section("health", health::read),
+            outliers: fields.section("outliers", outliers::read).unwrap_or_else(|| Some(outliers::default())),
+            slow_start: fields.or("slow_start", duration(Duration::ZERO..=HOUR), Duration::ZERO),
         }
     }
 }
@@ -89,19 +105,5 @@ fn timeouts(fields: &mut Fields<'_, '_>) -> UpstreamTimeouts {
         write: fields.or("write", duration(MS..=24 * HOUR), default.write),
         idle: fields.or("idle", duration(MS..=24 * HOUR), default.idle),
         tunnel: fields.or("tunnel", duration(MS..=24 * HOUR), default.tunnel),
-    }
-}
-
-fn health(fields: &mut Fields<'_, '_>) -> HealthCheck {
-    let statuses = fields.list("statuses", http::statuses);
-    HealthCheck {
-        path: fields.or("path", |value| http::target(string(value)?), "/".to_owned()),
-        host: fields.optional("host", net::authority).map(|host| host.value),
-        interval: fields.or("interval", duration(10 * MS..=24 * HOUR), Duration::from_secs(10)),
-        timeout: fields.or("timeout", duration(MS..=HOUR), Duration::from_secs(1)),
-        successes: fields.or("successes", count(1..=1000), 2),
-        http_failures: fields.or("http_failures", count(1..=1000), 3),
-        tcp_failures: fields.or("tcp_failures", count(1..=1000), 2),
-        healthy_statuses: if statuses.is_some() { values(statuses) } else { vec![(200, 399)] },
     }
 }

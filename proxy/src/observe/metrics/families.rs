@@ -68,6 +68,11 @@ families! {
         "Tries that failed before a response head, by kind.", ["upstream", "endpoint", "kind"];
     endpoint_head: Histogram<Exchange>, "tidegate_endpoint_head_seconds",
         "From the start of a try to its response head.", ["upstream", "endpoint"];
+    endpoint_changes: Counter, "tidegate_endpoint_changes_total",
+        "Changes of an endpoint's state, by what it became.", ["upstream", "endpoint", "change"];
+    retries_refused: Counter, "tidegate_endpoint_retries_refused_total",
+        "Failed tries that were not made again because the retry budget of the upstream was spent.",
+        ["upstream", "endpoint"];
     health_checks: Counter, "tidegate_health_checks_total",
         "Active checks ended, by outcome.", ["upstream", "endpoint", "outcome"];
 
@@ -108,9 +113,17 @@ impl Families {
         self.requests_in_flight.retain(|[name]| route(name));
         self.request_body_bytes.retain(|[name]| route(name));
         self.response_body_bytes.retain(|[name]| route(name));
-        for family in [&self.endpoint_tries, &self.endpoint_responses, &self.endpoint_failures, &self.health_checks] {
+        let by_endpoint = [
+            &self.endpoint_tries,
+            &self.endpoint_responses,
+            &self.endpoint_failures,
+            &self.endpoint_changes,
+            &self.health_checks,
+        ];
+        for family in by_endpoint {
             family.retain(|[upstream, name, _]| endpoint(upstream, name));
         }
+        self.retries_refused.retain(|[upstream, name]| endpoint(upstream, name));
         self.endpoint_head.retain(|[upstream, name]| endpoint(upstream, name));
         self.policy_calls.retain(|[name, ..]| policy(name));
         self.policy_duration.retain(|[name, _]| policy(name));

@@ -23,6 +23,8 @@ impl Gauges for () {
 pub struct EndpointGauges {
     /// Active checks hold it for usable.
     pub healthy: bool,
+    /// Its traffic showed it to be failing.
+    pub ejected: bool,
     /// It gets no new requests.
     pub draining: bool,
     /// Its share.
@@ -101,6 +103,8 @@ impl Kind {
 }
 
 const ENDPOINT_HEALTHY: Scraped = gauge("tidegate_endpoint_healthy", "1 where active checks hold it for usable.");
+const ENDPOINT_EJECTED: Scraped =
+    gauge("tidegate_endpoint_ejected", "1 where its traffic showed it to be failing, and it waits to be tried again.");
 const ENDPOINT_DRAINING: Scraped = gauge("tidegate_endpoint_draining", "1 where it gets no new requests.");
 const ENDPOINT_WEIGHT: Scraped = gauge("tidegate_endpoint_weight", "Its share relative to the others.");
 const ENDPOINT_IN_FLIGHT: Scraped = gauge("tidegate_endpoint_requests_in_flight", "Requests under way to it.");
@@ -120,8 +124,9 @@ const THREADS: Scraped = gauge("process_threads", "Threads.");
 const OPEN_FDS: Scraped = gauge("process_open_fds", "File descriptors open.");
 const MAX_FDS: Scraped = gauge("process_max_fds", "File descriptors allowed.");
 
-const ALL: [&Scraped; 17] = [
+const ALL: [&Scraped; 18] = [
     &ENDPOINT_HEALTHY,
+    &ENDPOINT_EJECTED,
     &ENDPOINT_DRAINING,
     &ENDPOINT_WEIGHT,
     &ENDPOINT_IN_FLIGHT,
@@ -164,6 +169,7 @@ impl GaugeSink {
     pub fn endpoint(&mut self, upstream: &str, endpoint: &str, now: &EndpointGauges) {
         let labels = [("upstream", upstream), ("endpoint", endpoint)];
         self.add(&ENDPOINT_HEALTHY, &labels, f64::from(now.healthy));
+        self.add(&ENDPOINT_EJECTED, &labels, f64::from(now.ejected));
         self.add(&ENDPOINT_DRAINING, &labels, f64::from(now.draining));
         self.add(&ENDPOINT_WEIGHT, &labels, f64::from(now.weight));
         self.add(&ENDPOINT_IN_FLIGHT, &labels, f64::from(now.in_flight));

@@ -16,7 +16,7 @@ impl Gauges for Sample {
             out.endpoint(
                 "u",
                 endpoint,
-                &EndpointGauges { healthy: true, draining: false, weight, in_flight: 2, latency },
+                &EndpointGauges { healthy: true, ejected: false, draining: false, weight, in_flight: 2, latency },
             );
             out.policy("keys", endpoint, &PolicyGauges { instances: 3, idle: 1, quarantined: true });
         }
@@ -45,6 +45,8 @@ fn populated() -> Metrics {
     endpoint.response(200, Duration::from_millis(2));
     endpoint.failure(TryFailure::Reset);
     endpoint.health_check(true);
+    metrics.endpoint_change("u", "10.0.0.1:80", "ejected");
+    metrics.retry_refused("u", "10.0.0.1:80");
     let policy = metrics.policy("keys", "api-key");
     drop(policy.sample());
     policy.call(CallOutcome::Forward);

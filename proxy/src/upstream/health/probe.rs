@@ -1,6 +1,7 @@
 //! One check: ask an endpoint once, on a connection of its own.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,8 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::model::HealthCheck;
-use crate::upstream::endpoint::Endpoint;
+use crate::config::model::{CheckKind, HealthCheck, HttpCheck};
 
 /// Bytes of a head, and then of a body, that are read; an endpoint is not asked for more by closing on it early.
 const READ_LIMIT: usize = 64 * 1024;
@@ -22,10 +22,14 @@ const READ_LIMIT: usize = 64 * 1024;
 /// What one check came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// A status the check takes for good.
+    /// A connection, where nothing else was asked for.
+    Connected,
+    /// A status the check takes for good, and the body it expects.
     Good(u16),
     /// Another status.
     Bad(u16),
+    /// The right status, but not the body that is expected.
+    OtherBody(u16),
     /// An answer that is no HTTP.
     Garbage(Arc<str>),
     /// No connection, no whole answer, or not in time.
@@ -36,13 +40,15 @@ impl Finding {
     /// Whether it speaks for the endpoint.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Good(_))
+        matches!(self, Self::Good(_) | Self::Connected)
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Connected => f.write_str("connected"),
+            Self::OtherBody(status) => write!(f, "status {status} without the expected body"),
             Self::Good(status) | Self::Bad(status) => write!(f, "status {status}"),
             Self::Garbage(why) => write!(f, "not HTTP: {why}"),
             Self::Unreachable(why) => f.write_str(why),
@@ -51,19 +57,14 @@ impl fmt::Display for Finding {
 }
 
 /// Asks once; the whole of it under one deadline.
-pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck) -> Finding {
-    match timeout(check.timeout, ask(endpoint, check)).await {
-        Ok(Ok(status)) if is_good(check, status) => Finding::Good(status),
-        Ok(Ok(status)) => Finding::Bad(status),
+pub(super) async fn probe(address: SocketAddr, check: &HealthCheck) -> Finding {
+    match timeout(check.timeout, ask(address, &check.kind)).await {
+        Ok(Ok(finding)) => finding,
         Ok(Err(failed)) => failed.into(),
         Err(_) => {
             Finding::Unreachable(format!("no answer within {}", humantime::format_duration(check.timeout)).into())
         }
     }
-}
-
-fn is_good(check: &HealthCheck, status: u16) -> bool {
-    check.healthy_statuses.iter().any(|(first, last)| (*first..=*last).contains(&status))
 }
 
 #[derive(Debug)]
@@ -92,16 +93,23 @@ fn error_text(kind: std::io::ErrorKind, error: &std::io::Error) -> String {
     }
 }
 
-async fn ask(endpoint: &Endpoint, check: &HealthCheck) -> Result<u16, Failed> {
-    let request = request(endpoint, check).map_err(Failed::Request)?;
-    let stream = TcpStream::connect(endpoint.address).await.map_err(Failed::Connect)?;
+async fn ask(address: SocketAddr, kind: &CheckKind) -> Result<Finding, Failed> {
+    let stream = TcpStream::connect(address).await.map_err(Failed::Connect)?;
+    match kind {
+        CheckKind::Tcp => Ok(Finding::Connected),
+        CheckKind::Http(check) => get(stream, address, check).await,
+    }
+}
+
+async fn get(stream: TcpStream, address: SocketAddr, check: &HttpCheck) -> Result<Finding, Failed> {
+    let request = request(address, check).map_err(Failed::Request)?;
     let mut builder = http1::Builder::new();
     let handshake = builder.max_buf_size(READ_LIMIT).handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(Failed::Exchange)?;
     let exchange = async move {
         let mut response = sender.send_request(request).await?;
-        drain(&mut response).await?;
-        Ok(response.status().as_u16())
+        let body = read(&mut response, check.body.is_some()).await?;
+        Ok(judged(check, response.status().as_u16(), &body))
     };
     // Both in this task: dropping the check drops its connection. The connection may end first, when all is read.
     let mut exchange = std::pin::pin!(exchange);
@@ -112,23 +120,45 @@ async fn ask(endpoint: &Endpoint, check: &HealthCheck) -> Result<u16, Failed> {
     exchange.await.map_err(Failed::Exchange)
 }
 
-fn request(endpoint: &Endpoint, check: &HealthCheck) -> Result<Request<Empty<Bytes>>, http::Error> {
-    Request::get(&check.path)
-        .header(HOST, check.host.as_deref().unwrap_or(&endpoint.label))
-        .header(USER_AGENT, "tidegate-health")
-        .header(CONNECTION, "close")
-        .body(Empty::new())
+fn request(address: SocketAddr, check: &HttpCheck) -> Result<Request<Empty<Bytes>>, http::Error> {
+    let mut request = Request::get(&check.path).header(CONNECTION, "close");
+    request = match &check.host {
+        Some(host) => request.header(HOST, host),
+        None => request.header(HOST, address.to_string()),
+    };
+    if !check.headers.iter().any(|(name, _)| *name == USER_AGENT) {
+        request = request.header(USER_AGENT, "tidegate-health");
+    }
+    for (name, value) in &check.headers {
+        request = request.header(name, value);
+    }
+    request.body(Empty::new())
 }
 
-/// Reads the body to its end or to the limit, so that the endpoint need not log a broken connection at each check.
-async fn drain(response: &mut Response<Incoming>) -> Result<(), hyper::Error> {
-    let mut left = READ_LIMIT;
+fn judged(check: &HttpCheck, status: u16, body: &[u8]) -> Finding {
+    if !check.statuses.iter().any(|(first, last)| (*first..=*last).contains(&status)) {
+        return Finding::Bad(status);
+    }
+    match &check.body {
+        Some(expected) if memchr::memmem::find(body, expected.as_bytes()).is_none() => Finding::OtherBody(status),
+        _ => Finding::Good(status),
+    }
+}
+
+/// Reads the body to its end or to the limit, so that the endpoint need not log a broken connection at each check. What was
+/// read is returned where it is wanted.
+async fn read(response: &mut Response<Incoming>, wanted: bool) -> Result<Vec<u8>, hyper::Error> {
+    let (mut kept, mut left) = (Vec::new(), READ_LIMIT);
     while let Some(frame) = response.frame().await {
-        let length = frame?.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
+        let frame = frame?;
+        let Some(data) = frame.data_ref() else { continue };
+        if wanted {
+            kept.extend(data.iter().take(left));
+        }
+        match left.checked_sub(data.len()) {
             Some(less) if less > 0 => left = less,
             _ => break,
         }
     }
-    Ok(())
+    Ok(kept)
 }

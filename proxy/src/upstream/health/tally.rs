@@ -26,11 +26,13 @@ impl Tally {
     /// Counts a finding on an endpoint held for `healthy`; the new verdict where it changes.
     pub(super) fn take(&mut self, check: &HealthCheck, healthy: bool, finding: &Finding) -> Option<Verdict> {
         let (count, threshold, what) = match finding {
-            Finding::Good(_) => (self.count_good(), check.successes, "good answer"),
-            Finding::Bad(_) | Finding::Garbage(_) => (self.count_bad(), check.http_failures, "bad answer"),
+            Finding::Good(_) | Finding::Connected => (self.count_good(), check.successes, "good answer"),
+            Finding::Bad(_) | Finding::OtherBody(_) | Finding::Garbage(_) => {
+                (self.count_bad(), check.http_failures, "bad answer")
+            }
             Finding::Unreachable(_) => (self.count_unreachable(), check.tcp_failures, "failed connection"),
         };
-        let good = matches!(finding, Finding::Good(_));
+        let good = finding.is_good();
         if good == healthy || threshold == 0 || count < threshold {
             return None;
         }

@@ -14,21 +14,36 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::{Finding, HealthObserver, HealthSupervisor, first_wait, jittered, probe};
-use crate::config::model::HealthCheck;
+use crate::config::model::{CheckKind, HealthCheck, HttpCheck};
 use crate::upstream::endpoint::Endpoint;
 
 /// 2 good answers bring an endpoint back, 3 bad ones or 2 failed connections take it out.
 pub(super) fn check() -> HealthCheck {
     HealthCheck {
-        path: "/ready?deep".into(),
-        host: None,
+        kind: CheckKind::Http(http()),
+        port: None,
         interval: Duration::from_millis(5),
+        jitter: 10,
         timeout: Duration::from_secs(30),
         successes: 2,
         http_failures: 3,
         tcp_failures: 2,
-        healthy_statuses: vec![(200, 299), (304, 304)],
     }
+}
+
+fn http() -> HttpCheck {
+    HttpCheck {
+        path: "/ready?deep".into(),
+        host: None,
+        headers: Vec::new(),
+        statuses: vec![(200, 299), (304, 304)],
+        body: None,
+    }
+}
+
+/// The usual check, but for what it asks.
+fn asking(http: HttpCheck) -> HealthCheck {
+    HealthCheck { kind: CheckKind::Http(http), ..check() }
 }
 
 fn endpoint(address: SocketAddr) -> Arc<Endpoint> {
@@ -139,16 +154,23 @@ async fn an_endpoint_goes_down_and_comes_back_with_the_answers_of_its_service() 
 #[tokio::test]
 async fn a_check_says_who_it_is_and_asks_for_what_is_configured() {
     let mut origin = Origin::start().await;
-    let endpoint = endpoint(origin.address);
-    assert_eq!(probe::probe(&endpoint, &check()).await, Finding::Good(200));
+    assert_eq!(probe::probe(origin.address, &check()).await, Finding::Good(200));
     let request = origin.requests.recv().await.unwrap();
     assert_eq!((request.method().as_str(), request.uri().to_string()), ("GET", "/ready?deep".into()));
-    assert_eq!(request.headers()["host"], *endpoint.label);
+    assert_eq!(request.headers()["host"], origin.address.to_string());
     assert_eq!(request.headers()["user-agent"], "tidegate-health");
 
-    let named = HealthCheck { host: Some("shop.internal".into()), ..check() };
-    probe::probe(&endpoint, &named).await;
-    assert_eq!(origin.requests.recv().await.unwrap().headers()["host"], "shop.internal");
+    let headers = vec![
+        (http::header::USER_AGENT, "probe".parse().unwrap()),
+        (http::header::ACCEPT, "text/plain".parse().unwrap()),
+    ];
+    let named = asking(HttpCheck { host: Some("shop.internal".into()), headers, ..http() });
+    probe::probe(origin.address, &named).await;
+    let asked = origin.requests.recv().await.unwrap();
+    assert_eq!(
+        ["host", "user-agent", "accept"].map(|name| &asked.headers()[name]),
+        ["shop.internal", "probe", "text/plain"]
+    );
 }
 
 #[tokio::test]
@@ -156,7 +178,7 @@ async fn refused_cut_and_senseless_answers_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = listener.local_addr().unwrap();
     drop(listener);
-    let find = |address| async move { probe::probe(&endpoint(address), &check()).await };
+    let find = |address| async move { probe::probe(address, &check()).await };
     assert_eq!(find(refused).await, Finding::Unreachable("connection refused".into()));
     assert!(matches!(find(raw_origin(b"").await).await, Finding::Unreachable(_)));
     assert!(matches!(
@@ -171,22 +193,70 @@ async fn refused_cut_and_senseless_answers_are_told_apart() {
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = endpoint(listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 1024]).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
     });
-    assert_eq!(probe::probe(&endpoint, &check()).await, Finding::Good(200));
+    assert_eq!(probe::probe(address, &check()).await, Finding::Good(200));
 }
 
 #[tokio::test]
 async fn a_service_that_accepts_and_says_nothing_is_late() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = endpoint(listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     let impatient = HealthCheck { timeout: Duration::from_millis(20), ..check() };
-    assert_eq!(probe::probe(&endpoint, &impatient).await, Finding::Unreachable("no answer within 20ms".into()));
+    assert_eq!(probe::probe(address, &impatient).await, Finding::Unreachable("no answer within 20ms".into()));
+}
+
+#[tokio::test]
+async fn a_connection_is_enough_where_no_more_is_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let check = HealthCheck { kind: CheckKind::Tcp, ..check() };
+    assert_eq!(probe::probe(address, &check).await, Finding::Connected);
+    drop(listener);
+    assert_eq!(probe::probe(address, &check).await, Finding::Unreachable("connection refused".into()));
+}
+
+#[tokio::test]
+async fn a_good_status_with_another_body_is_a_bad_answer() {
+    let origin = Origin::start().await;
+    let expecting = |body: &str| asking(HttpCheck { body: Some(body.into()), ..http() });
+    assert_eq!(probe::probe(origin.address, &expecting("tat")).await, Finding::Good(200));
+    assert_eq!(probe::probe(origin.address, &expecting("ready")).await, Finding::OtherBody(200));
+}
+
+#[tokio::test]
+async fn a_check_may_have_a_port_of_its_own() {
+    let origin = Origin::start().await;
+    let elsewhere = endpoint(([127, 0, 0, 1], 1).into());
+    let (supervisor, mut events) = supervisor();
+    supervisor.reconcile(vec![(elsewhere, HealthCheck { port: Some(origin.address.port()), ..check() })]);
+    assert_eq!(events.recv().await, Some(Event::Checked(Finding::Good(200))));
+}
+
+#[tokio::test]
+async fn endpoints_of_several_upstreams_that_ask_the_same_are_asked_once() {
+    let mut origin = Origin::start().await;
+    origin.status.store(500, Ordering::SeqCst);
+    let [shop, stock, late] =
+        ["shop", "stock", "late"].map(|name| Arc::new(Endpoint::new(name.into(), origin.address)));
+    let once = HealthCheck { interval: Duration::from_secs(3600), http_failures: 1, ..check() };
+    let (supervisor, mut events) = supervisor();
+    let wanted = [&shop, &stock].map(|endpoint| (Arc::clone(endpoint), once.clone()));
+    supervisor.reconcile(wanted.to_vec());
+    change(&mut events).await;
+    change(&mut events).await;
+    assert!(!shop.is_healthy() && !stock.is_healthy());
+    let both = [&stock, &late].map(|endpoint| (Arc::clone(endpoint), once.clone()));
+    supervisor.reconcile(both.to_vec());
+    assert!(!late.is_healthy(), "what is known of the others is known of it");
+    assert!(shop.is_healthy(), "nobody asks for it any more");
+    origin.requests.recv().await.unwrap();
+    assert!(origin.requests.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -256,6 +326,7 @@ fn waits_stay_within_their_jitter() {
     assert_eq!(first_wait(interval, 0.0), Duration::ZERO);
     assert_eq!(first_wait(interval, 1.0), Duration::from_millis(100));
     assert_eq!(first_wait(Duration::from_millis(100), 1.0), Duration::from_millis(10));
-    assert_eq!(jittered(interval, 0.0), Duration::from_secs(9));
-    assert_eq!(jittered(interval, 1.0), Duration::from_secs(11));
+    assert_eq!(jittered(interval, 10, 0.0), Duration::from_secs(9));
+    assert_eq!(jittered(interval, 10, 1.0), Duration::from_secs(11));
+    assert_eq!(jittered(interval, 0, 0.3), interval);
 }

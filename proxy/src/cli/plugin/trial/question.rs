@@ -186,6 +186,7 @@ pub(super) fn members(asked: &[AskedCandidate], metrics: &Metrics) -> Arc<[Membe
             weight: candidate.weight,
             zone: candidate.zone.as_str().into(),
             draining: false,
+            max_in_flight: u32::MAX,
         }
     };
     asked.iter().map(member).collect()
