@@ -19,7 +19,6 @@ use crate::gate;
 use crate::observe::metrics::TryFailure;
 use crate::request_context::{Arrival, Ended, FailedTry, RequestContext, Verdict};
 use crate::running::Running;
-use crate::wire::request::{self, Outgoing};
 use crate::wire::{parts, response};
 
 /// The application behind the Gate.
@@ -106,23 +105,11 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestContext,
     ) -> Result<()> {
         // For another try Pingora shows the body from its beginning, as it came.
-        ctx.rewind_request();
-        let (Some(origin), Some(route)) = (&ctx.origin, &ctx.route) else {
-            return Error::e_explain(ErrorType::InternalError, "a request without a route");
-        };
-        let outgoing = Outgoing {
-            client_version: session.req_header().version,
-            origin,
-            request_id: &ctx.facts.request_id,
-            authority: &ctx.facts.authority,
-            endpoint: ctx.endpoint(),
-            consumer: ctx.facts.consumer.as_deref(),
-            host: route.upstream.host.as_ref(),
-            target: ctx.target(),
-            body_may_change: ctx.attends_to_request(),
-        };
-        parts::of_request(head, |head| request::seal(head, &outgoing))
-            .or_else(|contradiction| Error::e_because(ErrorType::HTTPStatus(400), "seal", contradiction))
+        let client_version = session.req_header().version;
+        match parts::of_request(head, |head| ctx.seal(head, client_version)) {
+            Ok(()) => Ok(()),
+            Err(cause) => body::refuse(ctx, cause),
+        }
     }
 
     async fn upstream_response_filter(

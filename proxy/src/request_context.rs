@@ -270,8 +270,7 @@ impl RequestContext {
     }
 
     /// Path and query for the upstream, where they are not the client's.
-    #[must_use]
-    pub fn target(&self) -> Option<&str> {
+    fn target(&self) -> Option<&str> {
         self.facts.target.as_ref().map(PathAndQuery::as_str).or(self.target.as_deref())
     }
 }

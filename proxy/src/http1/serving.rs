@@ -24,7 +24,7 @@ use crate::gate::{Afterwards, Arrived, Guard, Refusal};
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{Arrival, Ended, FailedTry, Interruption, RequestContext, Verdict};
 use crate::snapshot::Route;
-use crate::wire::request::{Outgoing, is_websocket, seal};
+use crate::wire::request::is_websocket;
 use crate::wire::response as sealed;
 
 /// How long a body nobody wants is read, so that its connection can serve on.
@@ -157,7 +157,7 @@ impl<'a> Serving<'a> {
             Some(kept) => kept,
             None => self.open(address, timeouts.connect).await?,
         };
-        self.exchange(endpoint, route, timeouts).await
+        self.exchange(endpoint, timeouts).await
     }
 
     async fn open(&mut self, address: SocketAddr, patience: Duration) -> Result<Connection, Stop> {
@@ -168,11 +168,10 @@ impl<'a> Serving<'a> {
     async fn exchange(
         &mut self,
         mut endpoint: Connection,
-        route: &Route,
         timeouts: &UpstreamTimeouts,
     ) -> Result<Option<Connection>, Stop> {
         let wants_tunnel = self.client.may_be_upgraded() && is_websocket(&self.head, self.head.version);
-        self.write_request(&mut endpoint, route)?;
+        self.write_request(&mut endpoint)?;
         let client_patience = self.arrived.limits.idle_timeout;
         let patience = Patience { read: timeouts.read, write: timeouts.write, client: client_patience };
         self.upload.begin_again();
@@ -205,23 +204,9 @@ impl<'a> Serving<'a> {
     }
 
     /// Puts the request's head, sealed, before whatever goes to the endpoint.
-    fn write_request(&mut self, endpoint: &mut Connection, route: &Route) -> Result<(), Stop> {
-        self.context.rewind_request();
-        let context = &self.context;
-        let origin = context.origin.as_ref().ok_or(Stop::refuse(Cause::Internal))?;
-        let outgoing = Outgoing {
-            client_version: self.head.version,
-            origin,
-            request_id: &context.facts.request_id,
-            authority: &context.facts.authority,
-            endpoint: context.endpoint(),
-            consumer: context.facts.consumer.as_deref(),
-            host: route.upstream.host.as_ref(),
-            target: context.target(),
-            body_may_change: context.attends_to_request(),
-        };
+    fn write_request(&mut self, endpoint: &mut Connection) -> Result<(), Stop> {
         let mut head = self.head.clone();
-        seal(&mut head, &outgoing).map_err(|_| Stop::refuse(Cause::BadRequest("the request contradicts itself")))?;
+        self.context.seal(&mut head, self.head.version).map_err(Stop::refuse)?;
         let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
         encode::request(endpoint.out.begin(is_chunked), &head);
         Ok(())

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use http::Version;
 use http::request::Parts;
 use smallvec::SmallVec;
 
@@ -15,6 +16,7 @@ use crate::snapshot::Route;
 use crate::upstream::Upstream;
 use crate::upstream::endpoint::InFlight;
 use crate::upstream::traffic::{Failing, Heard};
+use crate::wire::request::{self, Outgoing};
 
 /// How soon a request that waits for an answer learns that its endpoint was ejected.
 const GLANCE: Duration = Duration::from_millis(250);
@@ -188,6 +190,27 @@ impl RequestContext {
             .members
             .iter()
             .any(|m| m.is_open() && m.has_room() && !self.tries.asked.contains(&m.endpoint.address))
+    }
+
+    /// Seals a copy of the client's head for the endpoint asked last; what policies attend to of its body begins anew.
+    ///
+    /// # Errors
+    /// It contradicts itself, or nobody is to be asked.
+    pub fn seal(&mut self, head: &mut Parts, client_version: Version) -> Result<(), Cause> {
+        self.rewind_request();
+        let (Some(origin), Some(route)) = (&self.origin, &self.route) else { return Err(Cause::Internal) };
+        let outgoing = Outgoing {
+            client_version,
+            origin,
+            request_id: &self.facts.request_id,
+            authority: &self.facts.authority,
+            endpoint: self.endpoint(),
+            consumer: self.facts.consumer.as_deref(),
+            host: route.upstream.host.as_ref(),
+            target: self.target(),
+            body_may_change: self.attends_to_request(),
+        };
+        request::seal(head, &outgoing).map_err(|_| Cause::BadRequest("the request contradicts itself"))
     }
 
     /// The endpoint asked last, as text.
