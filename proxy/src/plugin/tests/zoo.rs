@@ -9,17 +9,25 @@ mod mutants;
 mod reentry;
 mod secrets;
 
+use std::time::Duration;
+
 use super::decide;
+use crate::config::model::PluginLimits;
 use crate::plugin::fixture::image::Image;
-use crate::plugin::fixture::{Fixture, bind};
+use crate::plugin::fixture::{Fixture, LIMITS, bind, try_bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 use crate::policy::decision::RequestDecision;
 
 /// How the first call fails; what it ran in must be gone.
 #[track_caller]
 fn failure(fixture: &Fixture) -> PluginFailure {
-    let policy = bind(fixture);
-    match decide(&policy) {
+    // Something else than the time is to stop it, also beside other work.
+    failure_of(&try_bind(fixture, PluginLimits { cpu: Duration::from_secs(1), ..LIMITS }).unwrap())
+}
+
+#[track_caller]
+fn failure_of(policy: &PolicyRuntime) -> PluginFailure {
+    match decide(policy) {
         Ok(decision) => panic!("not stopped: {decision:?}"),
         Err(failure) => {
             assert_eq!(policy.statistics().instances, 0, "the instance lives on after: {failure}");
@@ -30,7 +38,7 @@ fn failure(fixture: &Fixture) -> PluginFailure {
 
 #[track_caller]
 fn is_out_of_time(fixture: &Fixture) {
-    let failure = failure(fixture);
+    let failure = failure_of(&bind(fixture));
     assert!(matches!(failure, PluginFailure::OutOfTime), "{failure}");
 }
 
