@@ -1,7 +1,7 @@
 //! Which tier a request goes to, while members of it are away.
 //!
-//! As Envoy does it: a tier takes all requests as long as 1 / [`HEADROOM`] of its weight (71 %) is eligible. Below that
-//! it takes [`HEADROOM`] times the share that is, and what is left overflows to the next tier, by the same rule. Where
+//! As Envoy does it: a tier takes all requests as long as 1 / `HEADROOM` of its weight (71 %) is eligible. Below that
+//! it takes `HEADROOM` times the share that is, and what is left overflows to the next tier, by the same rule. Where
 //! all tiers together cannot take all, each takes in proportion to what it could.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
