@@ -86,6 +86,7 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
         std::process::exit(EXIT_CUT);
     });
     server.finish(&runtime, &running);
+    running.snapshot().access_log.close();
     runtime.shutdown_background();
     tracing::info!("stopped");
     Ok(())

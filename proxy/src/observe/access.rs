@@ -112,6 +112,14 @@ impl AccessLog {
         }
     }
 
+    /// Writes what is queued, for at most two seconds, and nothing after that: for the end of the process, where somebody else
+    /// may still hold the log and would keep it from being dropped.
+    pub fn close(&self) {
+        if let Some((_, writer)) = &self.open {
+            writer.close();
+        }
+    }
+
     /// Opens the file anew before the next line, so that a rotated file can be closed; call it at each reload.
     pub fn reopen(&self) {
         if let Some((_, writer)) = &self.open {

@@ -172,6 +172,17 @@ fn a_reader_that_does_not_read_costs_lines_and_never_holds_a_request() {
 }
 
 #[test]
+fn what_is_queued_when_it_is_closed_is_written_whoever_still_holds_it() {
+    let (_folder, path) = file();
+    let json = model::AccessLog { format: AccessLogFormat::Json, target: LogTarget::File(path.clone()) };
+    let log = AccessLog::open(&json, Metrics::new().access_lines()).unwrap();
+    (0..1000).for_each(|_| log.write(&record()));
+    log.close();
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1000);
+    log.close();
+}
+
+#[test]
 fn off_writes_nothing() {
     let (_folder, path) = file();
     let off = model::AccessLog { format: AccessLogFormat::Off, target: LogTarget::File(path.clone()) };

@@ -97,6 +97,15 @@ impl Writer {
         self.shared.reopen.store(true, Ordering::SeqCst);
     }
 
+    /// Writes what is queued, and nothing after that.
+    pub(super) fn close(&self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+        let mut closed = self.shared.closed.lock();
+        // A reader that does not read (a stuck pipe) must not keep the process from ending.
+        self.shared.closed_changed.wait_while_for(&mut closed, |closed| !*closed, LAST_CALL);
+    }
+
     fn wake(&self) {
         if self.shared.asleep.load(Ordering::SeqCst) && self.shared.asleep.swap(false, Ordering::SeqCst) {
             self.thread.unpark();
@@ -106,11 +115,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        self.thread.unpark();
-        let mut closed = self.shared.closed.lock();
-        // A reader that does not read (a stuck pipe) must not keep the process from ending.
-        self.shared.closed_changed.wait_while_for(&mut closed, |closed| !*closed, LAST_CALL);
+        self.close();
     }
 }
 
