@@ -178,7 +178,7 @@ fn what_is_queued_when_it_is_closed_is_written_whoever_still_holds_it() {
     let log = AccessLog::open(&json, Metrics::new().access_lines()).unwrap();
     (0..1000).for_each(|_| log.write(&record()));
     log.close();
-    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1000);
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1000);
     log.close();
 }
 
