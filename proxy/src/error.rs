@@ -3,7 +3,7 @@
 use pingora_core::{Error, ErrorSource, ErrorType};
 
 use crate::cause::Cause;
-use crate::gate;
+use crate::gate::{self, Refusal};
 use crate::observe::metrics::TryFailure;
 
 /// The kind of a failed try towards an upstream; `None` where the fault was not on that side.
@@ -32,11 +32,7 @@ pub fn try_failure(error: &Error) -> Option<TryFailure> {
 #[must_use]
 pub fn cause(error: &Error) -> Cause {
     if let Some(refusal) = gate::violation_of(error) {
-        return match refusal.status() {
-            413 => Cause::BodyTooLarge,
-            408 => Cause::BodyStalled,
-            _ => Cause::BadRequest(refusal.sentence()),
-        };
+        return refused(refusal);
     }
     if let Some(failure) = try_failure(error) {
         return Cause::Upstream(failure);
@@ -47,6 +43,16 @@ pub fn cause(error: &Error) -> Cause {
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Cause::BadRequest("the request is no valid HTTP"),
         (ErrorSource::Downstream, _) => Cause::ClientGone,
         _ => Cause::Internal,
+    }
+}
+
+/// The cause a request is answered with whose body the Gate refused.
+#[must_use]
+pub fn refused(refusal: Refusal) -> Cause {
+    match refusal.status() {
+        413 => Cause::BodyTooLarge,
+        408 => Cause::BodyStalled,
+        _ => Cause::BadRequest(refusal.sentence()),
     }
 }
 

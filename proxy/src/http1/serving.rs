@@ -20,7 +20,8 @@ use super::response::Framing;
 use super::upload::Upload;
 use crate::cause::Cause;
 use crate::config::model::UpstreamTimeouts;
-use crate::gate::{Afterwards, Arrived, Guard, Refusal};
+use crate::error;
+use crate::gate::{Afterwards, Arrived, Guard};
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{Arrival, Ended, FailedTry, Interruption, RequestContext, Verdict};
 use crate::snapshot::Route;
@@ -219,7 +220,7 @@ impl<'a> Serving<'a> {
             Stop::Endpoint(broken) => self.refuse(Cause::Upstream(broken.failure)).await,
             Stop::Refused(refusal) => {
                 self.goes_on = false;
-                self.refuse(cause_of(refusal)).await
+                self.refuse(error::refused(refusal)).await
             }
             Stop::Replaced(answer) => self.send(answer).await,
             Stop::Interrupted(Interruption::Respond(answer)) => self.answer(answer).await,
@@ -300,12 +301,4 @@ async fn drained(client: &mut Guard) -> bool {
         }
     };
     tokio::time::timeout(DRAIN, rest).await.unwrap_or(false)
-}
-
-fn cause_of(refusal: Refusal) -> Cause {
-    match refusal.status() {
-        413 => Cause::BodyTooLarge,
-        408 => Cause::BodyStalled,
-        _ => Cause::BadRequest(refusal.sentence()),
-    }
 }
