@@ -63,6 +63,7 @@ pub mod testing;
 
 mod balance;
 mod body;
+mod credential;
 mod decision;
 mod edit;
 mod export;
@@ -82,6 +83,7 @@ pub mod contract;
 
 pub use balance::{Candidate, Candidates, Endpoint, Rotation};
 pub use body::{Action, Attention, Piece, Step};
+pub use credential::Credential;
 pub use decision::{Decision, Forward, ResponseDecision, ResponseForward};
 pub use edit::{Edit, Field};
 pub use field_name::FieldName;

@@ -5,7 +5,7 @@
 pub mod config;
 
 use tidegate_plugin_sdk::consumers::{self, ConsumerId};
-use tidegate_plugin_sdk::{Ambiguity, Decision, FieldName, Forward, Policy, Problem, Request, RequestPolicy, export};
+use tidegate_plugin_sdk::{Credential, Decision, FieldName, Forward, Policy, Problem, Request, RequestPolicy, export};
 
 use config::Config;
 
@@ -16,24 +16,6 @@ pub struct ApiKey {
     query: Option<String>,
     hide: bool,
     challenge: String,
-}
-
-/// What the client handed over.
-enum Credential {
-    Missing,
-    One(Vec<u8>),
-    /// Two different ones: whoever checks the first and whoever acts on the last would disagree on who is calling.
-    Several,
-}
-
-impl Credential {
-    fn and(self, further: Vec<u8>) -> Self {
-        match self {
-            Self::Missing => Self::One(further),
-            Self::One(first) if first == further => Self::One(first),
-            Self::One(_) | Self::Several => Self::Several,
-        }
-    }
 }
 
 impl Policy for ApiKey {
@@ -65,11 +47,7 @@ impl RequestPolicy for ApiKey {
 
 impl ApiKey {
     fn credential(&self, request: &Request) -> Credential {
-        let in_header = match request.sole_header(self.header.as_str()) {
-            Ok(key) => Credential::One(key),
-            Err(Ambiguity::Missing) => Credential::Missing,
-            Err(Ambiguity::Repeated) => Credential::Several,
-        };
+        let in_header = Credential::from(request.sole_header(self.header.as_str()));
         let in_query = self.query.as_ref().map(|parameter| request.query_values(parameter)).unwrap_or_default();
         in_query.into_iter().fold(in_header, Credential::and)
     }

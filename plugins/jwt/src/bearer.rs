@@ -1,6 +1,6 @@
 //! Where in a request the token is.
 
-use tidegate_plugin_sdk::{Ambiguity, FieldName, Request};
+use tidegate_plugin_sdk::{Credential, FieldName, Request};
 
 const AUTHORIZATION: &str = "authorization";
 const SCHEME: &[u8] = b"bearer";
@@ -13,42 +13,21 @@ pub(crate) struct Places {
     pub(crate) query: Option<String>,
 }
 
-/// What the client handed over.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Bearer {
-    Missing,
-    One(Vec<u8>),
-    /// Two different ones: whoever checks the first and whoever acts on the last would disagree on who is calling.
-    Several,
-}
-
-impl Bearer {
-    fn and(self, further: Vec<u8>) -> Self {
-        match self {
-            Self::Missing => Self::One(further),
-            Self::One(first) if first == further => Self::One(first),
-            Self::One(_) | Self::Several => Self::Several,
-        }
-    }
-}
-
 impl Places {
-    pub(crate) fn look(&self, request: &Request) -> Bearer {
+    pub(crate) fn look(&self, request: &Request) -> Credential {
         let in_header = self.in_header(request);
         let in_cookies = self.cookie.as_ref().map(|name| cookies(request, name)).unwrap_or_default();
         let in_query = self.query.as_ref().map(|name| request.query_values(name)).unwrap_or_default();
-        in_cookies.into_iter().chain(in_query).fold(in_header, Bearer::and)
+        in_cookies.into_iter().chain(in_query).fold(in_header, Credential::and)
     }
 
     /// Another scheme than `Bearer` is another credential, and so no token.
-    fn in_header(&self, request: &Request) -> Bearer {
+    fn in_header(&self, request: &Request) -> Credential {
         match request.sole_header(self.header.as_str()) {
             Ok(value) if self.header.as_str() == AUTHORIZATION => {
-                behind_scheme(&value).map_or(Bearer::Missing, Bearer::One)
+                behind_scheme(&value).map_or(Credential::Missing, Credential::One)
             }
-            Ok(value) => Bearer::One(value),
-            Err(Ambiguity::Missing) => Bearer::Missing,
-            Err(Ambiguity::Repeated) => Bearer::Several,
+            field => Credential::from(field),
         }
     }
 }

@@ -10,9 +10,9 @@ mod refusal;
 
 use tidegate_plugin_sdk::consumers::{self, ConsumerId};
 use tidegate_plugin_sdk::keysets::{self, TokenError};
-use tidegate_plugin_sdk::{Decision, Forward, Policy, Problem, Request, RequestPolicy, clock, export};
+use tidegate_plugin_sdk::{Credential, Decision, Forward, Policy, Problem, Request, RequestPolicy, clock, export};
 
-use bearer::{Bearer, Places};
+use bearer::Places;
 use claims::{Claims, Malformed};
 use config::{By, Config};
 use refusal::Refusal;
@@ -52,9 +52,9 @@ impl RequestPolicy for Jwt {
 impl Jwt {
     fn check(&self, request: &Request) -> Result<(Claims, Option<ConsumerId>), Refusal> {
         let token = match self.places.look(request) {
-            Bearer::One(token) => token,
-            Bearer::Missing => return Err(Refusal::Missing),
-            Bearer::Several => return Err(Refusal::Several),
+            Credential::One(token) => token,
+            Credential::Missing => return Err(Refusal::Missing),
+            Credential::Several => return Err(Refusal::Several),
         };
         let payload = keysets::verify(&self.config.keyset, &token)?;
         let claims = Claims::parse(&payload).ok_or(Refusal::Malformed)?;
