@@ -21,10 +21,10 @@ pub mod tiers;
 pub mod two_choices;
 pub mod weighted_draw;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::model;
+use crate::config::model::EndpointAddress;
 use crate::plugin::policy::{Candidate, PolicyRuntime};
 use crate::policy::view::RequestView;
 use crate::upstream::endpoint::{InFlight, Tally};
@@ -140,7 +140,7 @@ impl Balancer {
         &'m self,
         request: &dyn RequestView,
         members: &'m Arc<[Member]>,
-        tried: &[SocketAddr],
+        tried: &[EndpointAddress],
     ) -> Option<Picked<'m>> {
         if let Some(index) = self.sticky.as_ref().and_then(|sticky| sticky.remembered(request, members, tried)) {
             return self.picked(index, members, PickedBy::Cookie);
@@ -151,7 +151,7 @@ impl Balancer {
     }
 
     /// Where all that are left warm up, none of them may stand aside.
-    fn pick_cold<'m>(&'m self, members: &'m [Member], tried: &[SocketAddr]) -> Option<Picked<'m>> {
+    fn pick_cold<'m>(&'m self, members: &'m [Member], tried: &[EndpointAddress]) -> Option<Picked<'m>> {
         let open = members.iter().enumerate().filter(|(_, member)| member.is_open() && member.has_room());
         let untried = open.filter(|(_, member)| !tried.contains(&member.endpoint.address));
         let (index, _) = untried.min_by_key(|(_, member)| (member.tier, member.endpoint.in_flight()))?;
@@ -162,7 +162,7 @@ impl Balancer {
         &'m self,
         request: &dyn RequestView,
         members: &'m Arc<[Member]>,
-        tried: &[SocketAddr],
+        tried: &[EndpointAddress],
     ) -> Option<Picked<'m>> {
         let ask = |policy: &Arc<PolicyRuntime>, candidates: &[Candidate]| {
             policy.pick(request, members, candidates).inspect_err(|failure| {

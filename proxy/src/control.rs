@@ -3,7 +3,6 @@
 mod keysets;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::admin::{
     ChangeError, CheckStatus, EjectionStatus, EndpointChange, EndpointSource, EndpointStatus, EventStatus,
     HealthChange, KeysetStatus, LastReload, PluginStatus, PolicyStatus, ReloadReport, Status, UpstreamStatus,
 };
+use crate::config::model::EndpointAddress;
 use crate::config::problem::Report;
 use crate::config::{model, show};
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
@@ -97,7 +97,7 @@ impl crate::admin::Control for Control {
     async fn change_endpoint(&self, upstream: &str, change: EndpointChange) -> Result<UpstreamStatus, ChangeError> {
         let changed = self
             .reloader
-            .change_endpoints(|overlays, snapshot| lay_over(overlays, spec_of(snapshot, upstream)?, change));
+            .change_endpoints(|overlays, snapshot| lay_over(overlays, spec_of(snapshot, upstream)?, &change));
         changed.await?;
         tracing::info!(upstream, ?change, "endpoint changed at run time");
         let snapshot = self.running().snapshot();
@@ -112,10 +112,10 @@ fn spec_of<'s>(snapshot: &'s Snapshot, upstream: &str) -> Result<&'s model::Upst
 }
 
 /// Works on a copy: where one half of an update is refused, the other does not stay.
-fn lay_over(overlays: &mut Overlays, spec: &model::Upstream, change: EndpointChange) -> Result<(), ChangeError> {
+fn lay_over(overlays: &mut Overlays, spec: &model::Upstream, change: &EndpointChange) -> Result<(), ChangeError> {
     let overlay = overlays.edit(spec);
     match change {
-        EndpointChange::Add { address, weight } => overlay.add(address, weight)?,
+        EndpointChange::Add { address, weight } => overlay.add(address.clone(), *weight)?,
         EndpointChange::Remove { address } => overlay.remove(address)?,
         EndpointChange::Update { address, weight, draining } => {
             weight.map_or(Ok(()), |weight| overlay.set_weight(address, weight))?;
@@ -191,7 +191,7 @@ fn reload_report(outcome: &ReloadOutcome) -> ReloadReport {
 }
 
 fn upstream_status(spec: &model::Upstream, upstream: &Upstream) -> UpstreamStatus {
-    let file: HashMap<SocketAddr, &model::Endpoint> = spec.endpoints.iter().map(|e| (e.address, e)).collect();
+    let file: HashMap<&EndpointAddress, &model::Endpoint> = spec.endpoints.iter().map(|e| (&e.address, e)).collect();
     let in_file = |member: &Member| file.get(&member.endpoint.address).copied();
     let changed = upstream.members.len() != spec.endpoints.len()
         || upstream.members.iter().any(|m| m.draining || in_file(m).is_none_or(|file| file.weight != m.weight));
@@ -208,7 +208,7 @@ fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
     let endpoint = &member.endpoint;
     let health = endpoint.health();
     EndpointStatus {
-        address: endpoint.address,
+        address: endpoint.address.clone(),
         weight: member.weight,
         tier: member.tier,
         healthy: endpoint.is_healthy(),

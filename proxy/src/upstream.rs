@@ -14,13 +14,13 @@ pub mod peer;
 pub mod registry;
 pub mod retry;
 mod standing;
+pub mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod traffic;
 pub mod watch;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,6 +28,7 @@ use crate::balance::sticky::StickyKey;
 use crate::balance::tiers::ranks;
 use crate::balance::{Balancer, Picked};
 use crate::config::model;
+use crate::config::model::EndpointAddress;
 use crate::observe::metrics::Metrics;
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
@@ -96,7 +97,7 @@ impl Upstream {
             watch: WatchTerms { outliers: spec.outliers.clone(), slow_start: spec.slow_start },
             host,
             proxy_protocol: spec.proxy_protocol,
-            peers: Peers::new(members.iter().map(|member| member.endpoint.address), &spec.timeouts),
+            peers: Peers::new(members.iter().map(|member| &member.endpoint.address), &spec.timeouts),
             members,
         }
     }
@@ -117,7 +118,7 @@ impl Upstream {
     }
 
     /// The member to ask, or `None` where none may be; see [`Balancer::pick`].
-    pub fn pick(&self, request: &dyn RequestView, tried: &[SocketAddr]) -> Option<Picked<'_>> {
+    pub fn pick(&self, request: &dyn RequestView, tried: &[EndpointAddress]) -> Option<Picked<'_>> {
         self.balancer.pick(request, &self.members, tried)
     }
 
@@ -138,13 +139,15 @@ fn members(
     previous: Option<&Upstream>,
 ) -> Vec<Member> {
     let before = previous.map_or(&[][..], |previous| &previous.members);
-    let before: HashMap<SocketAddr, &Member> = before.iter().map(|m| (m.endpoint.address, m)).collect();
+    let before: HashMap<&EndpointAddress, &Member> = before.iter().map(|m| (&m.endpoint.address, m)).collect();
     let is_near = |zone: &str| spec.prefer_zone.as_deref() == Some(zone);
     let places: Vec<_> = placements.iter().map(|place| (place.priority, is_near(&place.zone))).collect();
     let member = |(placement, tier): (&Placement, u8)| {
         let before = before.get(&placement.address);
-        let endpoint = before
-            .map_or_else(|| registry.endpoint(&spec.name, placement.address), |before| Arc::clone(&before.endpoint));
+        let endpoint = before.map_or_else(
+            || registry.endpoint(&spec.name, placement.address.clone()),
+            |before| Arc::clone(&before.endpoint),
+        );
         let metrics =
             before.map_or_else(|| metrics.endpoint(&spec.name, &endpoint.label), |before| before.metrics.clone());
         let (weight, zone, draining) = (placement.weight, Arc::clone(&placement.zone), placement.draining);

@@ -1,6 +1,5 @@
 //! The calls that change endpoints.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -16,6 +15,7 @@ use super::Control;
 use super::answer::Problem;
 use super::routes::unknown_upstream;
 use super::upstream::{ChangeError, EndpointChange, UpstreamStatus};
+use crate::config::model::EndpointAddress;
 
 /// What a new endpoint weighs where nobody says: the default of the configuration file.
 const DEFAULT_WEIGHT: u32 = 100;
@@ -25,7 +25,7 @@ type Body = Result<Bytes, BytesRejection>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Addition {
-    address: SocketAddr,
+    address: String,
     #[serde(default = "default_weight")]
     weight: u32,
 }
@@ -48,6 +48,7 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let example = r#"{"address": "10.0.0.4:80", "weight": 100}"#;
     let Addition { address, weight } = read(body, example)?;
+    let address = parse_address(&address)?;
     let status = change(control, upstream, EndpointChange::Add { address, weight }).await?;
     Ok((StatusCode::CREATED, status).into_response())
 }
@@ -107,10 +108,10 @@ fn refusal(error: &ChangeError, control: &dyn Control, upstream: &str) -> Proble
     }
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, Problem> {
-    text.parse().map_err(|_| {
-        Problem::new(StatusCode::BAD_REQUEST, format!("`{text}` is not an IP address with a port"))
-            .hint("as in `10.0.0.4:80` or `[::1]:80`")
+fn parse_address(text: &str) -> Result<EndpointAddress, Problem> {
+    text.parse().map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, format!("`{text}` {error}"))
+            .hint("as in `10.0.0.4:80`, `[::1]:80` or `unix:/run/shop.sock`")
     })
 }
 

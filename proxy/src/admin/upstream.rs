@@ -1,10 +1,9 @@
 //! Upstreams as the admin listener tells and changes them.
 
-use std::net::SocketAddr;
-
 use serde::Serialize;
 
 use super::time::Timestamp;
+use crate::config::model::EndpointAddress;
 
 /// An upstream now.
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +24,7 @@ pub struct UpstreamStatus {
 #[derive(Clone, Debug, Serialize)]
 pub struct EndpointStatus {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: EndpointAddress,
     /// Its share relative to the others; 0 takes no new requests.
     pub weight: u32,
     /// Endpoints of tier 0 are picked first, of the next while too few of them are there.
@@ -111,24 +110,24 @@ pub struct CheckStatus {
 }
 
 /// A change to an upstream's endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndpointChange {
     /// A new one.
     Add {
         /// Where it listens.
-        address: SocketAddr,
+        address: EndpointAddress,
         /// Its share.
         weight: u32,
     },
     /// Away with it; requests under way end in peace.
     Remove {
         /// Which.
-        address: SocketAddr,
+        address: EndpointAddress,
     },
     /// Other settings, all in one step; `None` leaves one as it is.
     Update {
         /// Which.
-        address: SocketAddr,
+        address: EndpointAddress,
         /// Its share.
         weight: Option<u32>,
         /// Whether it gets no new requests.
@@ -144,10 +143,10 @@ pub enum ChangeError {
     UnknownUpstream,
     /// No endpoint of the upstream has this address.
     #[error("the upstream has no endpoint {0}")]
-    UnknownEndpoint(SocketAddr),
+    UnknownEndpoint(EndpointAddress),
     /// An endpoint of the upstream has this address.
     #[error("the upstream already has the endpoint {0}")]
-    AlreadyThere(SocketAddr),
+    AlreadyThere(EndpointAddress),
     /// Not a weight.
     #[error("weight {0} is not between 0 and 1000")]
     Weight(u32),

@@ -1,7 +1,6 @@
 //! Who may be picked for one try of one request.
 
-use std::net::SocketAddr;
-
+use crate::config::model::EndpointAddress;
 use crate::upstream::member::Member;
 
 /// The members of one tier that a try may go to.
@@ -10,7 +9,7 @@ pub struct Choices<'m> {
     /// All members of the upstream.
     pub members: &'m [Member],
     /// Where earlier tries of the request went.
-    pub tried: &'m [SocketAddr],
+    pub tried: &'m [EndpointAddress],
     /// The tier that is chosen from.
     pub tier: u8,
 }

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::upstream::tests::members;
 
-    fn pick(members: &[Member], tried: &[std::net::SocketAddr]) -> Option<usize> {
+    fn pick(members: &[Member], tried: &[crate::config::model::EndpointAddress]) -> Option<usize> {
         LeastRequest::new(members).next(&Choices { members, tried, tier: 0 })
     }
 
@@ -90,7 +90,7 @@ mod tests {
         let members = members(&[1, 1, 1]);
         let _busy = [0, 0, 1, 2, 2].map(|index: usize| members[index].endpoint.enter());
         assert_eq!(pick(&members, &[]), Some(1));
-        assert_ne!(pick(&members, &[members[1].endpoint.address]), Some(1), "tried before");
+        assert_ne!(pick(&members, &[members[1].endpoint.address.clone()]), Some(1), "tried before");
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 use std::fmt::Write;
 use std::hash::Hasher;
-use std::net::SocketAddr;
 
 use ahash::HashMap;
 use http::HeaderValue;
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::cookie;
+use crate::config::model::EndpointAddress;
 use crate::config::model::{self, SameSite};
 use crate::policy::view::RequestView;
 use crate::upstream::member::Member;
@@ -68,7 +68,12 @@ impl Sticky {
 
     /// Index of the member that the request's cookie names, where it may be asked.
     #[must_use]
-    pub fn remembered(&self, request: &dyn RequestView, members: &[Member], tried: &[SocketAddr]) -> Option<usize> {
+    pub fn remembered(
+        &self,
+        request: &dyn RequestView,
+        members: &[Member],
+        tried: &[EndpointAddress],
+    ) -> Option<usize> {
         let index = cookie::value(request, &self.spec.cookie, |value| self.indices.get(&parsed(value)?).copied())?;
         let member = members.get(index)?;
         (member.is_open() && member.has_room() && !tried.contains(&member.endpoint.address)).then_some(index)

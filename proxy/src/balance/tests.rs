@@ -2,7 +2,7 @@ mod movement;
 mod shares;
 mod sticky;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::choices::Choices;
 use super::sticky::StickyKey;
 use super::{Balancer, PickedBy, candidates};
-use crate::config::model::{self, HashKey, HashTable, LoadFactor, MissingKey};
+use crate::config::model::{self, EndpointAddress, HashKey, HashTable, LoadFactor, MissingKey};
 use crate::consumers::Consumer;
 use crate::plugin::policy::{Candidate, PluginFailure};
 use crate::policy::facts::TlsFacts;
@@ -115,7 +115,7 @@ fn native(members: &[Member]) -> Balancer {
 /// Asks a policy of this kind.
 fn ask(
     members: &[Member],
-    tried: &[SocketAddr],
+    tried: &[EndpointAddress],
     policy: impl FnOnce(&[Candidate]) -> Result<Option<usize>, PluginFailure>,
 ) -> Option<(usize, PickedBy)> {
     candidates::ask(&Choices { members, tried, tier: 0 }, &native(members).round_robin, policy)
@@ -140,7 +140,7 @@ fn a_retry_goes_elsewhere_while_there_is_an_elsewhere() {
     for _ in 0..3 {
         let picked = balancer.pick(&BLANK, &members, &tried).unwrap();
         assert!(!tried.contains(&picked.member.endpoint.address));
-        tried.push(picked.member.endpoint.address);
+        tried.push(picked.member.endpoint.address.clone());
     }
     assert!(balancer.pick(&BLANK, &members, &tried).is_some());
 }
@@ -198,9 +198,9 @@ fn the_backup_serves_when_nobody_of_the_first_tier_can_or_all_of_it_was_tried() 
         let members: Arc<[Member]> = members.into();
         let balancer = balancing(way, &members);
         let user = Asked::with("x-user", "alice");
-        let pick = |tried: &[SocketAddr]| balancer.pick(&user, &members, tried).unwrap().index;
+        let pick = |tried: &[EndpointAddress]| balancer.pick(&user, &members, tried).unwrap().index;
         assert!((0..20).all(|_| pick(&[]) < 2), "{balancer:?}");
-        let first_tier = [0, 1].map(|index: usize| members[index].endpoint.address);
+        let first_tier = [0, 1].map(|index: usize| members[index].endpoint.address.clone());
         assert_eq!(pick(&first_tier), 2);
         members[..2].iter().for_each(|member| _ = member.endpoint.mark(false, "down"));
         assert_eq!(pick(&[]), 2);
@@ -223,7 +223,7 @@ proptest! {
             member.tier = *tier;
         }
         let members: Arc<[Member]> = members.into();
-        let tried: Vec<SocketAddr> = members.iter().step_by(3).map(|member| member.endpoint.address).collect();
+        let tried: Vec<EndpointAddress> = members.iter().step_by(3).map(|member| member.endpoint.address.clone()).collect();
         let is_untried = |member: &Member| member.is_eligible() && !tried.contains(&member.endpoint.address);
         let (eligible, untried) = (members.iter().any(Member::is_eligible), members.iter().any(is_untried));
         for way in all_ways().into_iter().map(small) {

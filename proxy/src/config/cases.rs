@@ -8,7 +8,7 @@ mod expected;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use super::value::quantity::duration;
 use super::value::{self, Wrong};
 use super::written::{self, At};
 use super::{resolve, source};
+use crate::config::model::EndpointAddress;
 
 /// As far as the clock moves at once.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -114,7 +115,7 @@ pub struct AskedResponse {
     /// 200 where nothing is written.
     pub status: u16,
     /// The endpoint that answered; none where nothing is written.
-    pub endpoint: Option<SocketAddr>,
+    pub endpoint: Option<EndpointAddress>,
     /// Its fields.
     pub headers: Fieldset,
 }
@@ -123,7 +124,7 @@ pub struct AskedResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedCandidate {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: EndpointAddress,
     /// Its share.
     pub weight: u32,
     /// Where it is.

@@ -3,6 +3,7 @@
 //! Only `config` makes these values; `snapshot` consumes them and nothing else sees them. The types of what the user
 //! *wrote* live in `config/written`.
 
+mod address;
 mod balancer;
 mod health;
 mod keyset;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::consumers::Credentials;
+pub use address::{AddressError, EndpointAddress};
 pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
 pub use health::{CheckKind, HealthCheck, HttpCheck, Outliers};
 pub use keyset::{
@@ -213,7 +215,7 @@ impl RetryCondition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: EndpointAddress,
     /// Its share relative to the others, 1 to 1000; 0 takes no new requests.
     pub weight: u32,
     /// Where it is, for balancers that prefer what is near; empty where nothing was written.

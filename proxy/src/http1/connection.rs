@@ -2,19 +2,19 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::outbox::Outbox;
 use super::response::Framing;
+use crate::config::model::EndpointAddress;
 use crate::gate::{Alarm, ChunkTracker};
 use crate::observe::metrics::TryFailure;
+use crate::upstream::stream::Stream;
 
 /// Room for the next read while a head is awaited.
 const HEAD_ROOM: usize = 2 * 1024;
@@ -28,7 +28,7 @@ const BODY_BUFFER: usize = 64 * 1024;
 /// A connection to an endpoint.
 #[derive(Debug)]
 pub(super) struct Connection {
-    io: TcpStream,
+    io: Stream,
     /// Octets received and not looked at.
     pub(super) held: BytesMut,
     /// Octets to send.
@@ -63,11 +63,9 @@ impl From<Framing> for Remaining {
 
 impl Connection {
     /// Connects within `patience`.
-    pub(super) async fn open(address: SocketAddr, patience: Duration) -> Result<Self, TryFailure> {
-        let connected = tokio::time::timeout(patience, TcpStream::connect(address)).await;
+    pub(super) async fn open(address: &EndpointAddress, patience: Duration) -> Result<Self, TryFailure> {
+        let connected = tokio::time::timeout(patience, Stream::connect(address)).await;
         let io = connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)?;
-        // Heads and last pieces are not to wait for an acknowledgement; where that cannot be had they do.
-        let _ = io.set_nodelay(true);
         Ok(Self {
             io,
             held: BytesMut::new(),
@@ -93,15 +91,8 @@ impl Connection {
     }
 
     /// Whether an unused connection is still open, and nothing was sent on it that nobody asked for.
-    pub(super) fn is_quiet(&self) -> bool {
-        let mut octet = [0];
-        matches!(self.io.try_read(&mut octet), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-    }
-
-    /// Resolves once there is something to read, be it an end.
-    #[cfg(test)]
-    pub(super) async fn readable(&self) {
-        self.io.readable().await.unwrap();
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.io.is_quiet()
     }
 
     /// Reads more of a head. An end is an error.

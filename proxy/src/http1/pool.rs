@@ -1,6 +1,5 @@
 //! Connections to endpoints that wait for the next request, of one worker.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use ahash::AHashMap;
 use parking_lot::Mutex;
 
 use super::connection::Connection;
+use crate::config::model::EndpointAddress;
 
 /// How often connections that have waited for too long, or were closed, are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    by_address: AHashMap<SocketAddr, Vec<Waiting>>,
+    by_address: AHashMap<EndpointAddress, Vec<Waiting>>,
     count: usize,
     /// Sweeps so far: time enough, and it costs no look at a clock.
     now: u64,
@@ -42,10 +42,10 @@ impl Pool {
     }
 
     /// The connection to this address that was used last, if one is still open.
-    pub(super) fn take(&self, address: SocketAddr) -> Option<Connection> {
+    pub(super) fn take(&self, address: &EndpointAddress) -> Option<Connection> {
         let mut idle = self.idle.lock();
         loop {
-            let waiting = idle.by_address.get_mut(&address)?.pop()?;
+            let mut waiting = idle.by_address.get_mut(address)?.pop()?;
             idle.count -= 1;
             if waiting.connection.is_quiet() {
                 return Some(waiting.connection);
@@ -54,7 +54,7 @@ impl Pool {
     }
 
     /// Keeps a connection for as long as `patience`, if there is room.
-    pub(super) fn put(&self, address: SocketAddr, connection: Connection, patience: Duration) {
+    pub(super) fn put(&self, address: EndpointAddress, connection: Connection, patience: Duration) {
         let mut idle = self.idle.lock();
         if idle.count >= self.most || patience.is_zero() {
             return;
@@ -85,7 +85,7 @@ impl Pool {
         }
         let now = idle.now;
         idle.by_address.retain(|_, waiting| {
-            waiting.retain(|waiting| waiting.until > now && waiting.connection.is_quiet());
+            waiting.retain_mut(|waiting| waiting.until > now && waiting.connection.is_quiet());
             waiting.iter_mut().for_each(|waiting| waiting.connection.shed());
             !waiting.is_empty()
         });
@@ -103,14 +103,16 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use tokio::net::TcpListener;
 
     use super::*;
 
-    async fn pair() -> (Connection, tokio::net::TcpStream, SocketAddr) {
+    async fn pair() -> (Connection, tokio::net::TcpStream, EndpointAddress) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let connection = Connection::open(address, Duration::from_secs(5)).await.unwrap();
+        let address = EndpointAddress::Ip(listener.local_addr().unwrap());
+        let connection = Connection::open(&address, Duration::from_secs(5)).await.unwrap();
         (connection, listener.accept().await.unwrap().0, address)
     }
 
@@ -118,32 +120,32 @@ mod tests {
     async fn a_connection_is_had_back_once() {
         let pool = Pool::new(8);
         let (connection, _far, address) = pair().await;
-        assert!(pool.take(address).is_none());
-        pool.put(address, connection, SWEEP);
-        assert!(pool.take(address).is_some());
-        assert!(pool.take(address).is_none());
+        assert!(pool.take(&address).is_none());
+        pool.put(address.clone(), connection, SWEEP);
+        assert!(pool.take(&address).is_some());
+        assert!(pool.take(&address).is_none());
     }
 
     #[tokio::test]
     async fn a_connection_waits_no_longer_than_it_may() {
         let pool = Pool::new(8);
         let (connection, _far, address) = pair().await;
-        pool.put(address, connection, 2 * SWEEP);
+        pool.put(address.clone(), connection, 2 * SWEEP);
         pool.sweep_once();
         assert_eq!(pool.idle.lock().count, 1);
         pool.sweep_once();
         assert_eq!(pool.idle.lock().count, 0);
-        assert!(pool.take(address).is_none());
+        assert!(pool.take(&address).is_none());
     }
 
     #[tokio::test]
     async fn a_connection_that_was_closed_is_not_had_back() {
         let pool = Pool::new(8);
-        let (connection, far, address) = pair().await;
+        let (mut connection, far, address) = pair().await;
         drop(far);
-        connection.readable().await;
-        pool.put(address, connection, SWEEP);
-        assert!(pool.take(address).is_none());
+        poll_fn(|cx| connection.poll_head_octets(cx)).await.unwrap_err();
+        pool.put(address.clone(), connection, SWEEP);
+        assert!(pool.take(&address).is_none());
     }
 
     #[tokio::test]
@@ -151,16 +153,16 @@ mod tests {
         let pool = Pool::new(8);
         let (mut connection, _far, address) = pair().await;
         connection.held.reserve(64 * 1024);
-        pool.put(address, connection, 9 * SWEEP);
+        pool.put(address.clone(), connection, 9 * SWEEP);
         pool.sweep_once();
-        assert_eq!(pool.take(address).unwrap().held.capacity(), 0);
+        assert_eq!(pool.take(&address).unwrap().held.capacity(), 0);
     }
 
     #[tokio::test]
     async fn what_there_is_no_room_for_is_closed() {
         let pool = Pool::new(0);
         let (connection, _far, address) = pair().await;
-        pool.put(address, connection, SWEEP);
-        assert!(pool.take(address).is_none());
+        pool.put(address.clone(), connection, SWEEP);
+        assert!(pool.take(&address).is_none());
     }
 }

@@ -1,7 +1,6 @@
 //! One request from its arrival to its end: tries, answers made here, and what becomes of the client's connection.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,7 +18,7 @@ use super::request::wants_more;
 use super::response::Framing;
 use super::upload::Upload;
 use crate::cause::Cause;
-use crate::config::model::UpstreamTimeouts;
+use crate::config::model::{EndpointAddress, UpstreamTimeouts};
 use crate::error;
 use crate::gate::{Afterwards, Arrived, Guard};
 use crate::policy::decision::LocalResponse;
@@ -97,9 +96,9 @@ impl<'a> Serving<'a> {
                 Err(cause) => return self.refuse(cause).await,
             };
             let timeouts = &route.upstream.timeouts;
-            let kept = if may_reuse { pool.take(address) } else { None };
+            let kept = if may_reuse { pool.take(&address) } else { None };
             let is_reused = kept.is_some();
-            let broken = match self.attempt(kept, address, &route).await {
+            let broken = match self.attempt(kept, &address, &route).await {
                 Ok(unused) => {
                     if let Some(unused) = unused {
                         pool.put(address, unused, timeouts.idle);
@@ -122,7 +121,7 @@ impl<'a> Serving<'a> {
         }
     }
 
-    fn choose(&mut self) -> Result<(Arc<Route>, SocketAddr), Cause> {
+    fn choose(&mut self) -> Result<(Arc<Route>, EndpointAddress), Cause> {
         let index = match self.context.chosen.take() {
             Some(first) => first,
             None => self.context.next_member(&self.head)?,
@@ -130,10 +129,10 @@ impl<'a> Serving<'a> {
         self.address(index)
     }
 
-    fn address(&self, index: usize) -> Result<(Arc<Route>, SocketAddr), Cause> {
+    fn address(&self, index: usize) -> Result<(Arc<Route>, EndpointAddress), Cause> {
         let route = self.context.route.as_ref().ok_or(Cause::Internal)?;
         let member = route.upstream.members.get(index).ok_or(Cause::Internal)?;
-        Ok((Arc::clone(route), member.endpoint.address))
+        Ok((Arc::clone(route), member.endpoint.address.clone()))
     }
 
     fn may_try_again(&mut self, broken: Broken, reused_connection: bool) -> bool {
@@ -150,7 +149,7 @@ impl<'a> Serving<'a> {
     async fn attempt(
         &mut self,
         kept: Option<Connection>,
-        address: SocketAddr,
+        address: &EndpointAddress,
         route: &Route,
     ) -> Result<Option<Connection>, Stop> {
         let timeouts = &route.upstream.timeouts;
@@ -161,7 +160,7 @@ impl<'a> Serving<'a> {
         self.exchange(endpoint, timeouts).await
     }
 
-    async fn open(&mut self, address: SocketAddr, patience: Duration) -> Result<Connection, Stop> {
+    async fn open(&mut self, address: &EndpointAddress, patience: Duration) -> Result<Connection, Stop> {
         let opened = while_it_stays(self.client, pin!(Connection::open(address, patience))).await;
         opened.ok_or(Stop::ClientGone)?.map_err(|failure| Stop::Endpoint(Broken::unheard(failure)))
     }

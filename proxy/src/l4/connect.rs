@@ -1,19 +1,19 @@
 //! Finding an endpoint that can be reached.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 
 use crate::cause::Cause;
+use crate::config::model::EndpointAddress;
 use crate::gate::Opened;
 use crate::observe::metrics::{Try, TryFailure};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use crate::upstream::Upstream;
 use crate::upstream::endpoint::InFlight;
+use crate::upstream::stream::Stream;
 use crate::wire::proxy_protocol::{self, Ends};
 
 /// The tries of one connection.
@@ -23,7 +23,7 @@ pub(super) struct Asker<'u> {
     /// A balancer chooses for a request; of a connection it sees one without fields.
     request: Parts,
     facts: RequestFacts,
-    tried: Vec<SocketAddr>,
+    tried: Vec<EndpointAddress>,
     in_flight: Option<InFlight>,
 }
 
@@ -50,7 +50,7 @@ impl<'u> Asker<'u> {
     }
 
     /// Connects to one endpoint after another, until one is reached or there is none left to ask.
-    pub(super) async fn reach(&mut self) -> Result<TcpStream, Cause> {
+    pub(super) async fn reach(&mut self) -> Result<Stream, Cause> {
         loop {
             let failure = match self.ask_one().await? {
                 Ok(stream) => return Ok(stream),
@@ -62,27 +62,25 @@ impl<'u> Asker<'u> {
         }
     }
 
-    async fn ask_one(&mut self) -> Result<Result<TcpStream, TryFailure>, Cause> {
+    async fn ask_one(&mut self) -> Result<Result<Stream, TryFailure>, Cause> {
         let view = HttpRequestView { parts: &self.request, facts: &self.facts };
         let picked = self.upstream.pick(&view, &self.tried).ok_or(Cause::NoEndpoint)?;
         let member = picked.member;
         member.metrics.attempt(if self.tried.is_empty() { Try::First } else { Try::Retry });
-        self.tried.push(member.endpoint.address);
+        self.tried.push(member.endpoint.address.clone());
         self.in_flight = Some(member.endpoint.enter());
-        let reached = self.connect(member.endpoint.address).await;
+        let reached = self.connect(&member.endpoint.address).await;
         Ok(reached.inspect_err(|failure| member.metrics.failure(*failure)))
     }
 
-    async fn connect(&self, address: SocketAddr) -> Result<TcpStream, TryFailure> {
+    async fn connect(&self, address: &EndpointAddress) -> Result<Stream, TryFailure> {
         let connected = tokio::time::timeout(self.upstream.timeouts.connect, self.introduced(address)).await;
         connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)
     }
 
     /// A connection whose endpoint knows who the client is, where it wants to.
-    async fn introduced(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::connect(address).await?;
-        // Small messages are not to wait for an acknowledgement; where that cannot be had they do.
-        let _ = stream.set_nodelay(true);
+    async fn introduced(&self, address: &EndpointAddress) -> io::Result<Stream> {
+        let mut stream = Stream::connect(address).await?;
         if let Some(version) = self.upstream.proxy_protocol {
             stream.write_all(&proxy_protocol::write(version, self.ends)?).await?;
         }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
-
 use super::Relay;
 use super::carry::{Carried, Parting, Tally, Way};
 use super::connect::{self, Asker};
@@ -14,6 +12,7 @@ use crate::observe::access::AccessRecord;
 use crate::observe::metrics::TryFailure;
 use crate::upstream::Upstream;
 use crate::upstream::endpoint::InFlight;
+use crate::upstream::stream::Stream;
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ impl<'r> Session<'r> {
     }
 
     /// Connects to an endpoint; beside the connection, how long both sides may be silent.
-    pub(super) async fn connect(&mut self) -> Result<(TcpStream, Duration), End> {
+    pub(super) async fn connect(&mut self) -> Result<(Stream, Duration), End> {
         let upstream = self.upstream.as_ref().ok_or(End::NoRoute)?;
         let mut asker = Asker::new(upstream, &self.opened, &self.relay.listener);
         let reached = asker.reach().await;

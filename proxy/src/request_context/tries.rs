@@ -1,6 +1,5 @@
 //! The tries of a request: whom they ask, what is heard of it, and whether another may be made.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::Version;
@@ -10,6 +9,7 @@ use smallvec::SmallVec;
 use super::RequestContext;
 use crate::balance::PickedBy;
 use crate::cause::Cause;
+use crate::config::model::EndpointAddress;
 use crate::observe::metrics::{self, EndpointMetrics, TryFailure};
 use crate::policy::facts::HttpRequestView;
 use crate::snapshot::Route;
@@ -39,7 +39,7 @@ pub struct FailedTry {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     /// Where fresh connections went; a stale one is no try of its endpoint.
-    asked: SmallVec<[SocketAddr; 4]>,
+    asked: SmallVec<[EndpointAddress; 4]>,
     pub(super) count: u32,
     last_failure: Option<TryFailure>,
     /// The budget allows the next one.
@@ -77,7 +77,7 @@ impl RequestContext {
             metrics::Try::Retry
         };
         member.metrics.attempt(which);
-        self.tries.asked.push(member.endpoint.address);
+        self.tries.asked.push(member.endpoint.address.clone());
         let mut in_flight = picked.enter();
         if !self.has_body {
             in_flight.wait();

@@ -1,6 +1,5 @@
 //! One instance of a service, with the state that survives reloads.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +9,7 @@ use parking_lot::Mutex;
 use super::latency::Latency;
 use super::standing::{Standing, WHOLE};
 use super::traffic::{Heard, Traffic};
+use crate::config::model::EndpointAddress;
 
 /// An address of an upstream, shared by every snapshot that names it.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Endpoint {
     /// Name of the upstream it belongs to.
     pub upstream: Arc<str>,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: EndpointAddress,
     /// `address` as text, made once.
     pub label: Arc<str>,
     pub(super) standing: Standing,
@@ -68,11 +68,11 @@ pub struct CheckRecord {
 impl Endpoint {
     /// A new endpoint is taken for healthy until a check says otherwise.
     #[must_use]
-    pub fn new(upstream: Arc<str>, address: SocketAddr) -> Self {
+    pub fn new(upstream: Arc<str>, address: EndpointAddress) -> Self {
         Self {
             upstream,
-            address,
             label: address.to_string().into(),
+            address,
             standing: Standing::default(),
             traffic: Traffic::default(),
             in_flight: AtomicU32::new(0),

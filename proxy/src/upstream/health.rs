@@ -9,7 +9,6 @@ mod tally;
 mod tests;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use crate::config::model::EndpointAddress;
 use crate::config::model::HealthCheck;
 use crate::upstream::endpoint::Endpoint;
 pub use probe::Finding;
@@ -43,7 +43,7 @@ pub struct HealthSupervisor {
 /// What is asked, and how: whoever wants the same shares the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
-    address: SocketAddr,
+    address: EndpointAddress,
     check: HealthCheck,
 }
 
@@ -118,8 +118,7 @@ impl HealthSupervisor {
 fn by_what_is_asked(wanted: Vec<(Arc<Endpoint>, HealthCheck)>) -> HashMap<Asked, Vec<Arc<Endpoint>>> {
     let mut by_asked: HashMap<Asked, Vec<Arc<Endpoint>>> = HashMap::new();
     for (endpoint, check) in wanted {
-        let mut address = endpoint.address;
-        address.set_port(check.port.unwrap_or(address.port()));
+        let address = endpoint.address.with_port(check.port);
         let endpoints = by_asked.entry(Asked { address, check }).or_default();
         if !endpoints.iter().any(|known| Arc::ptr_eq(known, &endpoint)) {
             endpoints.push(endpoint);
@@ -177,7 +176,7 @@ impl Watcher {
         tokio::time::sleep(first_wait(check.interval, fastrand::f64())).await;
         loop {
             // Boxed: most of the time a task only sleeps, and there may be ten thousand of them.
-            let finding = Box::pin(probe::probe(self.asked.address, check)).await;
+            let finding = Box::pin(probe::probe(&self.asked.address, check)).await;
             self.take(&finding);
             tokio::time::sleep(jittered(check.interval, check.jitter, fastrand::f64())).await;
         }

@@ -6,10 +6,10 @@
 //! last word, and nobody has to guess what a mixture of two intentions means.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::model;
+use crate::config::model::EndpointAddress;
 
 /// The heaviest weight there is.
 pub const MAX_WEIGHT: u32 = 1000;
@@ -18,7 +18,7 @@ pub const MAX_WEIGHT: u32 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: EndpointAddress,
     /// Its share, 0 to [`MAX_WEIGHT`].
     pub weight: u32,
     /// Where it is; empty where nothing was written.
@@ -32,7 +32,7 @@ pub struct Placement {
 impl From<&model::Endpoint> for Placement {
     fn from(endpoint: &model::Endpoint) -> Self {
         Self {
-            address: endpoint.address,
+            address: endpoint.address.clone(),
             weight: endpoint.weight,
             zone: Arc::clone(&endpoint.zone),
             priority: endpoint.priority,
@@ -42,14 +42,14 @@ impl From<&model::Endpoint> for Placement {
 }
 
 /// Why a change was refused; nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OverlayError {
     /// No endpoint of the upstream has this address.
     #[error("the upstream has no endpoint {0}")]
-    Unknown(SocketAddr),
+    Unknown(EndpointAddress),
     /// An endpoint of the upstream has this address.
     #[error("the upstream already has the endpoint {0}")]
-    AlreadyThere(SocketAddr),
+    AlreadyThere(EndpointAddress),
     /// Not 0 to [`MAX_WEIGHT`].
     #[error("weight {0} is over {MAX_WEIGHT}")]
     Weight(u32),
@@ -88,9 +88,9 @@ impl Overlay {
     ///
     /// # Errors
     /// The address is there already, or the weight is out of range.
-    pub fn add(&mut self, address: SocketAddr, weight: u32) -> Result<(), OverlayError> {
+    pub fn add(&mut self, address: EndpointAddress, weight: u32) -> Result<(), OverlayError> {
         check_weight(weight)?;
-        if self.find(address).is_ok() {
+        if self.find(&address).is_ok() {
             return Err(OverlayError::AlreadyThere(address));
         }
         self.placements.push(Placement { address, weight, zone: Arc::default(), priority: 0, draining: false });
@@ -101,9 +101,9 @@ impl Overlay {
     ///
     /// # Errors
     /// The address is not there.
-    pub fn remove(&mut self, address: SocketAddr) -> Result<(), OverlayError> {
+    pub fn remove(&mut self, address: &EndpointAddress) -> Result<(), OverlayError> {
         self.find(address)?;
-        self.placements.retain(|placement| placement.address != address);
+        self.placements.retain(|placement| placement.address != *address);
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl Overlay {
     ///
     /// # Errors
     /// The address is not there, or the weight is out of range.
-    pub fn set_weight(&mut self, address: SocketAddr, weight: u32) -> Result<(), OverlayError> {
+    pub fn set_weight(&mut self, address: &EndpointAddress, weight: u32) -> Result<(), OverlayError> {
         check_weight(weight)?;
         self.find(address)?.weight = weight;
         Ok(())
@@ -121,14 +121,14 @@ impl Overlay {
     ///
     /// # Errors
     /// The address is not there.
-    pub fn set_draining(&mut self, address: SocketAddr, draining: bool) -> Result<(), OverlayError> {
+    pub fn set_draining(&mut self, address: &EndpointAddress, draining: bool) -> Result<(), OverlayError> {
         self.find(address)?.draining = draining;
         Ok(())
     }
 
-    fn find(&mut self, address: SocketAddr) -> Result<&mut Placement, OverlayError> {
+    fn find(&mut self, address: &EndpointAddress) -> Result<&mut Placement, OverlayError> {
         let mut placements = self.placements.iter_mut();
-        placements.find(|placement| placement.address == address).ok_or(OverlayError::Unknown(address))
+        placements.find(|placement| placement.address == *address).ok_or_else(|| OverlayError::Unknown(address.clone()))
     }
 }
 
@@ -183,8 +183,8 @@ mod tests {
     use super::*;
     use crate::upstream::tests::spec;
 
-    fn address(port: u16) -> SocketAddr {
-        ([127, 0, 0, 1], port).into()
+    fn address(port: u16) -> EndpointAddress {
+        EndpointAddress::Ip(([127, 0, 0, 1], port).into())
     }
 
     fn file(ports: &[u16]) -> Vec<model::Endpoint> {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn seen(overlay: &Overlay, file: &[model::Endpoint]) -> Vec<(u16, u32, bool)> {
-        overlay.apply(file).iter().map(|p| (p.address.port(), p.weight, p.draining)).collect()
+        overlay.apply(file).iter().map(|p| (p.address.port().unwrap(), p.weight, p.draining)).collect()
     }
 
     #[test]
@@ -204,9 +204,9 @@ mod tests {
         let mut overlay = Overlay::over(&file);
         assert!(!overlay.changes_anything());
         overlay.add(address(9), 50).unwrap();
-        overlay.remove(address(2)).unwrap();
-        overlay.set_weight(address(1), 0).unwrap();
-        overlay.set_draining(address(3), true).unwrap();
+        overlay.remove(&address(2)).unwrap();
+        overlay.set_weight(&address(1), 0).unwrap();
+        overlay.set_draining(&address(3), true).unwrap();
         assert_eq!(seen(&overlay, &file), [(1, 0, false), (3, 100, true), (9, 50, false)]);
         assert!(overlay.changes_anything());
     }
@@ -217,9 +217,9 @@ mod tests {
         let mut overlay = Overlay::over(&file);
         assert_eq!(overlay.add(address(1), 1), Err(OverlayError::AlreadyThere(address(1))));
         assert_eq!(overlay.add(address(2), 1001), Err(OverlayError::Weight(1001)));
-        assert_eq!(overlay.set_weight(address(1), 1001), Err(OverlayError::Weight(1001)));
+        assert_eq!(overlay.set_weight(&address(1), 1001), Err(OverlayError::Weight(1001)));
         for refused in
-            [overlay.remove(address(2)), overlay.set_weight(address(2), 1), overlay.set_draining(address(2), true)]
+            [overlay.remove(&address(2)), overlay.set_weight(&address(2), 1), overlay.set_draining(&address(2), true)]
         {
             assert_eq!(refused, Err(OverlayError::Unknown(address(2))));
         }
@@ -230,7 +230,7 @@ mod tests {
     fn an_endpoint_removed_and_added_again_stands_last() {
         let file = file(&[1, 2]);
         let mut overlay = Overlay::over(&file);
-        overlay.remove(address(1)).unwrap();
+        overlay.remove(&address(1)).unwrap();
         overlay.add(address(1), 100).unwrap();
         assert_eq!(seen(&overlay, &file), [(2, 100, false), (1, 100, false)]);
     }
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn editing_an_overlay_the_file_overruled_begins_anew() {
         let mut overlays = Overlays::default();
-        overlays.edit(&spec("shop", &[1])).set_draining(address(1), true).unwrap();
+        overlays.edit(&spec("shop", &[1])).set_draining(&address(1), true).unwrap();
         assert!(!overlays.edit(&spec("shop", &[1, 2])).changes_anything());
     }
 }

@@ -1,26 +1,26 @@
 //! From an endpoint to the peer Pingora connects to.
 
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
-use std::net::SocketAddr;
 
-use crate::config::model::UpstreamTimeouts;
+use crate::config::model::{EndpointAddress, UpstreamTimeouts};
 
 /// One prepared peer per member, in their order: a request copies it instead of putting it together.
 #[derive(Debug)]
 pub struct Peers {
-    prepared: Box<[HttpPeer]>,
+    /// `None` where Pingora can make nothing of an address, which no address of ours is.
+    prepared: Box<[Option<HttpPeer>]>,
 }
 
 impl Peers {
     /// Prepares a peer for each address.
-    pub(super) fn new(addresses: impl Iterator<Item = SocketAddr>, timeouts: &UpstreamTimeouts) -> Self {
+    pub(super) fn new<'a>(addresses: impl Iterator<Item = &'a EndpointAddress>, timeouts: &UpstreamTimeouts) -> Self {
         Self { prepared: addresses.map(|address| prepare(address, timeouts)).collect() }
     }
 
     /// The peer of the member at this index.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Box<HttpPeer>> {
-        self.prepared.get(index).cloned().map(Box::new)
+        self.prepared.get(index)?.clone().map(Box::new)
     }
 }
 
@@ -29,8 +29,11 @@ impl Peers {
 /// Hop-by-hop fields are left to `wire`, which seals each head in one pass after the last policy; Pingora's own
 /// stripping runs before policies and would not see what they add. TCP keep-alive is off: idle connections are closed
 /// by `idle`, and one that waits for an answer by `read`.
-fn prepare(address: SocketAddr, timeouts: &UpstreamTimeouts) -> HttpPeer {
-    let mut peer = HttpPeer::new(address, false, String::new());
+fn prepare(address: &EndpointAddress, timeouts: &UpstreamTimeouts) -> Option<HttpPeer> {
+    let mut peer = match address {
+        EndpointAddress::Ip(address) => HttpPeer::new(*address, false, String::new()),
+        EndpointAddress::Unix(path) => HttpPeer::new_uds(path.to_str()?, false, String::new()).ok()?,
+    };
     let options = &mut peer.options;
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);
@@ -39,7 +42,7 @@ fn prepare(address: SocketAddr, timeouts: &UpstreamTimeouts) -> HttpPeer {
     options.idle_timeout = Some(timeouts.idle);
     options.tcp_keepalive = None;
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
-    peer
+    Some(peer)
 }
 
 #[cfg(test)]

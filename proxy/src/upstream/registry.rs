@@ -1,13 +1,13 @@
 //! Endpoints by upstream and address, for the life of the process.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use super::endpoint::Endpoint;
 use crate::balance::sticky::StickyKey;
+use crate::config::model::EndpointAddress;
 
 /// Hands the same [`Endpoint`] to every snapshot that names it.
 ///
@@ -22,7 +22,7 @@ pub struct EndpointRegistry {
 
 #[derive(Debug, Default)]
 struct Known {
-    upstreams: HashMap<Arc<str>, HashMap<SocketAddr, Weak<Endpoint>>>,
+    upstreams: HashMap<Arc<str>, HashMap<EndpointAddress, Weak<Endpoint>>>,
     /// Endpoints to be added until those that nobody holds are looked for again.
     until_sweep: usize,
 }
@@ -32,7 +32,7 @@ const FEW: usize = 64;
 
 impl EndpointRegistry {
     /// The endpoint of this upstream at this address, made where none is alive.
-    pub fn endpoint(&self, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
+    pub fn endpoint(&self, upstream: &str, address: EndpointAddress) -> Arc<Endpoint> {
         let mut known = self.known.lock();
         let alive = known.upstreams.get(upstream).and_then(|endpoints| endpoints.get(&address)?.upgrade());
         alive.unwrap_or_else(|| {
@@ -47,7 +47,7 @@ impl EndpointRegistry {
     fn alive(&self) -> Vec<Arc<Endpoint>> {
         let known = self.known.lock();
         let mut alive: Vec<_> = known.upstreams.values().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
-        alive.sort_by(|a, b| (&a.upstream, a.address).cmp(&(&b.upstream, b.address)));
+        alive.sort_by(|a, b| (&a.upstream, &a.address).cmp(&(&b.upstream, &b.address)));
         alive
     }
 }
@@ -67,10 +67,10 @@ impl Known {
         self.until_sweep = self.upstreams.values().map(HashMap::len).sum::<usize>().max(FEW);
     }
 
-    fn create(&mut self, upstream: &str, address: SocketAddr) -> Arc<Endpoint> {
+    fn create(&mut self, upstream: &str, address: EndpointAddress) -> Arc<Endpoint> {
         let name = self.upstreams.get_key_value(upstream);
         let name = name.map_or_else(|| Arc::from(upstream), |(name, _)| Arc::clone(name));
-        let endpoint = Arc::new(Endpoint::new(Arc::clone(&name), address));
+        let endpoint = Arc::new(Endpoint::new(Arc::clone(&name), address.clone()));
         self.upstreams.entry(name).or_default().insert(address, Arc::downgrade(&endpoint));
         endpoint
     }
@@ -80,8 +80,8 @@ impl Known {
 mod tests {
     use super::*;
 
-    fn address(port: u16) -> SocketAddr {
-        ([127, 0, 0, 1], port).into()
+    fn address(port: u16) -> EndpointAddress {
+        EndpointAddress::Ip(([127, 0, 0, 1], port).into())
     }
 
     #[test]
@@ -120,7 +120,8 @@ mod tests {
         let registry = EndpointRegistry::default();
         let _held: Vec<_> =
             [("b", 1), ("a", 2), ("a", 1)].map(|(name, port)| registry.endpoint(name, address(port))).into();
-        let listed: Vec<_> = registry.alive().iter().map(|e| (e.upstream.to_string(), e.address.port())).collect();
+        let listed: Vec<_> =
+            registry.alive().iter().map(|e| (e.upstream.to_string(), e.address.port().unwrap())).collect();
         assert_eq!(listed, [("a".into(), 1), ("a".into(), 2), ("b".into(), 1)]);
     }
 }

@@ -6,14 +6,14 @@ use super::endpoint::Endpoint;
 use super::member::Member;
 use super::overlay::Overlays;
 use super::registry::EndpointRegistry;
-use crate::config::model;
+use crate::config::model::{self, EndpointAddress};
 use crate::observe::metrics::Metrics;
 use crate::plugin::fixture::Fixture;
 
 /// Members on ports 1, 2, 3 and so on with these weights.
 pub(crate) fn members(weights: &[u32]) -> Vec<Member> {
     let member = |(weight, port): (&u32, u16)| {
-        let endpoint = Arc::new(Endpoint::new("shop".into(), ([127, 0, 0, 1], port).into()));
+        let endpoint = Arc::new(Endpoint::new("shop".into(), EndpointAddress::Ip(([127, 0, 0, 1], port).into())));
         let metrics = Metrics::new().endpoint("shop", &endpoint.label);
         Member {
             endpoint,
@@ -67,7 +67,7 @@ pub(crate) fn build(spec: &model::Upstream, previous: Option<&Upstream>) -> Upst
 }
 
 fn ports(upstream: &Upstream) -> Vec<u16> {
-    upstream.members.iter().map(|member| member.endpoint.address.port()).collect()
+    upstream.members.iter().map(|member| member.endpoint.address.port().unwrap()).collect()
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn an_upstream_has_the_endpoints_of_the_file_with_the_overlay_on_top() {
     let (registry, spec) = (EndpointRegistry::default(), spec("shop", &[1, 2]));
     let mut overlays = Overlays::default();
     overlays.edit(&spec).add(([127, 0, 0, 1], 9).into(), 5).unwrap();
-    overlays.edit(&spec).set_draining(([127, 0, 0, 1], 1).into(), true).unwrap();
+    overlays.edit(&spec).set_draining(&([127, 0, 0, 1], 1).into(), true).unwrap();
     let upstream = Upstream::build(&spec, overlays.get("shop"), &registry, &Metrics::new(), None, None);
     assert_eq!(ports(&upstream), [1, 2, 9]);
     assert_eq!(upstream.members[2].weight, 5);

@@ -13,7 +13,7 @@ fn over(table: HashTable, members: &[Member]) -> Balancer {
 fn homes(balancer: &Balancer, members: &Arc<[Member]>) -> Vec<u16> {
     let home = |user: usize| {
         let picked = balancer.pick(&Asked::with("x-user", user.to_string()), members, &[]).unwrap();
-        picked.member.endpoint.address.port()
+        picked.member.endpoint.address.port().unwrap()
     };
     (0..KEYS).map(home).collect()
 }

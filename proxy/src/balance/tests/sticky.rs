@@ -37,8 +37,8 @@ fn the_balancer_chooses_where_the_endpoint_is_away_was_tried_or_is_not_known() {
     let members: Arc<[Member]> = members(&[1, 1, 1]).into();
     let balancer = sticking(cookie(None), &members);
     let request = coming_back_to(&balancer, 1);
-    let by = |request: &Asked, tried: &[SocketAddr]| balancer.pick(request, &members, tried).unwrap().by;
-    assert_eq!(by(&request, &[members[1].endpoint.address]), PickedBy::Gateway);
+    let by = |request: &Asked, tried: &[EndpointAddress]| balancer.pick(request, &members, tried).unwrap().by;
+    assert_eq!(by(&request, &[members[1].endpoint.address.clone()]), PickedBy::Gateway);
     for forged in ["", "at", "at=", "at=1", "at=127.0.0.1:2", "at=+0000000000000000000000000000001"] {
         assert_eq!(by(&Asked::with("cookie", forged), &[]), PickedBy::Gateway, "{forged}");
     }

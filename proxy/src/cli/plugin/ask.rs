@@ -1,6 +1,6 @@
 //! The question that `run` and `bench` put to a plugin, from the command line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::trial::{Question, Terms, Trial};
 use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::config::default_limits;
+use crate::config::model::EndpointAddress;
 use crate::config::model::{Consumer, Grants, PluginLimits};
 use crate::consumers::Credentials;
 
@@ -55,7 +56,7 @@ pub(super) struct AskArguments {
     response_headers: Vec<String>,
     /// The endpoint that made this response.
     #[arg(long, value_name = "ADDRESS", requires = "response")]
-    answered_by: Option<SocketAddr>,
+    answered_by: Option<EndpointAddress>,
     /// Ask about this body: of the request, or of the response where there is one.
     #[arg(long, value_name = "TEXT", conflicts_with = "endpoints")]
     body: Option<String>,
@@ -175,7 +176,7 @@ impl AskArguments {
     fn asked_response(&self) -> anyhow::Result<Option<AskedResponse>> {
         let Some(status) = self.response else { return Ok(None) };
         let headers = fieldset(&self.response_headers)?;
-        Ok(Some(AskedResponse { status, endpoint: self.answered_by, headers }))
+        Ok(Some(AskedResponse { status, endpoint: self.answered_by.clone(), headers }))
     }
 }
 
@@ -197,7 +198,7 @@ fn fieldset(written: &[String]) -> anyhow::Result<Fieldset> {
 
 fn candidate(written: &str) -> anyhow::Result<AskedCandidate> {
     let mut parts = written.split(',');
-    let address: SocketAddr = parts.next().unwrap_or_default().parse()?;
+    let address: EndpointAddress = parts.next().unwrap_or_default().parse()?;
     let mut candidate = AskedCandidate { address, weight: 1, zone: String::new(), in_flight: 0, latency_us: 0 };
     for part in parts {
         match part.split_once('=') {

@@ -196,7 +196,8 @@ impl Trial {
 
     fn members(&mut self, candidates: &[AskedCandidate]) -> Arc<[Member]> {
         let is_same = |known: &[AskedCandidate]| {
-            let identity = |candidate: &AskedCandidate| (candidate.address, candidate.weight, candidate.zone.clone());
+            let identity =
+                |candidate: &AskedCandidate| (candidate.address.clone(), candidate.weight, candidate.zone.clone());
             known.iter().map(identity).eq(candidates.iter().map(identity))
         };
         if let Some((_, members)) = self.told.as_ref().filter(|(known, _)| is_same(known)) {

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::{Wrong, quoted, string};
-use crate::config::model::HostPattern;
+use crate::config::model::{AddressError, EndpointAddress, HostPattern};
 
 /// An address to listen on; port 0 asks the system for one.
 pub(in crate::config) fn listen_address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
@@ -25,15 +25,16 @@ pub(in crate::config) fn listen_address(value: &DeValue<'_>) -> Result<SocketAdd
 }
 
 /// An address to connect to.
-pub(in crate::config) fn endpoint_address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
-    let address = listen_address(value)?;
-    if address.port() == 0 {
-        return Err(Wrong::new("port 0 cannot be connected to").hint("1 to 65535"));
-    }
-    if address.ip().is_unspecified() {
-        return Err(Wrong::new(format!("{} is no address of one host", address.ip())).hint("as in \"127.0.0.1:8080\""));
-    }
-    Ok(address)
+pub(in crate::config) fn endpoint_address(value: &DeValue<'_>) -> Result<EndpointAddress, Wrong> {
+    let written = string(value)?;
+    written.parse().map_err(|error| {
+        Wrong::new(format!("{} {error}", quoted(written))).hint(match error {
+            AddressError::Form | AddressError::Unspecified => "as in \"127.0.0.1:8080\" or \"unix:/run/shop.sock\"",
+            AddressError::Port => "1 to 65535",
+            AddressError::RelativePath => "as in \"unix:/run/shop.sock\"",
+            AddressError::LongPath => "a link to it may have a shorter one",
+        })
+    })
 }
 
 /// A network, or one address.

@@ -3,7 +3,6 @@
 mod health;
 mod outliers;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -11,6 +10,7 @@ use toml::de::DeValue;
 use super::balancer::{balancer, sticky};
 use super::{At, name, values};
 use crate::config::fields::Fields;
+use crate::config::model::EndpointAddress;
 use crate::config::model::{Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, UpstreamTimeouts};
 use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, net};
@@ -41,7 +41,7 @@ pub(in crate::config) struct Upstream {
 /// An endpoint as written.
 #[derive(Debug)]
 pub(in crate::config) struct Endpoint {
-    pub(in crate::config) address: Option<At<SocketAddr>>,
+    pub(in crate::config) address: Option<At<EndpointAddress>>,
     pub(in crate::config) weight: u32,
     pub(in crate::config) zone: Option<String>,
     pub(in crate::config) priority: u8,

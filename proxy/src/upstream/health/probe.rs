@@ -1,7 +1,6 @@
 //! One check: ask an endpoint once, on a connection of its own.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,10 +10,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::model::{CheckKind, HealthCheck, HttpCheck};
+use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck};
+use crate::upstream::stream::Stream;
 
 /// Bytes of a head, and then of a body, that are read; an endpoint is not asked for more by closing on it early.
 const READ_LIMIT: usize = 64 * 1024;
@@ -57,7 +56,7 @@ impl fmt::Display for Finding {
 }
 
 /// Asks once; the whole of it under one deadline.
-pub(super) async fn probe(address: SocketAddr, check: &HealthCheck) -> Finding {
+pub(super) async fn probe(address: &EndpointAddress, check: &HealthCheck) -> Finding {
     match timeout(check.timeout, ask(address, &check.kind)).await {
         Ok(Ok(finding)) => finding,
         Ok(Err(failed)) => failed.into(),
@@ -93,15 +92,15 @@ fn error_text(kind: std::io::ErrorKind, error: &std::io::Error) -> String {
     }
 }
 
-async fn ask(address: SocketAddr, kind: &CheckKind) -> Result<Finding, Failed> {
-    let stream = TcpStream::connect(address).await.map_err(Failed::Connect)?;
+async fn ask(address: &EndpointAddress, kind: &CheckKind) -> Result<Finding, Failed> {
+    let stream = Stream::connect(address).await.map_err(Failed::Connect)?;
     match kind {
         CheckKind::Tcp => Ok(Finding::Connected),
         CheckKind::Http(check) => get(stream, address, check).await,
     }
 }
 
-async fn get(stream: TcpStream, address: SocketAddr, check: &HttpCheck) -> Result<Finding, Failed> {
+async fn get(stream: Stream, address: &EndpointAddress, check: &HttpCheck) -> Result<Finding, Failed> {
     let request = request(address, check).map_err(Failed::Request)?;
     let mut builder = http1::Builder::new();
     let handshake = builder.max_buf_size(READ_LIMIT).handshake(TokioIo::new(stream));
@@ -120,7 +119,7 @@ async fn get(stream: TcpStream, address: SocketAddr, check: &HttpCheck) -> Resul
     exchange.await.map_err(Failed::Exchange)
 }
 
-fn request(address: SocketAddr, check: &HttpCheck) -> Result<Request<Empty<Bytes>>, http::Error> {
+fn request(address: &EndpointAddress, check: &HttpCheck) -> Result<Request<Empty<Bytes>>, http::Error> {
     let mut request = Request::get(&check.path).header(CONNECTION, "close");
     request = match &check.host {
         Some(host) => request.header(HOST, host),

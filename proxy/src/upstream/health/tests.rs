@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::{Finding, HealthObserver, HealthSupervisor, first_wait, jittered, probe};
-use crate::config::model::{CheckKind, HealthCheck, HttpCheck};
+use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck};
 use crate::upstream::endpoint::Endpoint;
 
 /// 2 good answers bring an endpoint back, 3 bad ones or 2 failed connections take it out.
@@ -46,13 +45,13 @@ fn asking(http: HttpCheck) -> HealthCheck {
     HealthCheck { kind: CheckKind::Http(http), ..check() }
 }
 
-fn endpoint(address: SocketAddr) -> Arc<Endpoint> {
+fn endpoint(address: EndpointAddress) -> Arc<Endpoint> {
     Arc::new(Endpoint::new("shop".into(), address))
 }
 
 /// An origin that answers with whatever status it holds at the time, and passes on the requests it saw.
 struct Origin {
-    address: SocketAddr,
+    address: EndpointAddress,
     status: Arc<AtomicU16>,
     requests: mpsc::UnboundedReceiver<Request<Incoming>>,
 }
@@ -60,7 +59,7 @@ struct Origin {
 impl Origin {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let address = EndpointAddress::Ip(listener.local_addr().unwrap());
         let status = Arc::new(AtomicU16::new(200));
         let (seen, requests) = mpsc::unbounded_channel();
         tokio::spawn(serve(listener, Arc::clone(&status), seen));
@@ -83,9 +82,9 @@ async fn serve(listener: TcpListener, status: Arc<AtomicU16>, seen: mpsc::Unboun
 }
 
 /// An origin that reads a request, sends these bytes and closes.
-async fn raw_origin(answer: &'static [u8]) -> SocketAddr {
+async fn raw_origin(answer: &'static [u8]) -> EndpointAddress {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = [0; 1024];
@@ -136,7 +135,7 @@ async fn checks(events: &mut mpsc::UnboundedReceiver<Event>, count: usize) {
 #[tokio::test]
 async fn an_endpoint_goes_down_and_comes_back_with_the_answers_of_its_service() {
     let origin = Origin::start().await;
-    let endpoint = endpoint(origin.address);
+    let endpoint = endpoint(origin.address.clone());
     let (supervisor, mut events) = supervisor();
     supervisor.reconcile(vec![(Arc::clone(&endpoint), check())]);
     assert_eq!(events.recv().await, Some(Event::Checked(Finding::Good(200))));
@@ -154,7 +153,7 @@ async fn an_endpoint_goes_down_and_comes_back_with_the_answers_of_its_service() 
 #[tokio::test]
 async fn a_check_says_who_it_is_and_asks_for_what_is_configured() {
     let mut origin = Origin::start().await;
-    assert_eq!(probe::probe(origin.address, &check()).await, Finding::Good(200));
+    assert_eq!(probe::probe(&origin.address, &check()).await, Finding::Good(200));
     let request = origin.requests.recv().await.unwrap();
     assert_eq!((request.method().as_str(), request.uri().to_string()), ("GET", "/ready?deep".into()));
     assert_eq!(request.headers()["host"], origin.address.to_string());
@@ -165,7 +164,7 @@ async fn a_check_says_who_it_is_and_asks_for_what_is_configured() {
         (http::header::ACCEPT, "text/plain".parse().unwrap()),
     ];
     let named = asking(HttpCheck { host: Some("shop.internal".into()), headers, ..http() });
-    probe::probe(origin.address, &named).await;
+    probe::probe(&origin.address, &named).await;
     let asked = origin.requests.recv().await.unwrap();
     assert_eq!(
         ["host", "user-agent", "accept"].map(|name| &asked.headers()[name]),
@@ -176,9 +175,9 @@ async fn a_check_says_who_it_is_and_asks_for_what_is_configured() {
 #[tokio::test]
 async fn refused_cut_and_senseless_answers_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let refused = listener.local_addr().unwrap();
+    let refused = EndpointAddress::Ip(listener.local_addr().unwrap());
     drop(listener);
-    let find = |address| async move { probe::probe(address, &check()).await };
+    let find = |address: EndpointAddress| async move { probe::probe(&address, &check()).await };
     assert_eq!(find(refused).await, Finding::Unreachable("connection refused".into()));
     assert!(matches!(find(raw_origin(b"").await).await, Finding::Unreachable(_)));
     assert!(matches!(
@@ -193,40 +192,40 @@ async fn refused_cut_and_senseless_answers_are_told_apart() {
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 1024]).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
     });
-    assert_eq!(probe::probe(address, &check()).await, Finding::Good(200));
+    assert_eq!(probe::probe(&address, &check()).await, Finding::Good(200));
 }
 
 #[tokio::test]
 async fn a_service_that_accepts_and_says_nothing_is_late() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     let impatient = HealthCheck { timeout: Duration::from_millis(20), ..check() };
-    assert_eq!(probe::probe(address, &impatient).await, Finding::Unreachable("no answer within 20ms".into()));
+    assert_eq!(probe::probe(&address, &impatient).await, Finding::Unreachable("no answer within 20ms".into()));
 }
 
 #[tokio::test]
 async fn a_connection_is_enough_where_no_more_is_asked_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     let check = HealthCheck { kind: CheckKind::Tcp, ..check() };
-    assert_eq!(probe::probe(address, &check).await, Finding::Connected);
+    assert_eq!(probe::probe(&address, &check).await, Finding::Connected);
     drop(listener);
-    assert_eq!(probe::probe(address, &check).await, Finding::Unreachable("connection refused".into()));
+    assert_eq!(probe::probe(&address, &check).await, Finding::Unreachable("connection refused".into()));
 }
 
 #[tokio::test]
 async fn a_good_status_with_another_body_is_a_bad_answer() {
     let origin = Origin::start().await;
     let expecting = |body: &str| asking(HttpCheck { body: Some(body.into()), ..http() });
-    assert_eq!(probe::probe(origin.address, &expecting("tat")).await, Finding::Good(200));
-    assert_eq!(probe::probe(origin.address, &expecting("ready")).await, Finding::OtherBody(200));
+    assert_eq!(probe::probe(&origin.address, &expecting("tat")).await, Finding::Good(200));
+    assert_eq!(probe::probe(&origin.address, &expecting("ready")).await, Finding::OtherBody(200));
 }
 
 #[tokio::test]
@@ -234,7 +233,7 @@ async fn a_check_may_have_a_port_of_its_own() {
     let origin = Origin::start().await;
     let elsewhere = endpoint(([127, 0, 0, 1], 1).into());
     let (supervisor, mut events) = supervisor();
-    supervisor.reconcile(vec![(elsewhere, HealthCheck { port: Some(origin.address.port()), ..check() })]);
+    supervisor.reconcile(vec![(elsewhere, HealthCheck { port: origin.address.port(), ..check() })]);
     assert_eq!(events.recv().await, Some(Event::Checked(Finding::Good(200))));
 }
 
@@ -243,7 +242,7 @@ async fn endpoints_of_several_upstreams_that_ask_the_same_are_asked_once() {
     let mut origin = Origin::start().await;
     origin.status.store(500, Ordering::SeqCst);
     let [shop, stock, late] =
-        ["shop", "stock", "late"].map(|name| Arc::new(Endpoint::new(name.into(), origin.address)));
+        ["shop", "stock", "late"].map(|name| Arc::new(Endpoint::new(name.into(), origin.address.clone())));
     let once = HealthCheck { interval: Duration::from_secs(3600), http_failures: 1, ..check() };
     let (supervisor, mut events) = supervisor();
     let wanted = [&shop, &stock].map(|endpoint| (Arc::clone(endpoint), once.clone()));
@@ -263,7 +262,7 @@ async fn endpoints_of_several_upstreams_that_ask_the_same_are_asked_once() {
 async fn an_unchanged_check_keeps_its_task_and_its_counts_over_a_reload() {
     let origin = Origin::start().await;
     origin.status.store(500, Ordering::SeqCst);
-    let endpoint = endpoint(origin.address);
+    let endpoint = endpoint(origin.address.clone());
     let (supervisor, mut events) = supervisor();
     let never = HealthCheck { http_failures: u32::MAX, ..check() };
     let task = |supervisor: &HealthSupervisor| {
@@ -282,7 +281,7 @@ async fn an_unchanged_check_keeps_its_task_and_its_counts_over_a_reload() {
 #[tokio::test]
 async fn another_check_is_counted_anew_and_leaves_the_verdict() {
     let origin = Origin::start().await;
-    let endpoint = endpoint(origin.address);
+    let endpoint = endpoint(origin.address.clone());
     let (supervisor, mut events) = supervisor();
     endpoint.mark(false, "before");
     let never = HealthCheck { successes: 0, ..check() };
@@ -297,7 +296,7 @@ async fn another_check_is_counted_anew_and_leaves_the_verdict() {
 async fn an_endpoint_that_is_no_longer_checked_is_healthy_and_stays_so() {
     let origin = Origin::start().await;
     origin.status.store(500, Ordering::SeqCst);
-    let endpoint = endpoint(origin.address);
+    let endpoint = endpoint(origin.address.clone());
     let (supervisor, mut events) = supervisor();
     supervisor.reconcile(vec![(Arc::clone(&endpoint), check())]);
     assert!(!change(&mut events).await.0);
@@ -314,7 +313,7 @@ async fn an_endpoint_that_is_no_longer_checked_is_healthy_and_stays_so() {
 async fn dropping_the_supervisor_ends_its_tasks() {
     let origin = Origin::start().await;
     let (supervisor, mut events) = supervisor();
-    supervisor.reconcile(vec![(endpoint(origin.address), check())]);
+    supervisor.reconcile(vec![(endpoint(origin.address.clone()), check())]);
     checks(&mut events, 1).await;
     drop(supervisor);
     while events.recv().await.is_some() {}

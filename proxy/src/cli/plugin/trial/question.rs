@@ -60,7 +60,7 @@ impl Question {
         let waiting = runtime::Builder::new_current_thread().enable_time().build()?;
         let mut facts = facts(asked, consumers);
         if let Subject::Response(asked) | Subject::ResponseBody(asked, _) = subject {
-            facts.endpoint = asked.endpoint.map(|endpoint| endpoint.to_string().into());
+            facts.endpoint = asked.endpoint.as_ref().map(|endpoint| endpoint.to_string().into());
         }
         Ok(Self { parts: head(asked)?, facts, about, waiting })
     }
@@ -178,7 +178,7 @@ fn candidates(asked: &[AskedCandidate]) -> Vec<Candidate> {
 /// The endpoints that candidates are.
 pub(super) fn members(asked: &[AskedCandidate], metrics: &Metrics) -> Arc<[Member]> {
     let member = |candidate: &AskedCandidate| {
-        let endpoint = Endpoint::new(UPSTREAM.into(), candidate.address);
+        let endpoint = Endpoint::new(UPSTREAM.into(), candidate.address.clone());
         Member {
             tier: 0,
             metrics: metrics.endpoint(UPSTREAM, &endpoint.label),
