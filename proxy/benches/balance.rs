@@ -14,6 +14,7 @@ use tidegate::observe::metrics::Metrics;
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::upstream::Upstream;
 use tidegate::upstream::registry::EndpointRegistry;
+use tidegate::upstream::transport::Transport;
 
 /// Each with the keys that choose it. The hash of 10 000 endpoints has the slots it needs.
 const BALANCERS: [(&str, &str); 8] = [
@@ -44,7 +45,7 @@ fn spec(keys: &str, endpoints: usize) -> Result<model::Upstream, Box<dyn Error>>
 }
 
 fn build(spec: &model::Upstream, known: &(EndpointRegistry, Metrics), previous: Option<&Upstream>) -> Upstream {
-    Upstream::build(spec, None, &known.0, &known.1, previous, None)
+    Upstream::build(spec, None, &known.0, &known.1, previous, None, Transport::default())
 }
 
 fn request() -> Result<(Parts, RequestFacts), Box<dyn Error>> {

@@ -19,8 +19,8 @@ pub fn try_failure(error: &Error) -> Option<TryFailure> {
     }
     Some(match error.etype() {
         ConnectTimedout | TLSHandshakeTimedout => TryFailure::ConnectTimeout,
-        ConnectRefused | ConnectNoRoute | ConnectError | SocketError | TLSHandshakeFailure | HandshakeError
-        | InvalidCert => TryFailure::Connect,
+        ConnectRefused | ConnectNoRoute | ConnectError | SocketError => TryFailure::Connect,
+        TLSHandshakeFailure | HandshakeError | InvalidCert => TryFailure::Tls,
         ReadTimedout | WriteTimedout => TryFailure::Timeout,
         InvalidHTTPHeader | H1Error | H2Error | InvalidH2 | H2Downgrade => TryFailure::Garbage,
         ReadError | WriteError | ConnectionClosed => TryFailure::Reset,

@@ -188,6 +188,9 @@ impl ProxyHttp for Gateway {
         mut e: Box<Error>,
     ) -> Box<Error> {
         let failure = error::try_failure(&e).unwrap_or(TryFailure::Connect);
+        if failure == TryFailure::Tls {
+            ctx.no_session(&e.to_string());
+        }
         let again = ctx.failed(FailedTry {
             failure,
             nothing_sent: true,

@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod balance;
 pub mod cause;
+pub mod certificates;
 pub mod cli;
 pub mod config;
 pub mod consumers;

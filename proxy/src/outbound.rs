@@ -1,5 +1,6 @@
 //! Requests that plugins send to upstreams: through the same balancers, health and counts as everybody's.
 
+mod connector;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +14,12 @@ use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
+
+use connector::Connector;
 
 use crate::observe::metrics::{Try, TryFailure};
 use crate::plugin::outbound::{Outbound, OutboundAnswer, OutboundFailure, OutboundRequest, OutboundResponse};
@@ -24,23 +27,35 @@ use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use crate::upstream::Upstream;
 use crate::upstream::member::Member;
 use crate::upstream::traffic::{Failing, Heard};
+use crate::upstream::transport::Transport;
 
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(30);
-const CONNECT: Duration = Duration::from_secs(2);
 
-/// Connections to endpoints, kept alive over reloads.
-#[derive(Clone, Debug)]
-pub struct OutboundPool(Client<HttpConnector, Full<Bytes>>);
+type HttpClient = Client<Connector, Full<Bytes>>;
 
-impl Default for OutboundPool {
-    fn default() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
+/// Connections to endpoints, kept alive over reloads: a pool for each way of reaching them.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundPool(Arc<Mutex<Vec<(Arc<Transport>, HttpClient)>>>);
+
+impl OutboundPool {
+    fn client(&self, transport: &Transport) -> HttpClient {
+        let mut pools = self.0.lock();
+        if let Some((_, client)) = pools.iter().find(|(known, _)| known.is_same_as(transport)) {
+            return client.clone();
+        }
+        let transport = Arc::new(transport.clone());
         let mut client = Client::builder(TokioExecutor::new());
         client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).set_host(false);
-        Self(client.build(connector))
+        let client = client.build(Connector(Arc::clone(&transport)));
+        pools.push((transport, client.clone()));
+        client
+    }
+
+    /// Drops the pools of settings that no upstream has any more.
+    fn keep(&self, upstreams: &BTreeMap<String, Arc<Upstream>>) {
+        let is_used = |known: &Transport| upstreams.values().any(|upstream| upstream.transport.is_same_as(known));
+        self.0.lock().retain(|(known, _)| is_used(known));
     }
 }
 
@@ -63,6 +78,7 @@ impl UpstreamClient {
     /// Learns the upstreams of its snapshot, once.
     pub fn learn(&self, upstreams: &BTreeMap<String, Arc<Upstream>>) {
         let weak = upstreams.iter().map(|(name, upstream)| (name.clone(), Arc::downgrade(upstream))).collect();
+        self.pool.keep(upstreams);
         // A second set would be another snapshot's.
         let _ = self.upstreams.set(weak);
     }
@@ -100,7 +116,7 @@ async fn exchange(
     under_way.wait();
     member.metrics.attempt(Try::First);
     let began = Instant::now();
-    let answer = pool.0.request(message).await;
+    let answer = pool.client(&upstream.transport).request(message).await;
     let (parts, body) = match answer {
         Ok(answer) => answer.into_parts(),
         Err(error) => {
@@ -138,13 +154,13 @@ fn addressed(
     member: &Member,
     host: Option<&HeaderValue>,
 ) -> Option<http::Request<Full<Bytes>>> {
-    let address = member.endpoint.address.to_string();
+    let address = connector::authority(&member.endpoint.address);
     let target = parts.uri.path_and_query()?.clone();
     let uri = http::Uri::builder().scheme("http").authority(address.as_str()).path_and_query(target).build().ok()?;
     let mut message = http::Request::from_parts(parts, Full::new(body));
     *message.uri_mut() = uri;
     if !message.headers().contains_key(HOST) {
-        let host = host.cloned().or_else(|| HeaderValue::from_str(&address).ok())?;
+        let host = host.cloned().or_else(|| HeaderValue::from_str(&member.endpoint.address.host()).ok())?;
         message.headers_mut().insert(HOST, host);
     }
     Some(message)

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use crate::config::model::{Config, Keyset};
+use crate::config::model::{Config, Keyset, UpstreamTls};
 use crate::config::problem::Report;
 use crate::config::{self, Loaded};
 use crate::observe::metrics::ReloadResult;
@@ -235,9 +235,11 @@ fn referenced(config: &Config) -> BTreeSet<PathBuf> {
     let plugins = config.plugins.iter().map(|plugin| plugin.path.clone());
     let keysets = config.keysets.iter().flat_map(Keyset::files);
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let upstream_tls = config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref());
     let consumers = config.consumers_file.clone();
     plugins
         .chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]))
+        .chain(upstream_tls.flat_map(UpstreamTls::files))
         .chain(keysets)
         .chain(consumers)
         .collect()

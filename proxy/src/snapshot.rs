@@ -125,7 +125,9 @@ impl Snapshot {
             && same_values(&self.terms, &other.terms)
             && self.keysets.is_same(&other.keysets)
             && self.upstreams.iter().all(|(name, upstream)| {
-                other.upstreams.get(name).is_some_and(|before| Arc::ptr_eq(&before.members, &upstream.members))
+                other.upstreams.get(name).is_some_and(|before| {
+                    Arc::ptr_eq(&before.members, &upstream.members) && before.transport.is_same_as(&upstream.transport)
+                })
             })
     }
 }

@@ -17,7 +17,9 @@ mod standing;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod tls;
 pub mod traffic;
+pub mod transport;
 pub mod watch;
 
 use std::collections::HashMap;
@@ -38,6 +40,7 @@ use peer::Peers;
 use registry::EndpointRegistry;
 use retry::{RetryBudget, RetryTerms};
 use traffic::{Failing, Heard};
+use transport::Transport;
 use watch::WatchTerms;
 
 /// A named set of endpoints behind one balancer, as one snapshot sees it.
@@ -62,6 +65,8 @@ pub struct Upstream {
     pub host: Option<http::HeaderValue>,
     /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
     pub proxy_protocol: Option<model::ProxyProtocol>,
+    /// How its endpoints are reached.
+    pub transport: Transport,
     peers: Peers,
 }
 
@@ -69,7 +74,7 @@ impl Upstream {
     /// Builds what a snapshot needs of an upstream.
     ///
     /// `previous` is the upstream of the same name in the running snapshot: where the members are the same, the rotation
-    /// goes on where it stands. `policy` is the runtime of `spec.balancer` where that names one.
+    /// goes on where it stands. `transport` is made of the same `spec`. `policy` is the runtime of `spec.balancer` where that names one.
     #[must_use]
     pub fn build(
         spec: &model::Upstream,
@@ -78,6 +83,7 @@ impl Upstream {
         metrics: &Metrics,
         previous: Option<&Self>,
         policy: Option<Arc<PolicyRuntime>>,
+        transport: Transport,
     ) -> Self {
         let placements = match overlay {
             Some(overlay) => overlay.apply(&spec.endpoints),
@@ -97,7 +103,8 @@ impl Upstream {
             watch: WatchTerms { outliers: spec.outliers.clone(), slow_start: spec.slow_start },
             host,
             proxy_protocol: spec.proxy_protocol,
-            peers: Peers::new(members.iter().map(|member| &member.endpoint.address), &spec.timeouts),
+            peers: Peers::new(members.iter().map(|member| &member.endpoint.address), &spec.timeouts, &transport),
+            transport,
             members,
         }
     }

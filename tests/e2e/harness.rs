@@ -15,6 +15,7 @@ pub(crate) mod origin;
 pub(crate) mod peer;
 pub(crate) mod script;
 pub(crate) mod sections;
+pub(crate) mod service;
 pub(crate) mod setup;
 mod tests;
 pub(crate) mod tls;

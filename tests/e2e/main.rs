@@ -47,6 +47,7 @@ mod signed;
 mod strange_clients;
 mod tcp;
 mod timeouts;
+mod to_endpoints;
 mod tokens;
 mod transforming;
 mod zoo;

@@ -10,6 +10,9 @@ use crate::upstream::member::Member;
 /// So often another is drawn in the place of one that may not be picked.
 const DRAWS: usize = 16;
 
+/// By how much one must be the better: less is chance, which should not override weights.
+const NOISE: f64 = 1.0 / 16.0;
+
 /// Which of two is the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -64,7 +67,7 @@ impl TwoChoices {
                 let now = Instant::now();
                 match (other.endpoint.peak_us_at(now), one.endpoint.peak_us_at(now)) {
                     (0, _) | (_, 0) => carries_less(other, one),
-                    (others, ones) => tier.cost(other, others) < tier.cost(one, ones),
+                    (others, ones) => tier.cost(other, others) * (1.0 + NOISE) < tier.cost(one, ones),
                 }
             }
         }

@@ -10,6 +10,7 @@ mod keyset;
 mod listener;
 mod plugin;
 mod route;
+mod transport;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use keyset::{
 pub use listener::{Listener, ListenerTls, Protocol, ProxyProtocol, ServerNameRoute, TcpTargets};
 pub use plugin::{Capability, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy, Quarantine};
 pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, RoutePolicy, ValuePattern};
+pub use transport::{ClientIdentity, UpstreamProtocol, UpstreamTls};
 
 /// A whole configuration that has passed every check a file alone can pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,6 +190,10 @@ pub struct Upstream {
     pub max_in_flight: Option<u32>,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<String>,
+    /// The version of HTTP that its endpoints are asked in.
+    pub protocol: UpstreamProtocol,
+    /// TLS towards them, where it is spoken.
+    pub tls: Option<UpstreamTls>,
     /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
     pub proxy_protocol: Option<ProxyProtocol>,
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::model::{
     AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HostPattern, InstanceMode, Limits,
     LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, RetryCondition, Rewrite, Route,
-    RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, ValuePattern,
+    RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, UpstreamTls, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
@@ -126,6 +126,8 @@ fn upstream(upstream: &Upstream) -> Value {
         "retry_budget": upstream.retry_budget,
         "max_in_flight": upstream.max_in_flight,
         "host": upstream.host,
+        "protocol": upstream.protocol.word(),
+        "tls": upstream.tls.as_ref().map(upstream_tls),
         "proxy_protocol": upstream.proxy_protocol.map(|version| match version {
             ProxyProtocol::V1 => "v1",
             ProxyProtocol::V2 => "v2",
@@ -134,6 +136,16 @@ fn upstream(upstream: &Upstream) -> Value {
         "health": upstream.health.as_ref().map(health::health),
         "outliers": upstream.outliers.as_ref().map_or_else(|| json!({ "enabled": false }), health::outliers),
         "slow_start": time(upstream.slow_start),
+    })
+}
+
+fn upstream_tls(tls: &UpstreamTls) -> Value {
+    json!({
+        "server_name": tls.server_name,
+        "ca": tls.ca,
+        "certificate": tls.identity.as_ref().map(|identity| &identity.certificate),
+        "key": tls.identity.as_ref().map(|identity| &identity.key),
+        "verify": tls.verify,
     })
 }
 

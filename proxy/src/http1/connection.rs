@@ -15,6 +15,7 @@ use crate::config::model::EndpointAddress;
 use crate::gate::{Alarm, ChunkTracker};
 use crate::observe::metrics::TryFailure;
 use crate::upstream::stream::Stream;
+use crate::upstream::transport::Transport;
 
 /// Room for the next read while a head is awaited.
 const HEAD_ROOM: usize = 2 * 1024;
@@ -29,6 +30,9 @@ const BODY_BUFFER: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Connection {
     io: Stream,
+    /// Whether octets that were taken may wait to be flushed.
+    keeps_back: bool,
+    is_flushed: bool,
     /// Octets received and not looked at.
     pub(super) held: BytesMut,
     /// Octets to send.
@@ -63,10 +67,17 @@ impl From<Framing> for Remaining {
 
 impl Connection {
     /// Connects within `patience`.
-    pub(super) async fn open(address: &EndpointAddress, patience: Duration) -> Result<Self, TryFailure> {
-        let connected = tokio::time::timeout(patience, Stream::connect(address)).await;
-        let io = connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)?;
+    pub(super) async fn open(
+        transport: &Transport,
+        address: &EndpointAddress,
+        patience: Duration,
+    ) -> Result<Self, TryFailure> {
+        let connected = tokio::time::timeout(patience, transport.connect(address)).await;
+        let io =
+            connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|unreached| TryFailure::from(&unreached))?;
         Ok(Self {
+            keeps_back: io.keeps_back(),
+            is_flushed: true,
             io,
             held: BytesMut::new(),
             out: Outbox::default(),
@@ -157,9 +168,18 @@ impl Connection {
         Ok(piece)
     }
 
-    /// Sends some of what waits in the outbox.
+    /// Whether nothing is left to be sent.
+    pub(super) fn is_sent(&self) -> bool {
+        self.out.is_empty() && self.is_flushed
+    }
+
+    /// Sends some of what waits in the outbox, or sees that it is not kept back.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
-        let sent = ready!(self.out.poll_send(cx, &mut self.io));
+        let sent = if self.out.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_flush(cx)).map(|()| self.is_flushed = true)
+        } else {
+            ready!(self.out.poll_send(cx, &mut self.io)).map(|()| self.is_flushed = !self.keeps_back)
+        };
         self.alarm.clear();
         self.has_taken |= sent.is_ok();
         Poll::Ready(sent.map_err(|_| TryFailure::Reset))

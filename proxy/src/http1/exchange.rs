@@ -210,7 +210,7 @@ impl<'a> Exchange<'a> {
 
     /// The endpoint's connection, where it may serve another request.
     pub(super) fn into_unused(mut self) -> Option<Connection> {
-        let is_done = self.uploaded && !self.is_cut_off && self.endpoint.out.is_empty();
+        let is_done = self.uploaded && !self.is_cut_off && self.endpoint.is_sent();
         let is_read = matches!(self.remaining, Remaining::Nothing) && self.endpoint.held.is_empty();
         self.endpoint.be_unused();
         (is_done && is_read).then_some(self.endpoint)
@@ -259,13 +259,13 @@ impl<'a> Exchange<'a> {
 
     /// Nothing comes from the endpoint: whose turn is it, and how long may it take?
     fn poll_waiting<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Stop>> {
-        let awaits_client = !self.uploaded && !self.is_cut_off && self.endpoint.out.is_empty();
+        let awaits_client = !self.uploaded && !self.is_cut_off && self.endpoint.is_sent();
         if awaits_client {
             // The Gate has its own deadline for a body.
             self.endpoint.alarm.clear();
             return Poll::Pending;
         }
-        let patience = if self.endpoint.out.is_empty() { self.patience.read } else { self.patience.write };
+        let patience = if self.endpoint.is_sent() { self.patience.read } else { self.patience.write };
         if self.poll_patience(cx, patience).is_ready() {
             return Poll::Ready(Err(self.broken(TryFailure::Timeout)));
         }
@@ -303,7 +303,7 @@ impl<'a> Exchange<'a> {
                     Poll::Pending => break,
                 }
             }
-            if self.endpoint.out.is_empty() {
+            if self.endpoint.is_sent() {
                 break;
             }
             match self.endpoint.poll_send(cx) {

@@ -7,7 +7,7 @@ use ahash::AHashMap;
 use parking_lot::Mutex;
 
 use super::connection::Connection;
-use crate::config::model::EndpointAddress;
+use crate::upstream::transport::Destination;
 
 /// How often connections that have waited for too long, or were closed, are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    by_address: AHashMap<EndpointAddress, Vec<Waiting>>,
+    by_destination: AHashMap<Destination, Vec<Waiting>>,
     count: usize,
     /// Sweeps so far: time enough, and it costs no look at a clock.
     now: u64,
@@ -41,11 +41,11 @@ impl Pool {
         Self { idle: Mutex::default(), most }
     }
 
-    /// The connection to this address that was used last, if one is still open.
-    pub(super) fn take(&self, address: &EndpointAddress) -> Option<Connection> {
+    /// The connection to this destination that was used last, if one is still open.
+    pub(super) fn take(&self, destination: &Destination) -> Option<Connection> {
         let mut idle = self.idle.lock();
         loop {
-            let mut waiting = idle.by_address.get_mut(address)?.pop()?;
+            let mut waiting = idle.by_destination.get_mut(destination)?.pop()?;
             idle.count -= 1;
             if waiting.connection.is_quiet() {
                 return Some(waiting.connection);
@@ -54,7 +54,7 @@ impl Pool {
     }
 
     /// Keeps a connection for as long as `patience`, if there is room.
-    pub(super) fn put(&self, address: EndpointAddress, connection: Connection, patience: Duration) {
+    pub(super) fn put(&self, destination: Destination, connection: Connection, patience: Duration) {
         let mut idle = self.idle.lock();
         if idle.count >= self.most || patience.is_zero() {
             return;
@@ -62,7 +62,7 @@ impl Pool {
         let until =
             idle.now.saturating_add(patience.as_millis().div_ceil(SWEEP.as_millis()).try_into().unwrap_or(u64::MAX));
         idle.count += 1;
-        idle.by_address.entry(address).or_default().push(Waiting { connection, until });
+        idle.by_destination.entry(destination).or_default().push(Waiting { connection, until });
     }
 
     /// Closes what has waited for too long or was closed by its endpoint, until the pool is gone.
@@ -84,12 +84,12 @@ impl Pool {
             return;
         }
         let now = idle.now;
-        idle.by_address.retain(|_, waiting| {
+        idle.by_destination.retain(|_, waiting| {
             waiting.retain_mut(|waiting| waiting.until > now && waiting.connection.is_quiet());
             waiting.iter_mut().for_each(|waiting| waiting.connection.shed());
             !waiting.is_empty()
         });
-        idle.count = idle.by_address.values().map(Vec::len).sum();
+        idle.count = idle.by_destination.values().map(Vec::len).sum();
     }
 
     /// A pool whose connections end in their time.
@@ -108,12 +108,15 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::config::model::EndpointAddress;
+    use crate::upstream::transport::Transport;
 
-    async fn pair() -> (Connection, tokio::net::TcpStream, EndpointAddress) {
+    async fn pair() -> (Connection, tokio::net::TcpStream, Destination) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = EndpointAddress::Ip(listener.local_addr().unwrap());
-        let connection = Connection::open(&address, Duration::from_secs(5)).await.unwrap();
-        (connection, listener.accept().await.unwrap().0, address)
+        let transport = Transport::default();
+        let connection = Connection::open(&transport, &address, Duration::from_secs(5)).await.unwrap();
+        (connection, listener.accept().await.unwrap().0, transport.destination(&address))
     }
 
     #[tokio::test]

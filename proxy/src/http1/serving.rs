@@ -24,6 +24,8 @@ use crate::gate::{Afterwards, Arrived, Guard};
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{Arrival, Ended, FailedTry, Interruption, RequestContext, Verdict};
 use crate::snapshot::Route;
+use crate::upstream::Upstream;
+use crate::upstream::transport::Destination;
 use crate::wire::request::is_websocket;
 use crate::wire::response as sealed;
 
@@ -91,17 +93,17 @@ impl<'a> Serving<'a> {
     async fn forward(&mut self, pool: &Pool) -> Afterwards {
         let mut may_reuse = true;
         loop {
-            let (route, address) = match self.choose() {
+            let (route, destination) = match self.choose() {
                 Ok(chosen) => chosen,
                 Err(cause) => return self.refuse(cause).await,
             };
             let timeouts = &route.upstream.timeouts;
-            let kept = if may_reuse { pool.take(&address) } else { None };
+            let kept = if may_reuse { pool.take(&destination) } else { None };
             let is_reused = kept.is_some();
-            let broken = match self.attempt(kept, &address, &route).await {
+            let broken = match self.attempt(kept, &destination.address, &route).await {
                 Ok(unused) => {
                     if let Some(unused) = unused {
-                        pool.put(address, unused, timeouts.idle);
+                        pool.put(destination, unused, timeouts.idle);
                     }
                     return self.answered();
                 }
@@ -121,18 +123,18 @@ impl<'a> Serving<'a> {
         }
     }
 
-    fn choose(&mut self) -> Result<(Arc<Route>, EndpointAddress), Cause> {
+    fn choose(&mut self) -> Result<(Arc<Route>, Destination), Cause> {
         let index = match self.context.chosen.take() {
             Some(first) => first,
             None => self.context.next_member(&self.head)?,
         };
-        self.address(index)
+        self.destination(index)
     }
 
-    fn address(&self, index: usize) -> Result<(Arc<Route>, EndpointAddress), Cause> {
+    fn destination(&self, index: usize) -> Result<(Arc<Route>, Destination), Cause> {
         let route = self.context.route.as_ref().ok_or(Cause::Internal)?;
         let member = route.upstream.members.get(index).ok_or(Cause::Internal)?;
-        Ok((Arc::clone(route), member.endpoint.address.clone()))
+        Ok((Arc::clone(route), route.upstream.transport.destination(&member.endpoint.address)))
     }
 
     fn may_try_again(&mut self, broken: Broken, reused_connection: bool) -> bool {
@@ -155,13 +157,14 @@ impl<'a> Serving<'a> {
         let timeouts = &route.upstream.timeouts;
         let endpoint = match kept {
             Some(kept) => kept,
-            None => self.open(address, timeouts.connect).await?,
+            None => self.open(&route.upstream, address).await?,
         };
         self.exchange(endpoint, timeouts).await
     }
 
-    async fn open(&mut self, address: &EndpointAddress, patience: Duration) -> Result<Connection, Stop> {
-        let opened = while_it_stays(self.client, pin!(Connection::open(address, patience))).await;
+    async fn open(&mut self, upstream: &Upstream, address: &EndpointAddress) -> Result<Connection, Stop> {
+        let opening = pin!(Connection::open(&upstream.transport, address, upstream.timeouts.connect));
+        let opened = while_it_stays(self.client, opening).await;
         opened.ok_or(Stop::ClientGone)?.map_err(|failure| Stop::Endpoint(Broken::unheard(failure)))
     }
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::jwk::JwkSetError;
-use super::tls::{Client, TrustError};
+use super::tls::{Client, ClientError};
 use crate::config::model::RemoteKeyset;
 
 /// Bytes of an answer's head.
@@ -62,7 +62,7 @@ pub(super) struct HttpFetch {
 
 impl HttpFetch {
     /// For this address; `ca` is the content of the file of that name.
-    pub(super) fn new(spec: &RemoteKeyset, ca: Option<&[u8]>) -> Result<Self, TrustError> {
+    pub(super) fn new(spec: &RemoteKeyset, ca: Option<&[u8]>) -> Result<Self, ClientError> {
         let host = spec.url.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let is_secure = spec.url.scheme() != Some(&Scheme::HTTP);

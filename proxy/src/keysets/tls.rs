@@ -4,28 +4,23 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use rustls::{ClientConfig, RootCertStore, version};
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
+use rustls::{ClientConfig, version};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::certificates::{TrustError, roots, system_roots};
+
 /// Why a server could not be told from another.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TrustError {
-    #[error("it is not well-formed PEM: {0}")]
-    Malformed(#[from] pem::Error),
-    #[error("it contains no certificate")]
-    NoCertificate,
-    #[error("the certificates of the system cannot be read: {0}")]
-    System(#[from] io::Error),
-    #[error("the system has no certificates to trust")]
-    EmptySystem,
-    #[error("a certificate in it cannot be trusted: {0}")]
-    Unusable(#[from] rustls::Error),
+pub(super) enum ClientError {
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("its host cannot be the name in a certificate: {0}")]
     Name(#[from] InvalidDnsNameError),
+    #[error("TLS cannot be set up: {0}")]
+    Unusable(#[from] rustls::Error),
 }
 
 /// Opens connections to one server.
@@ -36,7 +31,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Trusts the certificates in `ca` (PEM) and no other, or those of the system.
-    pub(super) fn new(host: &str, ca: Option<&[u8]>) -> Result<Self, TrustError> {
+    pub(super) fn new(host: &str, ca: Option<&[u8]>) -> Result<Self, ClientError> {
         let name = ServerName::try_from(host.to_owned())?;
         // Names its provider instead of relying on the one installed for the process.
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -50,19 +45,4 @@ impl Client {
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), stream).await
     }
-}
-
-fn roots(pem: &[u8]) -> Result<RootCertStore, TrustError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        roots.add(certificate?)?;
-    }
-    if roots.is_empty() { Err(TrustError::NoCertificate) } else { Ok(roots) }
-}
-
-/// A system may keep some that are not well-formed; the others are as good as before.
-fn system_roots() -> Result<RootCertStore, TrustError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs()?);
-    if roots.is_empty() { Err(TrustError::EmptySystem) } else { Ok(roots) }
 }

@@ -7,13 +7,14 @@ use http::request::Parts;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::cause::Cause;
-use crate::config::model::EndpointAddress;
+use crate::config::model::{EndpointAddress, ProxyProtocol};
 use crate::gate::Opened;
 use crate::observe::metrics::{Try, TryFailure};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use crate::upstream::Upstream;
 use crate::upstream::endpoint::InFlight;
 use crate::upstream::stream::Stream;
+use crate::upstream::transport::Unreached;
 use crate::wire::proxy_protocol::{self, Ends};
 
 /// The tries of one connection.
@@ -75,16 +76,20 @@ impl<'u> Asker<'u> {
 
     async fn connect(&self, address: &EndpointAddress) -> Result<Stream, TryFailure> {
         let connected = tokio::time::timeout(self.upstream.timeouts.connect, self.introduced(address)).await;
-        connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|_| TryFailure::Connect)
+        connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|unreached| TryFailure::from(&unreached))
     }
 
     /// A connection whose endpoint knows who the client is, where it wants to.
-    async fn introduced(&self, address: &EndpointAddress) -> io::Result<Stream> {
-        let mut stream = Stream::connect(address).await?;
+    async fn introduced(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
+        let mut stream = Stream::connect(address).await.map_err(Unreached::Connect)?;
         if let Some(version) = self.upstream.proxy_protocol {
-            stream.write_all(&proxy_protocol::write(version, self.ends)?).await?;
+            self.introduce(&mut stream, version).await.map_err(Unreached::Connect)?;
         }
-        Ok(stream)
+        self.upstream.transport.secure(address, stream).await
+    }
+
+    async fn introduce(&self, stream: &mut Stream, version: ProxyProtocol) -> io::Result<()> {
+        stream.write_all(&proxy_protocol::write(version, self.ends)?).await
     }
 
     fn has_untried(&self) -> bool {

@@ -120,6 +120,14 @@ impl RequestContext {
         }
     }
 
+    /// No TLS session came about with the endpoint asked last: an operator wants to know why.
+    pub fn no_session(&self, why: &str) {
+        let tls = self.route.as_ref().and_then(|route| route.upstream.transport.tls.as_ref());
+        if let (Some(tls), Some(current)) = (tls, &self.tries.current) {
+            tls.complain(&current.in_flight.endpoint().address, why);
+        }
+    }
+
     /// A try failed: counts it, and says whether another may be made.
     pub fn failed(&mut self, failed: FailedTry) -> bool {
         let Some(current) = &mut self.tries.current else { return false };
@@ -209,6 +217,7 @@ impl RequestContext {
             host: route.upstream.host.as_ref(),
             target: self.target(),
             body_may_change: self.attends_to_request(),
+            protocol: route.upstream.transport.protocol,
         };
         request::seal(head, &outgoing).map_err(|_| Cause::BadRequest("the request contradicts itself"))
     }

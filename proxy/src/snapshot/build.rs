@@ -23,6 +23,7 @@ use crate::route::RouteTable;
 use crate::route::rewrite::PathRewrite;
 use crate::route::server_names::ServerNames;
 use crate::upstream::Upstream;
+use crate::upstream::transport::Transport;
 
 type ByName<T> = BTreeMap<String, Arc<T>>;
 
@@ -287,10 +288,11 @@ impl Builder<'_> {
         }
     }
 
-    fn upstreams(&self, policies: &ByName<PolicyRuntime>) -> ByName<Upstream> {
+    fn upstreams(&mut self, policies: &ByName<PolicyRuntime>) -> ByName<Upstream> {
+        let transports = self.transports();
         let overlays = self.process.overlays.lock();
         let mut all = ByName::new();
-        for spec in &self.config().upstreams {
+        for (spec, transport) in self.config().upstreams.iter().zip(transports) {
             let policy = match &spec.balancer {
                 Balancer::Policy(name) => policies.get(name).cloned(),
                 _ => None,
@@ -303,10 +305,33 @@ impl Builder<'_> {
                 &self.process.metrics,
                 previous.map(AsRef::as_ref),
                 policy,
+                transport,
             );
             all.insert(spec.name.clone(), Arc::new(upstream));
         }
         all
+    }
+
+    /// How the endpoints of each upstream are reached, in their order.
+    fn transports(&mut self) -> Vec<Transport> {
+        let loaded = self.loaded;
+        let load = |(index, spec): (usize, &model::Upstream)| {
+            let before = self.previous.and_then(|previous| previous.upstreams.get(&spec.name));
+            let before = before.map(|before| &before.transport);
+            if let Some(before) = before.filter(|_| self.refresh == Refresh::Endpoints) {
+                return before.clone();
+            }
+            Transport::load(spec, before).unwrap_or_else(|problem| {
+                let message = format!("upstream \"{}\": {}", spec.name, problem.message);
+                self.problem(
+                    &format!("upstream[{index}].tls.{}", problem.key),
+                    message,
+                    problem.hint.map(str::to_owned),
+                );
+                Transport::default()
+            })
+        };
+        loaded.config.upstreams.iter().enumerate().map(load).collect()
     }
 
     fn routes(

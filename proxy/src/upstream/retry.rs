@@ -39,7 +39,7 @@ impl RetryTerms {
     #[must_use]
     pub fn is_reason(&self, failure: TryFailure) -> bool {
         let condition = match failure {
-            TryFailure::Connect | TryFailure::ConnectTimeout => RetryCondition::Connect,
+            TryFailure::Connect | TryFailure::Tls | TryFailure::ConnectTimeout => RetryCondition::Connect,
             TryFailure::Reset => RetryCondition::Reset,
             TryFailure::Timeout => RetryCondition::Timeout,
             TryFailure::Garbage => RetryCondition::Garbage,

@@ -2,11 +2,12 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::tls::SecuredStream;
 use crate::config::model::EndpointAddress;
 
 /// A connection to an endpoint.
@@ -16,6 +17,14 @@ pub enum Stream {
     Tcp(TcpStream),
     /// To a socket of this machine.
     Unix(UnixStream),
+    /// With TLS over one of the others.
+    Tls(Box<SecuredStream>),
+}
+
+impl From<SecuredStream> for Stream {
+    fn from(stream: SecuredStream) -> Self {
+        Self::Tls(Box::new(stream))
+    }
 }
 
 impl Stream {
@@ -35,6 +44,12 @@ impl Stream {
         }
     }
 
+    /// Whether what was written may wait here until it is flushed.
+    #[must_use]
+    pub fn keeps_back(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Whether an unused connection is still open, and nothing was sent on it that nobody asked for.
     pub fn is_quiet(&mut self) -> bool {
         let mut octet = [0];
@@ -44,6 +59,11 @@ impl Stream {
             // No system call, unless the kernel has said something.
             Self::Tcp(stream) => would_block(stream.try_read(&mut octet)),
             Self::Unix(stream) => would_block(stream.try_read(&mut octet)),
+            // A session may have things to say of its own, which this takes; there is nothing to be woken for.
+            Self::Tls(stream) => {
+                let mut context = Context::from_waker(Waker::noop());
+                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut octet)).is_pending()
+            }
         }
     }
 }
@@ -54,6 +74,7 @@ macro_rules! carried {
         match $self.get_mut() {
             Stream::Tcp($stream) => $call,
             Stream::Unix($stream) => $call,
+            Stream::Tls($stream) => $call,
         }
     };
 }

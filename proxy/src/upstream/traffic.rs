@@ -95,8 +95,14 @@ impl Traffic {
 }
 
 /// In the order of their codes, which begin at 1; a status, which is 100 at least, is its own.
-const FAILURES: [TryFailure; 5] =
-    [TryFailure::Connect, TryFailure::ConnectTimeout, TryFailure::Reset, TryFailure::Timeout, TryFailure::Garbage];
+const FAILURES: [TryFailure; 6] = [
+    TryFailure::Connect,
+    TryFailure::Tls,
+    TryFailure::ConnectTimeout,
+    TryFailure::Reset,
+    TryFailure::Timeout,
+    TryFailure::Garbage,
+];
 
 impl Failing {
     fn code(self) -> u32 {
@@ -120,6 +126,7 @@ impl fmt::Display for Failing {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
             Self::Try(TryFailure::Connect) => f.write_str("no connection"),
+            Self::Try(TryFailure::Tls) => f.write_str("no TLS session"),
             Self::Try(TryFailure::ConnectTimeout) => f.write_str("no connection in time"),
             Self::Try(TryFailure::Reset) => f.write_str("the connection broke"),
             Self::Try(TryFailure::Timeout) => f.write_str("no answer in time"),

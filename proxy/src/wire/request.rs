@@ -12,6 +12,7 @@ use http::{HeaderMap, Uri, Version};
 use super::forwarded::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 use super::hop_by_hop;
 use super::request_id::X_REQUEST_ID;
+use crate::config::model::UpstreamProtocol;
 use crate::consumers::Consumer;
 use crate::policy::facts::RequestId;
 
@@ -49,6 +50,8 @@ pub struct Outgoing<'a> {
     pub target: Option<&'a str>,
     /// Policies may change the body on its way, so that its length is not known here.
     pub body_may_change: bool,
+    /// The version of HTTP it leaves in.
+    pub protocol: UpstreamProtocol,
 }
 
 /// A head that contradicts itself: HTTP/2 only, the Gate refuses such HTTP/1 heads.
@@ -95,15 +98,23 @@ pub fn seal(parts: &mut Parts, outgoing: &Outgoing<'_>) -> Result<(), Contradict
         framing => framing,
     };
     let upgrade = is_websocket(parts, outgoing.client_version);
+    let is_http1 = outgoing.protocol == UpstreamProtocol::Http1;
     let headers = &mut parts.headers;
+    // HTTP/2 knows this one alone of its kind (RFC 9113 section 8.2.2), and servers of gRPC ask for it.
+    let takes_trailers = !is_http1 && headers.get(header::TE).is_some_and(|te| te == "trailers");
     for name in hop_by_hop::standard(headers) {
         headers.remove(&name);
     }
+    if takes_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
     if framing == Framing::Chunked {
         headers.remove(header::CONTENT_LENGTH);
+    }
+    if framing == Framing::Chunked && is_http1 {
         headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    if upgrade {
+    if upgrade && is_http1 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
@@ -213,7 +224,11 @@ mod tests {
         sealed_with(head, target, false)
     }
 
-    fn sealed_with(mut head: Parts, target: Option<&str>, body_may_change: bool) -> Parts {
+    fn sealed_with(head: Parts, target: Option<&str>, body_may_change: bool) -> Parts {
+        sealed_for(UpstreamProtocol::Http1, head, target, body_may_change)
+    }
+
+    fn sealed_for(protocol: UpstreamProtocol, mut head: Parts, target: Option<&str>, body_may_change: bool) -> Parts {
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
         let origin = Origin { client, peer: client, peer_is_trusted: false, scheme: Scheme::Https };
         let outgoing = Outgoing {
@@ -226,6 +241,7 @@ mod tests {
             host: None,
             target,
             body_may_change,
+            protocol,
         };
         seal(&mut head, &outgoing).unwrap();
         head
@@ -233,6 +249,21 @@ mod tests {
 
     fn get<'h>(head: &'h Parts, name: &str) -> Vec<&'h str> {
         head.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn towards_http2_nothing_frames_a_body_but_its_length_and_only_trailers_are_taken() {
+        let chunked = [("transfer-encoding", "chunked"), ("te", "trailers"), ("connection", "te")];
+        let chunked = sealed_for(UpstreamProtocol::Http2, head(&chunked), None, false);
+        assert_eq!(chunked.headers["te"], "trailers");
+        let upgrade = [("content-length", "5"), ("te", "gzip"), ("connection", "upgrade"), ("upgrade", "websocket")];
+        let upgrade = sealed_for(UpstreamProtocol::Http2, head(&upgrade), None, false);
+        assert_eq!(upgrade.headers["content-length"], "5");
+        for (head, name) in
+            [(&chunked, "transfer-encoding"), (&chunked, "connection"), (&upgrade, "te"), (&upgrade, "upgrade")]
+        {
+            assert!(!head.headers.contains_key(name), "{name}");
+        }
     }
 
     #[test]
@@ -305,6 +336,7 @@ mod tests {
             host: None,
             target: None,
             body_may_change: false,
+            protocol: UpstreamProtocol::Http1,
         };
         assert!(seal(&mut head, &outgoing).is_err());
     }

@@ -15,8 +15,11 @@ struct Fence {
 const FENCES: &[Fence] = &[
     Fence { crates: &["wasmtime", "wasmparser", "cranelift"], inside: &["plugin"] },
     Fence { crates: &["pingora"], inside: &["server", "gate", "gateway", "upstream/peer", "wire", "error"] },
-    Fence { crates: &["rustls", "tokio_rustls"], inside: &["gate/tls", "upstream/tls", "keysets/tls"] },
-    Fence { crates: &["ring"], inside: &["consumers/credentials", "keysets/key", "keysets/tls", "gate/tls"] },
+    Fence { crates: &["rustls", "tokio_rustls"], inside: &["certificates", "gate/tls", "upstream/tls", "keysets/tls"] },
+    Fence {
+        crates: &["ring"],
+        inside: &["consumers/credentials", "keysets/key", "keysets/tls", "gate/tls", "upstream/tls"],
+    },
     Fence { crates: &["toml"], inside: &["config", "admin"] },
 ];
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
@@ -56,31 +58,54 @@ impl Authority {
 
     /// Answers every request over TLS with this body, as the host whose certificate has this name in the folder.
     pub(crate) async fn serve(&self, directory: &Path, name: &str, body: String) -> SocketAddr {
-        let read = |kind: &str| std::fs::read(directory.join(format!("{name}.{kind}"))).expect("what was issued");
-        let chain = CertificateDer::pem_slice_iter(&read("crt")).collect::<Result<Vec<_>, _>>().expect("certificates");
-        let key = PrivateKeyDer::from_pem_slice(&read("key")).expect("a key");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the versions of the library")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a certificate and its key");
+        let mut config = self.server(directory, name, b"", None);
+        config.alpn_protocols.clear();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("the address of a bound socket");
         tokio::spawn(answer_all(listener, TlsAcceptor::from(Arc::new(config)), Reply::ok(body)));
         address
     }
 
-    /// Opens a TLS connection that offers these protocols, and says which one the gateway chose.
-    pub(crate) async fn connect(&self, address: SocketAddr, host: &str, offered: &[&str]) -> Secured {
+    /// For servers as the host whose certificate has this name in the folder, and clients that show one where one is wanted.
+    pub(crate) fn server(
+        &self,
+        directory: &Path,
+        name: &str,
+        protocol: &[u8],
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> ServerConfig {
+        let read = |kind: &str| std::fs::read(directory.join(format!("{name}.{kind}"))).expect("what was issued");
+        let chain = CertificateDer::pem_slice_iter(&read("crt")).collect::<Result<Vec<_>, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_slice(&read("key")).expect("a key");
+        let builder = ServerConfig::builder_with_provider(Self::provider())
+            .with_safe_default_protocol_versions()
+            .expect("the versions of the library");
+        let builder = match clients {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_single_cert(chain, key).expect("a certificate and its key");
+        config.alpn_protocols = vec![protocol.to_vec()];
+        config
+    }
+
+    pub(crate) fn provider() -> Arc<CryptoProvider> {
+        Arc::new(rustls::crypto::ring::default_provider())
+    }
+
+    /// Those it signed are believed.
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).expect("a root certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        Arc::new(roots)
+    }
+
+    /// Opens a TLS connection that offers these protocols, and says which one the gateway chose.
+    pub(crate) async fn connect(&self, address: SocketAddr, host: &str, offered: &[&str]) -> Secured {
+        let mut config = ClientConfig::builder_with_provider(Self::provider())
             .with_safe_default_protocol_versions()
             .expect("the versions of the library")
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots())
             .with_no_client_auth();
         config.alpn_protocols = offered.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let name = ServerName::try_from(host.to_owned()).expect("a legal host");

@@ -30,6 +30,15 @@ impl EndpointAddress {
         }
     }
 
+    /// What a request that names no host of its own has for one: the address, or `localhost` for a Unix socket.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match self {
+            Self::Ip(address) => address.to_string(),
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
+
     /// The same host at another port; a Unix socket stays what it is.
     #[must_use]
     pub fn with_port(&self, port: Option<u16>) -> Self {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{each, names::Names};
-use crate::config::model::{self, Balancer};
+use crate::config::model::{self, Balancer, EndpointAddress, UpstreamTls};
 use crate::config::problems::Problems;
 use crate::config::value::Wrong;
 use crate::config::written::{At, Endpoint, Upstream};
@@ -14,6 +14,9 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         policies.check(&At { value: policy.clone(), at: at.key("policy") }, problems);
     }
     check_addresses(&written.endpoints, problems);
+    if let Some(tls) = &written.tls {
+        check_names(tls, &written, problems);
+    }
     let endpoints = each(written.endpoints, |endpoint| {
         let zone = endpoint.zone.unwrap_or_default().into();
         let (weight, priority) = (endpoint.weight, endpoint.priority);
@@ -34,6 +37,8 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         retry_budget: written.retry_budget,
         max_in_flight: written.max_in_flight,
         host: written.host,
+        protocol: written.protocol,
+        tls: written.tls.map(|tls| tls.value),
         proxy_protocol: written.proxy_protocol,
     })
 }
@@ -42,6 +47,18 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
 pub(super) fn introducing(upstreams: &[model::Upstream]) -> BTreeSet<String> {
     let introducing = upstreams.iter().filter(|upstream| upstream.proxy_protocol.is_some());
     introducing.map(|upstream| upstream.name.clone()).collect()
+}
+
+/// A Unix socket has no address that could stand in a certificate.
+fn check_names(tls: &At<UpstreamTls>, written: &Upstream, problems: &mut Problems<'_>) {
+    if !tls.value.verify || tls.value.server_name.is_some() || written.host.is_some() {
+        return;
+    }
+    let mut addresses = written.endpoints.iter().filter_map(|endpoint| endpoint.address.as_ref());
+    if addresses.any(|address| matches!(address.value, EndpointAddress::Unix(_))) {
+        let wrong = Wrong::new("nothing says which name the certificate of an endpoint at a Unix socket must have");
+        problems.at_value(&tls.at, wrong.hint("add `server_name = \"inventory.internal\"`"));
+    }
 }
 
 fn check_addresses(endpoints: &[Endpoint], problems: &mut Problems<'_>) {

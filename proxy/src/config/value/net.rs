@@ -128,6 +128,17 @@ pub(in crate::config) fn url(value: &DeValue<'_>) -> Result<Uri, Wrong> {
     if is_good { Ok(url) } else { Err(wrong()) }
 }
 
+/// The name in a certificate: of a host, or an address.
+pub(in crate::config) fn certified_name(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let written = string(value)?;
+    let lower = written.to_ascii_lowercase();
+    if is_dns_name(&lower) || lower.parse::<IpAddr>().is_ok() {
+        return Ok(lower);
+    }
+    Err(Wrong::new(format!("{} is no name a certificate could have", quoted(written)))
+        .hint("as in \"inventory.internal\" or \"192.0.2.7\""))
+}
+
 /// RFC 1123 section 2.1 names, and the underscores that service discovery puts into them.
 fn is_dns_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');

@@ -2,6 +2,7 @@
 
 mod health;
 mod outliers;
+mod tls;
 
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use super::balancer::{balancer, sticky};
 use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::EndpointAddress;
-use crate::config::model::{Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, UpstreamTimeouts};
+use crate::config::model::{
+    Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, UpstreamProtocol, UpstreamTimeouts,
+    UpstreamTls,
+};
 use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, net};
 
@@ -35,6 +39,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) retry_budget: u32,
     pub(in crate::config) max_in_flight: Option<u32>,
     pub(in crate::config) host: Option<String>,
+    pub(in crate::config) protocol: UpstreamProtocol,
+    pub(in crate::config) tls: Option<At<UpstreamTls>>,
     pub(in crate::config) proxy_protocol: Option<ProxyProtocol>,
 }
 
@@ -63,6 +69,8 @@ impl Upstream {
             retry_budget: fields.or("retry_budget", count(0..=100), 20),
             max_in_flight: fields.optional("max_in_flight", count(1..=1_000_000)).map(|most| most.value),
             host: fields.optional("host", net::authority).map(|host| host.value),
+            protocol: fields.or("protocol", value::word(&UpstreamProtocol::WORDS), UpstreamProtocol::default()),
+            tls: fields.section("tls", tls::read).map(|value| At { value, at: fields.at().key("tls") }),
             proxy_protocol: fields.optional("proxy_protocol", proxy_protocol).map(|version| version.value),
             timeouts: fields.section("timeouts", timeouts).unwrap_or_else(default_timeouts),
             health: fields.section("health", health::read),

@@ -2,47 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, version};
 use sha2::{Digest, Sha256};
 
+use crate::certificates::{PemError, read_chain, read_key};
 use crate::config::model::ListenerTls;
 
 /// Why a certificate and its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}; hint: the gateway reads certificates as the user it runs as", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file is not PEM.
-    #[error("{} is not well-formed PEM: {source}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: pem::Error,
-    },
-    /// The certificate file has no certificate.
-    #[error("{} contains no certificate; hint: it must have a `BEGIN CERTIFICATE` section, leaf first", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The key file has no key.
-    #[error("{} contains no private key; hint: an unencrypted `BEGIN PRIVATE KEY` section is wanted", path.display())]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file is not what was expected of it.
+    #[error(transparent)]
+    File(#[from] PemError),
     /// The two do not belong together.
     #[error("the key in {} does not fit the certificate in {}", key.display(), certificate.display())]
     Mismatch {
@@ -69,9 +43,9 @@ impl TlsError {
     pub fn key(&self, spec: &ListenerTls) -> &'static str {
         let of = |path: &Path| if path == spec.key { "key" } else { "certificate" };
         match self {
-            Self::Unreadable { path, .. } | Self::Malformed { path, .. } => of(path),
-            Self::NoCertificate { .. } | Self::Unusable { .. } => "certificate",
-            Self::NoKey { .. } | Self::Mismatch { .. } => "key",
+            Self::File(PemError::Unreadable { path, .. } | PemError::Malformed { path, .. }) => of(path),
+            Self::File(PemError::NoCertificate { .. }) | Self::Unusable { .. } => "certificate",
+            Self::File(PemError::NoKey { .. }) | Self::Mismatch { .. } => "key",
         }
     }
 }
@@ -140,29 +114,10 @@ fn build(
     Ok(config)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
-}
-
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_slice_iter(&read(path)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|source| TlsError::Malformed { path: path.to_owned(), source })?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate { path: path.to_owned() });
-    }
-    Ok(chain)
-}
-
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|source| match source {
-        pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
-        source => TlsError::Malformed { path: path.to_owned(), source },
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 
     use super::*;

@@ -18,6 +18,7 @@ struct Handles {
     responses: ByClass,
     to_head: Histogram<Exchange>,
     connect: Counter,
+    tls: Counter,
     connect_timeout: Counter,
     reset: Counter,
     timeout: Counter,
@@ -29,8 +30,10 @@ struct Handles {
 /// How a try towards an endpoint failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryFailure {
-    /// No connection: refused, unreachable, TLS.
+    /// No connection: refused, unreachable.
     Connect,
+    /// A connection, but no TLS session that could be trusted.
+    Tls,
     /// No connection in time.
     ConnectTimeout,
     /// The connection broke before a whole response head.
@@ -61,6 +64,7 @@ impl EndpointMetrics {
             responses: ByClass::new(|class| families.endpoint_responses.series([upstream, endpoint, class])),
             to_head: families.endpoint_head.series([upstream, endpoint]),
             connect: failures("connect"),
+            tls: failures("tls"),
             connect_timeout: failures("connect_timeout"),
             reset: failures("reset"),
             timeout: failures("timeout"),
@@ -88,6 +92,7 @@ impl EndpointMetrics {
     pub fn failure(&self, kind: TryFailure) {
         let counter = match kind {
             TryFailure::Connect => &self.0.connect,
+            TryFailure::Tls => &self.0.tls,
             TryFailure::ConnectTimeout => &self.0.connect_timeout,
             TryFailure::Reset => &self.0.reset,
             TryFailure::Timeout => &self.0.timeout,

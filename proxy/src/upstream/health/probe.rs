@@ -123,7 +123,7 @@ fn request(address: &EndpointAddress, check: &HttpCheck) -> Result<Request<Empty
     let mut request = Request::get(&check.path).header(CONNECTION, "close");
     request = match &check.host {
         Some(host) => request.header(HOST, host),
-        None => request.header(HOST, address.to_string()),
+        None => request.header(HOST, address.host()),
     };
     if !check.headers.iter().any(|(name, _)| *name == USER_AGENT) {
         request = request.header(USER_AGENT, "tidegate-health");
