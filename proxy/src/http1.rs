@@ -8,6 +8,8 @@ mod connection;
 mod delivery;
 mod encode;
 mod exchange;
+mod multiplexed;
+mod octets;
 mod outbox;
 mod pool;
 mod request;

@@ -1,41 +1,27 @@
-//! A connection to an endpoint, and the body that comes on it.
+//! What an exchange has of its endpoint, whichever version of HTTP that speaks.
 
-use std::future::Future;
-use std::io;
-use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, header};
 
+use super::encode;
+use super::multiplexed::{Fault, Multiplexed, Shared};
+use super::octets::{Octets, Remaining};
 use super::outbox::Outbox;
-use super::response::Framing;
-use crate::config::model::EndpointAddress;
-use crate::gate::{Alarm, ChunkTracker};
+use super::response::{Garbage, ResponseHead};
+use crate::config::model::{EndpointAddress, UpstreamProtocol};
+use crate::gate::Alarm;
 use crate::observe::metrics::TryFailure;
-use crate::upstream::stream::Stream;
 use crate::upstream::transport::Transport;
 
-/// Room for the next read while a head is awaited.
-const HEAD_ROOM: usize = 2 * 1024;
-/// Room asked for then.
-const HEAD_BUFFER: usize = 4 * 1024;
-/// Room for the next read of a body.
-const BODY_ROOM: usize = 4 * 1024;
-/// Room asked for then.
-const BODY_BUFFER: usize = 64 * 1024;
-
-/// A connection to an endpoint.
+/// A connection of its own, or a share in one.
 #[derive(Debug)]
 pub(super) struct Connection {
-    io: Stream,
-    /// Whether octets that were taken may wait to be flushed.
-    keeps_back: bool,
-    is_flushed: bool,
-    /// Octets received and not looked at.
-    pub(super) held: BytesMut,
-    /// Octets to send.
+    carrier: Carrier,
+    /// What waits to be sent.
     pub(super) out: Outbox,
     /// How long the endpoint may do nothing.
     pub(super) alarm: Alarm,
@@ -45,24 +31,12 @@ pub(super) struct Connection {
     pub(super) has_said: bool,
 }
 
-/// What is still to come of an answer's body.
 #[derive(Debug)]
-pub(super) enum Remaining {
-    Nothing,
-    Length(u64),
-    Chunks(ChunkTracker),
-    UntilClose,
-}
-
-impl From<Framing> for Remaining {
-    fn from(framing: Framing) -> Self {
-        match framing {
-            Framing::None | Framing::Length(0) => Self::Nothing,
-            Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunks(ChunkTracker::of_an_answer()),
-            Framing::UntilClose => Self::UntilClose,
-        }
-    }
+enum Carrier {
+    /// HTTP/1, or a tunnel.
+    Octets(Octets),
+    /// HTTP/2. It knows whether TLS is spoken, since each request says so.
+    Stream { stream: Box<Multiplexed>, is_secure: bool },
 }
 
 impl Connection {
@@ -72,56 +46,136 @@ impl Connection {
         address: &EndpointAddress,
         patience: Duration,
     ) -> Result<Self, TryFailure> {
-        let connected = tokio::time::timeout(patience, transport.connect(address)).await;
-        let io =
-            connected.map_err(|_| TryFailure::ConnectTimeout)?.map_err(|unreached| TryFailure::from(&unreached))?;
-        Ok(Self {
-            keeps_back: io.keeps_back(),
-            is_flushed: true,
-            io,
-            held: BytesMut::new(),
-            out: Outbox::default(),
-            alarm: Alarm::default(),
-            has_taken: false,
-            has_said: false,
-        })
+        let opening = async {
+            let io = transport.connect(address).await.map_err(|unreached| TryFailure::from(&unreached))?;
+            match transport.protocol {
+                UpstreamProtocol::Http1 => Ok(Self::carried_by(Carrier::Octets(Octets::over(io)))),
+                UpstreamProtocol::Http2 => match Shared::over(io).await {
+                    Ok(shared) => Ok(Self::sharing(&shared, transport)),
+                    Err(_) => Err(TryFailure::Garbage),
+                },
+            }
+        };
+        tokio::time::timeout(patience, opening).await.unwrap_or(Err(TryFailure::ConnectTimeout))
     }
 
-    /// Its exchange is over, and it may wait for another.
-    pub(super) fn be_unused(&mut self) {
+    /// A share in a connection that others use as well.
+    pub(super) fn sharing(shared: &Shared, transport: &Transport) -> Self {
+        let stream = Box::new(shared.exchange());
+        Self::carried_by(Carrier::Stream { stream, is_secure: transport.tls.is_some() })
+    }
+
+    fn carried_by(carrier: Carrier) -> Self {
+        Self { carrier, out: Outbox::default(), alarm: Alarm::default(), has_taken: false, has_said: false }
+    }
+
+    /// The connection behind a share.
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        match &self.carrier {
+            Carrier::Octets(_) => None,
+            Carrier::Stream { stream, .. } => Some(stream.shared()),
+        }
+    }
+
+    /// Its exchange is over: what may wait for another one.
+    pub(super) fn into_unused(mut self) -> Option<Self> {
         self.alarm.clear();
         (self.has_taken, self.has_said) = (false, false);
+        match &self.carrier {
+            Carrier::Octets(octets) => octets.is_read().then_some(self),
+            // The connection behind it serves on by itself.
+            Carrier::Stream { .. } => None,
+        }
+    }
+
+    /// It left its exchange waiting for too long: others may not wait for the same connection.
+    pub(super) fn doubt(&self) {
+        if let Carrier::Stream { stream, .. } = &self.carrier {
+            stream.retire();
+        }
+    }
+
+    /// The octets of a tunnel, which a share cannot become.
+    pub(super) fn tunnel(&mut self) -> Option<&mut Octets> {
+        match &mut self.carrier {
+            Carrier::Octets(octets) => Some(octets),
+            Carrier::Stream { .. } => None,
+        }
     }
 
     /// Gives back what memory a large body took.
     pub(super) fn shed(&mut self) {
-        if self.held.try_reclaim(HEAD_BUFFER + 1) {
-            self.held = BytesMut::new();
+        if let Carrier::Octets(octets) = &mut self.carrier {
+            octets.shed();
         }
         self.out.shed();
     }
 
-    /// Whether an unused connection is still open, and nothing was sent on it that nobody asked for.
+    /// Whether it is still open while it is unused, and nothing was sent on it that nobody asked for.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.io.is_quiet()
-    }
-
-    /// Reads more of a head. An end is an error.
-    pub(super) fn poll_head_octets(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
-        match ready!(self.poll_fill(cx, HEAD_ROOM, HEAD_BUFFER)) {
-            Ok(1..) => Poll::Ready(Ok(())),
-            _ => Poll::Ready(Err(TryFailure::Reset)),
+        match &mut self.carrier {
+            Carrier::Octets(octets) => octets.is_quiet(),
+            Carrier::Stream { .. } => false,
         }
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>, least: usize, ask: usize) -> Poll<io::Result<usize>> {
-        if self.held.capacity() - self.held.len() < least {
-            self.held.reserve(ask);
+    /// Takes a sealed head, which is sent before all else.
+    pub(super) fn begin(&mut self, head: Parts, has_body: bool) -> Result<(), Garbage> {
+        match &mut self.carrier {
+            Carrier::Octets(_) => {
+                let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+                encode::request(self.out.begin(is_chunked), &head);
+                Ok(())
+            }
+            Carrier::Stream { stream, is_secure } => {
+                self.out.begin(false);
+                stream.begin(head, *is_secure, has_body)
+            }
         }
-        let read = ready!(pin!(self.io.read_buf(&mut self.held)).poll(cx));
+    }
+
+    /// Whether nothing is left to be sent.
+    pub(super) fn is_sent(&self) -> bool {
+        match &self.carrier {
+            Carrier::Octets(octets) => self.out.is_empty() && octets.is_flushed(),
+            Carrier::Stream { stream, .. } => stream.is_sent(&self.out),
+        }
+    }
+
+    /// Sends some of what waits.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
+        let is_sent = match &mut self.carrier {
+            Carrier::Octets(octets) => ready!(octets.poll_send(cx, &mut self.out)).is_ok(),
+            Carrier::Stream { stream, .. } => ready!(stream.poll_send(cx, &mut self.out)).is_ok(),
+        };
         self.alarm.clear();
-        self.has_said |= matches!(read, Ok(1..));
-        Poll::Ready(read)
+        self.has_taken |= is_sent;
+        Poll::Ready(if is_sent { Ok(()) } else { Err(TryFailure::Reset) })
+    }
+
+    /// The head of an answer, be it an interim one.
+    pub(super) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        method: &Method,
+    ) -> Poll<Result<ResponseHead, TryFailure>> {
+        let head = match &mut self.carrier {
+            Carrier::Octets(octets) => {
+                let head = octets.poll_head(cx, method);
+                if octets.take_heard() {
+                    self.alarm.clear();
+                    self.has_said = true;
+                }
+                return head;
+            }
+            Carrier::Stream { stream, .. } => ready!(stream.poll_head(cx, method)),
+        };
+        self.alarm.clear();
+        self.has_said |= head.as_ref().map_or_else(Fault::is_said, |_| true);
+        Poll::Ready(head.map_err(|fault| {
+            self.has_taken &= !fault.is_untouched();
+            fault.kind()
+        }))
     }
 
     /// The next octets of a body; `None` at its end.
@@ -130,85 +184,21 @@ impl Connection {
         cx: &mut Context<'_>,
         remaining: &mut Remaining,
     ) -> Poll<Result<Option<Bytes>, TryFailure>> {
-        loop {
-            match self.take_piece(remaining) {
-                Ok(Some(piece)) => return Poll::Ready(Ok(Some(piece))),
-                Ok(None) if matches!(remaining, Remaining::Nothing) => return Poll::Ready(Ok(None)),
-                Ok(None) => {}
-                Err(failure) => return Poll::Ready(Err(failure)),
+        let piece = match &mut self.carrier {
+            Carrier::Octets(octets) => {
+                let piece = octets.poll_piece(cx, remaining);
+                if octets.take_heard() {
+                    self.alarm.clear();
+                    self.has_said = true;
+                }
+                return piece;
             }
-            match ready!(self.poll_fill(cx, BODY_ROOM, BODY_BUFFER)) {
-                Ok(1..) => {}
-                Ok(0) if matches!(remaining, Remaining::UntilClose) => *remaining = Remaining::Nothing,
-                _ => return Poll::Ready(Err(TryFailure::Reset)),
-            }
-        }
-    }
-
-    fn take_piece(&mut self, remaining: &mut Remaining) -> Result<Option<Bytes>, TryFailure> {
-        if self.held.is_empty() {
-            return Ok(None);
-        }
-        let (piece, is_at_end) = match remaining {
-            Remaining::Nothing => (None, true),
-            Remaining::Length(missing) => {
-                let count = usize::try_from(*missing).unwrap_or(usize::MAX).min(self.held.len());
-                *missing -= count as u64;
-                (Some(self.held.split_to(count).freeze()), *missing == 0)
-            }
-            Remaining::Chunks(tracker) => {
-                let piece = tracker.take_data(&mut self.held).map_err(|_| TryFailure::Garbage)?;
-                (piece, tracker.is_at_end())
-            }
-            Remaining::UntilClose => (Some(self.held.split().freeze()), false),
-        };
-        if is_at_end {
-            *remaining = Remaining::Nothing;
-        }
-        Ok(piece)
-    }
-
-    /// Whether nothing is left to be sent.
-    pub(super) fn is_sent(&self) -> bool {
-        self.out.is_empty() && self.is_flushed
-    }
-
-    /// Sends some of what waits in the outbox, or sees that it is not kept back.
-    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TryFailure>> {
-        let sent = if self.out.is_empty() {
-            ready!(Pin::new(&mut self.io).poll_flush(cx)).map(|()| self.is_flushed = true)
-        } else {
-            ready!(self.out.poll_send(cx, &mut self.io)).map(|()| self.is_flushed = !self.keeps_back)
+            Carrier::Stream { stream, .. } => ready!(stream.poll_piece(cx)),
         };
         self.alarm.clear();
-        self.has_taken |= sent.is_ok();
-        Poll::Ready(sent.map_err(|_| TryFailure::Reset))
-    }
-}
-
-/// As a tunnel: what was received already comes first.
-impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.held.is_empty() {
-            return Pin::new(&mut this.io).poll_read(cx, buf);
+        if matches!(piece, Ok(None)) {
+            *remaining = Remaining::Nothing;
         }
-        let count = this.held.len().min(buf.remaining());
-        buf.put_slice(&this.held.split_to(count));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, octets)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        Poll::Ready(piece.map_err(|_| TryFailure::Reset))
     }
 }

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, Version, response as response_head};
 
-use super::connection::{Connection, Remaining};
+use super::connection::Connection;
 use super::delivery::{Delivery, Gone};
 use super::encode;
-use super::response::{self, ResponseHead};
+use super::octets::Remaining;
+use super::response::ResponseHead;
 use super::upload::Upload;
 use crate::cause::Cause;
 use crate::gate::{BodyFault, Guard, Refusal};
@@ -113,8 +114,6 @@ pub(super) struct Exchange<'a> {
     uploaded: bool,
     /// The endpoint takes no more of it, and may have answered why.
     is_cut_off: bool,
-    /// How much of what was received was no head yet.
-    looked_at: usize,
     /// Octets of the answer's body that went to the client.
     pub(super) carried: u64,
 }
@@ -142,7 +141,6 @@ impl<'a> Exchange<'a> {
             out: Delivery::new(patience.client),
             uploaded,
             is_cut_off: false,
-            looked_at: 0,
             carried: 0,
         }
     }
@@ -192,8 +190,9 @@ impl<'a> Exchange<'a> {
         self.out.all(self.client).await?;
         self.client.open_tunnel();
         let mut carried = Carried::default();
+        let Some(octets) = self.endpoint.tunnel() else { return Err(self.garbage()) };
         // However it ended, the answer was the upgrade.
-        carry::carry(self.client, &mut self.endpoint, silence, &mut carried).await;
+        carry::carry(self.client, octets, silence, &mut carried).await;
         Ok(carried)
     }
 
@@ -209,11 +208,10 @@ impl<'a> Exchange<'a> {
     }
 
     /// The endpoint's connection, where it may serve another request.
-    pub(super) fn into_unused(mut self) -> Option<Connection> {
+    pub(super) fn into_unused(self) -> Option<Connection> {
         let is_done = self.uploaded && !self.is_cut_off && self.endpoint.is_sent();
-        let is_read = matches!(self.remaining, Remaining::Nothing) && self.endpoint.held.is_empty();
-        self.endpoint.be_unused();
-        (is_done && is_read).then_some(self.endpoint)
+        let is_read = matches!(self.remaining, Remaining::Nothing);
+        if is_done && is_read { self.endpoint.into_unused() } else { None }
     }
 
     /// Whether the client, once answered, may send the body of its request or not.
@@ -227,34 +225,19 @@ impl<'a> Exchange<'a> {
     }
 
     fn broken(&self, failure: TryFailure) -> Stop {
+        if failure == TryFailure::Timeout {
+            self.endpoint.doubt();
+        }
         Stop::Endpoint(Broken { failure, has_taken: self.endpoint.has_taken, has_said: self.endpoint.has_said })
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Stop>> {
         self.poll_upload(cx)?;
-        loop {
-            match self.take_head() {
-                Ok(Some(head)) => return Poll::Ready(Ok(head)),
-                Ok(None) => {}
-                Err(response::Garbage) => return Poll::Ready(Err(self.garbage())),
-            }
-            match self.endpoint.poll_head_octets(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(failure)) => return Poll::Ready(Err(self.broken(failure))),
-                Poll::Pending => return self.poll_waiting(cx),
-            }
+        match self.endpoint.poll_head(cx, &self.request.method) {
+            Poll::Ready(Ok(head)) => Poll::Ready(Ok(head)),
+            Poll::Ready(Err(failure)) => Poll::Ready(Err(self.broken(failure))),
+            Poll::Pending => self.poll_waiting(cx),
         }
-    }
-
-    /// A head that comes in drops is parsed anew for each line at most, not for each octet.
-    fn take_head(&mut self) -> Result<Option<ResponseHead>, response::Garbage> {
-        let held = &mut self.endpoint.held;
-        if !response::may_be_whole(held, self.looked_at) {
-            return Ok(None);
-        }
-        let head = response::take(held, &self.request.method)?;
-        self.looked_at = if head.is_some() { 0 } else { held.len() };
-        Ok(head)
     }
 
     /// Nothing comes from the endpoint: whose turn is it, and how long may it take?

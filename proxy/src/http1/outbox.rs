@@ -29,12 +29,14 @@ pub(super) struct Outbox {
     tail: &'static [u8],
     /// How bodies are framed here.
     chunked: bool,
+    /// The body is whole.
+    ended: bool,
 }
 
 impl Outbox {
     /// Where heads are written; bodies after them are framed as chunks or not.
     pub(super) fn begin(&mut self, chunked: bool) -> &mut BytesMut {
-        self.chunked = chunked;
+        (self.chunked, self.ended) = (chunked, false);
         &mut self.row
     }
 
@@ -48,6 +50,24 @@ impl Outbox {
     /// Whether nothing waits to be sent.
     pub(super) fn is_empty(&self) -> bool {
         self.row.is_empty() && self.piece.is_empty() && self.tail.is_empty()
+    }
+
+    /// Whether no more of the body comes than what waits.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How many octets wait.
+    pub(super) fn len(&self) -> usize {
+        self.row.len() + self.piece.len() + self.tail.len()
+    }
+
+    /// Takes so many octets of the first part that waits, for whoever frames them otherwise.
+    pub(super) fn take(&mut self, most: usize) -> Bytes {
+        if self.row.is_empty() {
+            return self.piece.split_to(most.min(self.piece.len()));
+        }
+        self.row.split_to(most.min(self.row.len())).freeze()
     }
 
     /// Whether there is room for another piece.
@@ -74,6 +94,7 @@ impl Outbox {
 
     /// Adds what ends a body, where there is room or behind the last piece.
     pub(super) fn end(&mut self) {
+        self.ended = true;
         if !self.chunked {
             return;
         }

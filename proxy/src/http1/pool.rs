@@ -7,7 +7,10 @@ use ahash::AHashMap;
 use parking_lot::Mutex;
 
 use super::connection::Connection;
+use super::multiplexed::Shared;
+use crate::config::model::UpstreamProtocol;
 use crate::upstream::transport::Destination;
+use crate::upstream::transport::Transport;
 
 /// How often connections that have waited for too long, or were closed, are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -22,6 +25,8 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Idle {
     by_destination: AHashMap<Destination, Vec<Waiting>>,
+    /// Connections that several exchanges share, which are not counted: there are few.
+    shared: AHashMap<Destination, Vec<InCommon>>,
     count: usize,
     /// Sweeps so far: time enough, and it costs no look at a clock.
     now: u64,
@@ -34,6 +39,15 @@ struct Waiting {
     until: u64,
 }
 
+#[derive(Debug)]
+struct InCommon {
+    connection: Shared,
+    /// Sweeps that it may be idle for.
+    patience: u64,
+    /// The sweep that ends it, while it is idle.
+    until: Option<u64>,
+}
+
 impl Pool {
     /// For at most so many connections.
     #[must_use]
@@ -41,9 +55,14 @@ impl Pool {
         Self { idle: Mutex::default(), most }
     }
 
-    /// The connection to this destination that was used last, if one is still open.
-    pub(super) fn take(&self, destination: &Destination) -> Option<Connection> {
+    /// The connection to this destination that was used last, if one is still open, or a share in one.
+    pub(super) fn take(&self, destination: &Destination, transport: &Transport) -> Option<Connection> {
         let mut idle = self.idle.lock();
+        if transport.protocol == UpstreamProtocol::Http2 {
+            let mut shared = idle.shared.get(destination)?.iter();
+            let roomy = shared.find(|shared| shared.connection.has_room())?;
+            return Some(Connection::sharing(&roomy.connection, transport));
+        }
         loop {
             let mut waiting = idle.by_destination.get_mut(destination)?.pop()?;
             idle.count -= 1;
@@ -59,10 +78,16 @@ impl Pool {
         if idle.count >= self.most || patience.is_zero() {
             return;
         }
-        let until =
-            idle.now.saturating_add(patience.as_millis().div_ceil(SWEEP.as_millis()).try_into().unwrap_or(u64::MAX));
+        let until = idle.now.saturating_add(sweeps(patience));
         idle.count += 1;
         idle.by_destination.entry(destination).or_default().push(Waiting { connection, until });
+    }
+
+    /// Lets others share a connection that was just opened, where it is one to be shared.
+    pub(super) fn share(&self, destination: &Destination, connection: &Connection, patience: Duration) {
+        let Some(connection) = connection.shared().cloned() else { return };
+        let shared = InCommon { connection, patience: sweeps(patience), until: None };
+        self.idle.lock().shared.entry(destination.clone()).or_default().push(shared);
     }
 
     /// Closes what has waited for too long or was closed by its endpoint, until the pool is gone.
@@ -80,10 +105,14 @@ impl Pool {
         let mut idle = self.idle.lock();
         let idle = &mut *idle;
         idle.now += 1;
+        let now = idle.now;
+        idle.shared.retain(|_, shared| {
+            shared.retain_mut(|shared| shared.goes_on(now));
+            !shared.is_empty()
+        });
         if idle.count == 0 {
             return;
         }
-        let now = idle.now;
         idle.by_destination.retain(|_, waiting| {
             waiting.retain_mut(|waiting| waiting.until > now && waiting.connection.is_quiet());
             waiting.iter_mut().for_each(|waiting| waiting.connection.shed());
@@ -101,6 +130,24 @@ impl Pool {
     }
 }
 
+impl InCommon {
+    fn goes_on(&mut self, now: u64) -> bool {
+        if self.connection.is_retired() {
+            return false;
+        }
+        if !self.connection.is_idle() {
+            self.until = None;
+            return true;
+        }
+        *self.until.get_or_insert_with(|| now.saturating_add(self.patience)) > now
+    }
+}
+
+/// So many sweeps take as long.
+fn sweeps(patience: Duration) -> u64 {
+    patience.as_millis().div_ceil(SWEEP.as_millis()).try_into().unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -109,7 +156,6 @@ mod tests {
 
     use super::*;
     use crate::config::model::EndpointAddress;
-    use crate::upstream::transport::Transport;
 
     async fn pair() -> (Connection, tokio::net::TcpStream, Destination) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -119,14 +165,18 @@ mod tests {
         (connection, listener.accept().await.unwrap().0, transport.destination(&address))
     }
 
+    fn take(pool: &Pool, destination: &Destination) -> Option<Connection> {
+        pool.take(destination, &Transport::default())
+    }
+
     #[tokio::test]
     async fn a_connection_is_had_back_once() {
         let pool = Pool::new(8);
         let (connection, _far, address) = pair().await;
-        assert!(pool.take(&address).is_none());
+        assert!(take(&pool, &address).is_none());
         pool.put(address.clone(), connection, SWEEP);
-        assert!(pool.take(&address).is_some());
-        assert!(pool.take(&address).is_none());
+        assert!(take(&pool, &address).is_some());
+        assert!(take(&pool, &address).is_none());
     }
 
     #[tokio::test]
@@ -138,7 +188,7 @@ mod tests {
         assert_eq!(pool.idle.lock().count, 1);
         pool.sweep_once();
         assert_eq!(pool.idle.lock().count, 0);
-        assert!(pool.take(&address).is_none());
+        assert!(take(&pool, &address).is_none());
     }
 
     #[tokio::test]
@@ -146,19 +196,19 @@ mod tests {
         let pool = Pool::new(8);
         let (mut connection, far, address) = pair().await;
         drop(far);
-        poll_fn(|cx| connection.poll_head_octets(cx)).await.unwrap_err();
+        poll_fn(|cx| connection.poll_head(cx, &http::Method::GET)).await.unwrap_err();
         pool.put(address.clone(), connection, SWEEP);
-        assert!(pool.take(&address).is_none());
+        assert!(take(&pool, &address).is_none());
     }
 
     #[tokio::test]
     async fn what_a_large_body_took_is_given_back_while_nobody_uses_its_connection() {
         let pool = Pool::new(8);
         let (mut connection, _far, address) = pair().await;
-        connection.held.reserve(64 * 1024);
+        connection.tunnel().unwrap().held().reserve(64 * 1024);
         pool.put(address.clone(), connection, 9 * SWEEP);
         pool.sweep_once();
-        assert_eq!(pool.take(&address).unwrap().held.capacity(), 0);
+        assert_eq!(take(&pool, &address).unwrap().tunnel().unwrap().held().capacity(), 0);
     }
 
     #[tokio::test]
@@ -166,6 +216,6 @@ mod tests {
         let pool = Pool::new(0);
         let (connection, _far, address) = pair().await;
         pool.put(address.clone(), connection, SWEEP);
-        assert!(pool.take(&address).is_none());
+        assert!(take(&pool, &address).is_none());
     }
 }

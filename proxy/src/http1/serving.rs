@@ -7,18 +7,19 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{StatusCode, header, response};
+use http::{StatusCode, response};
 
-use super::connection::{Connection, Remaining};
+use super::connection::Connection;
 use super::delivery::{Delivery, Gone};
 use super::encode;
 use super::exchange::{Broken, Exchange, Patience, Stop};
+use super::octets::Remaining;
 use super::pool::Pool;
 use super::request::wants_more;
 use super::response::Framing;
 use super::upload::Upload;
 use crate::cause::Cause;
-use crate::config::model::{EndpointAddress, UpstreamTimeouts};
+use crate::config::model::{EndpointAddress, UpstreamProtocol, UpstreamTimeouts};
 use crate::error;
 use crate::gate::{Afterwards, Arrived, Guard};
 use crate::policy::decision::LocalResponse;
@@ -98,9 +99,12 @@ impl<'a> Serving<'a> {
                 Err(cause) => return self.refuse(cause).await,
             };
             let timeouts = &route.upstream.timeouts;
-            let kept = if may_reuse { pool.take(&destination) } else { None };
+            if route.upstream.transport.protocol == UpstreamProtocol::Http2 {
+                self.upload.keep_for_any_method();
+            }
+            let kept = if may_reuse { pool.take(&destination, &route.upstream.transport) } else { None };
             let is_reused = kept.is_some();
-            let broken = match self.attempt(kept, &destination.address, &route).await {
+            let broken = match self.attempt(pool, kept, &destination, &route).await {
                 Ok(unused) => {
                     if let Some(unused) = unused {
                         pool.put(destination, unused, timeouts.idle);
@@ -140,7 +144,8 @@ impl<'a> Serving<'a> {
     fn may_try_again(&mut self, broken: Broken, reused_connection: bool) -> bool {
         self.context.failed(FailedTry {
             failure: broken.failure,
-            nothing_sent: !broken.has_taken,
+            // What waited to be sent and is not kept is lost with its connection.
+            nothing_sent: !broken.has_taken && self.upload.can_begin_again(),
             idempotent: self.head.method.is_idempotent(),
             replayable: self.upload.can_begin_again(),
             reused_connection,
@@ -150,14 +155,19 @@ impl<'a> Serving<'a> {
     /// One try, over a connection that was kept or a new one; returns it where it may serve another request.
     async fn attempt(
         &mut self,
+        pool: &Pool,
         kept: Option<Connection>,
-        address: &EndpointAddress,
+        destination: &Destination,
         route: &Route,
     ) -> Result<Option<Connection>, Stop> {
         let timeouts = &route.upstream.timeouts;
         let endpoint = match kept {
             Some(kept) => kept,
-            None => self.open(&route.upstream, address).await?,
+            None => {
+                let opened = self.open(&route.upstream, &destination.address).await?;
+                pool.share(destination, &opened, timeouts.idle);
+                opened
+            }
         };
         self.exchange(endpoint, timeouts).await
     }
@@ -210,9 +220,8 @@ impl<'a> Serving<'a> {
     fn write_request(&mut self, endpoint: &mut Connection) -> Result<(), Stop> {
         let mut head = self.head.clone();
         self.context.seal(&mut head, self.head.version).map_err(Stop::refuse)?;
-        let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
-        encode::request(endpoint.out.begin(is_chunked), &head);
-        Ok(())
+        // Sealed heads have a host, and all else that a head of either version needs.
+        endpoint.begin(head, self.upload.has_body).map_err(|_| Stop::refuse(Cause::Internal))
     }
 
     /// Ends a request that was stopped on its way, with an answer where there may still be one.

@@ -34,6 +34,11 @@ impl Upload {
         Self { has_body, kept: BytesMut::new(), again: Bytes::new(), is_whole: true, is_repeatable, received: 0 }
     }
 
+    /// It may be sent again whatever the method: who refuses it says that nothing was done.
+    pub(super) fn keep_for_any_method(&mut self) {
+        self.is_repeatable = true;
+    }
+
     /// Whether all that was taken can be had once more.
     pub(super) fn can_begin_again(&self) -> bool {
         self.is_whole
