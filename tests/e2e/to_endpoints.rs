@@ -2,6 +2,7 @@
 
 mod grpc;
 mod http2;
+mod streams;
 
 use std::path::Path;
 

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
@@ -135,7 +135,13 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(speaks: Speak
     }
 }
 
-fn told(line: String, request: Request<Incoming>) -> Response<Told> {
+fn told(line: String, mut request: Request<Incoming>) -> Response<Told> {
+    if request.headers().get("upgrade").is_some_and(|upgrade| upgrade == "websocket") {
+        tokio::spawn(echo(hyper::upgrade::on(&mut request)));
+        let body = Told { line: None, body: request.into_body(), pieces: 0, is_done: true };
+        let answer = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "websocket");
+        return answer.body(body).expect("legal fields");
+    }
     let mut answer = Response::builder();
     for name in ["content-type", "te", "grpc-timeout"] {
         if let Some(value) = request.headers().get(name) {
@@ -144,6 +150,16 @@ fn told(line: String, request: Request<Incoming>) -> Response<Told> {
     }
     let body = Told { line: Some(line), body: request.into_body(), pieces: 0, is_done: false };
     answer.header("content-type", "application/grpc").body(body).expect("legal fields")
+}
+
+/// A tunnel that gives back what comes.
+async fn echo(upgrade: hyper::upgrade::OnUpgrade) {
+    let mut tunnel = TokioIo::new(upgrade.await.expect("an upgrade that was agreed on"));
+    let mut octets = [0; 4096];
+    while let Ok(count @ 1..) = tunnel.read(&mut octets).await {
+        tunnel.write_all(&octets[..count]).await.expect("a client that listens");
+        tunnel.flush().await.expect("a client that listens");
+    }
 }
 
 /// The line, the body that came, and trailers.
