@@ -15,6 +15,7 @@ pub mod registry;
 pub mod retry;
 mod standing;
 pub mod stream;
+mod subset;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::balance::sticky::StickyKey;
-use crate::balance::tiers::ranks;
+use crate::balance::tiers::{Place, ranks};
 use crate::balance::{Balancer, Picked};
 use crate::config::model;
 use crate::config::model::EndpointAddress;
@@ -148,7 +149,14 @@ fn members(
     let before = previous.map_or(&[][..], |previous| &previous.members);
     let before: HashMap<&EndpointAddress, &Member> = before.iter().map(|m| (&m.endpoint.address, m)).collect();
     let is_near = |zone: &str| spec.prefer_zone.as_deref() == Some(zone);
-    let places: Vec<_> = placements.iter().map(|place| (place.priority, is_near(&place.zone))).collect();
+    let group = |place: &Placement| (place.priority, !is_near(&place.zone));
+    let outside = spec.subset.as_ref().map(|subset| subset::outside(subset, placements, group)).unwrap_or_default();
+    let is_outside = |index: usize| outside.get(index).copied().unwrap_or(false);
+    let place = |(index, place): (usize, &Placement)| {
+        let (priority, is_far) = group(place);
+        Place { priority, is_far, is_outside: is_outside(index) }
+    };
+    let places: Vec<_> = placements.iter().enumerate().map(place).collect();
     let member = |(placement, tier): (&Placement, u8)| {
         let before = before.get(&placement.address);
         let endpoint = before.map_or_else(

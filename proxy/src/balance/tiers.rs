@@ -109,14 +109,24 @@ impl Tier {
     }
 }
 
-/// The rank of each place among all, from 0: lower priorities first, and of the same priority what is near first.
+/// What an endpoint's tier goes by, the most important first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Lower ones go first.
+    pub priority: u8,
+    /// It is not in the preferred zone.
+    pub is_far: bool,
+    /// It is not among those of a large set that this gateway asks.
+    pub is_outside: bool,
+}
+
+/// The rank of each place among all, from 0.
 #[must_use]
-pub fn ranks(places: &[(u8, bool)]) -> Vec<u8> {
-    let order = |(priority, is_near): &(u8, bool)| (*priority, !*is_near);
-    let mut all: Vec<_> = places.iter().map(order).collect();
+pub fn ranks(places: &[Place]) -> Vec<u8> {
+    let mut all = places.to_vec();
     all.sort_unstable();
     all.dedup();
-    let rank = |place| all.binary_search(&order(place)).ok().and_then(|rank| u8::try_from(rank).ok());
+    let rank = |place| all.binary_search(place).ok().and_then(|rank| u8::try_from(rank).ok());
     places.iter().map(|place| rank(place).unwrap_or(u8::MAX)).collect()
 }
 
@@ -189,9 +199,12 @@ mod tests {
 
     #[test]
     fn ranks_are_dense_by_priority_and_then_by_nearness() {
-        assert_eq!(ranks(&[(0, true), (0, true)]), [0, 0]);
-        assert_eq!(ranks(&[(7, true), (2, true)]), [1, 0]);
-        assert_eq!(ranks(&[(0, false), (0, true), (1, false), (1, true)]), [1, 0, 3, 2]);
-        assert_eq!(ranks(&[(0, false)]), [0], "nothing is near, so all are the same");
+        let place = |priority, is_far, is_outside| Place { priority, is_far, is_outside };
+        assert_eq!(ranks(&[place(0, false, false); 2]), [0, 0]);
+        assert_eq!(ranks(&[place(7, false, false), place(2, false, false)]), [1, 0]);
+        let zoned = [place(0, true, false), place(0, false, false), place(1, true, false), place(1, false, false)];
+        assert_eq!(ranks(&zoned), [1, 0, 3, 2]);
+        assert_eq!(ranks(&[place(0, true, false)]), [0], "nothing is near, so all are the same");
+        assert_eq!(ranks(&[place(0, false, true), place(0, true, false), place(0, false, false)]), [1, 2, 0]);
     }
 }

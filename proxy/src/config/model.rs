@@ -170,6 +170,8 @@ pub struct Upstream {
     pub sticky: Option<Sticky>,
     /// Endpoints of this zone go before others of the same priority; none where nothing was written.
     pub prefer_zone: Option<Arc<str>>,
+    /// How many of its endpoints this gateway asks first; `None` for all.
+    pub subset: Option<Subset>,
     /// Unique by address. May be empty: then requests are answered 503.
     pub endpoints: Vec<Endpoint>,
     /// Active checks; none where the user wrote none.
@@ -215,6 +217,15 @@ impl RetryCondition {
     /// All of them, as they are written.
     pub const WORDS: [(&str, Self); 4] =
         [("connect", Self::Connect), ("reset", Self::Reset), ("timeout", Self::Timeout), ("garbage", Self::Garbage)];
+}
+
+/// A share of a large set of endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subset {
+    /// So many, of each priority and of what is near or not.
+    pub size: u32,
+    /// What tells this gateway from others; the name of its host where nothing is written.
+    pub gateway: Option<String>,
 }
 
 /// One instance of a service.

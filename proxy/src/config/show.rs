@@ -113,6 +113,7 @@ fn upstream(upstream: &Upstream) -> Value {
         "balancer": balancer(&upstream.balancer),
         "sticky": upstream.sticky.as_ref().map(sticky),
         "prefer_zone": upstream.prefer_zone.as_deref(),
+        "subset": upstream.subset.as_ref().map(|subset| json!({ "size": subset.size, "gateway": subset.gateway })),
         "endpoint": each(&upstream.endpoints, |endpoint| {
             json!({
                 "address": endpoint.address.to_string(),

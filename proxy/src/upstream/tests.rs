@@ -10,6 +10,7 @@ use super::transport::Transport;
 use crate::config::model::{self, EndpointAddress};
 use crate::observe::metrics::Metrics;
 use crate::plugin::fixture::Fixture;
+use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 
 /// Members on ports 1, 2, 3 and so on with these weights.
 pub(crate) fn members(weights: &[u32]) -> Vec<Member> {
@@ -42,6 +43,7 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
         balancer: model::Balancer::RoundRobin,
         sticky: None,
         prefer_zone: None,
+        subset: None,
         endpoints: ports.iter().map(endpoint).collect(),
         health: None,
         outliers: None,
@@ -131,4 +133,24 @@ fn another_policy_keeps_members_and_rotation() {
     assert!(Arc::ptr_eq(&old.balancer.round_robin, &new.balancer.round_robin));
     let same = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&new), Some(policy), Transport::default());
     assert!(Arc::ptr_eq(&new.balancer, &same.balancer));
+}
+
+#[test]
+fn those_outside_of_the_subset_serve_where_those_inside_cannot() {
+    let ports: Vec<u16> = (1..=10).collect();
+    let spec = model::Upstream {
+        subset: Some(model::Subset { size: 3, gateway: Some("edge-1".into()) }),
+        ..spec("shop", &ports)
+    };
+    let upstream = build(&spec, None);
+    let facts = RequestFacts::new([127, 0, 0, 1].into(), RequestId::default(), "".into(), Scheme::Http, String::new());
+    let parts = http::Request::new(()).into_parts().0;
+    let asked = || {
+        let view = HttpRequestView { parts: &parts, facts: &facts };
+        (0..100).map(|_| upstream.pick(&view, &[]).unwrap().index).collect::<std::collections::BTreeSet<_>>()
+    };
+    let inside = asked();
+    assert_eq!(inside.len(), 3);
+    inside.iter().for_each(|index| drop(upstream.members[*index].endpoint.mark(false, "down")));
+    assert_eq!(asked().intersection(&inside).count(), 0);
 }

@@ -27,6 +27,7 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         balancer: written.balancer.map_or(Balancer::RoundRobin, |balancer| balancer.value),
         sticky: written.sticky,
         prefer_zone: written.prefer_zone.map(|zone| zone.value.into()),
+        subset: written.subset,
         endpoints: endpoints?,
         health: written.health,
         outliers: written.outliers,

@@ -13,7 +13,7 @@ use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::EndpointAddress;
 use crate::config::model::{
-    Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, UpstreamProtocol, UpstreamTimeouts,
+    Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, Subset, UpstreamProtocol, UpstreamTimeouts,
     UpstreamTls,
 };
 use crate::config::value::quantity::{count, duration};
@@ -29,6 +29,7 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) balancer: Option<At<Balancer>>,
     pub(in crate::config) sticky: Option<Sticky>,
     pub(in crate::config) prefer_zone: Option<At<String>>,
+    pub(in crate::config) subset: Option<Subset>,
     pub(in crate::config) endpoints: Vec<Endpoint>,
     pub(in crate::config) health: Option<HealthCheck>,
     pub(in crate::config) outliers: Option<Outliers>,
@@ -60,6 +61,7 @@ impl Upstream {
             balancer: balancer(fields),
             sticky: sticky(fields),
             prefer_zone: fields.optional("prefer_zone", value::name),
+            subset: fields.inline("subset", "{ size = 20 }", subset).flatten(),
             endpoints: fields.sections("endpoint", Endpoint::read),
             retries: fields.or("retries", count(0..=10), 2),
             retry_on: match fields.list("retry_on", value::word(&RetryCondition::WORDS)) {
@@ -89,6 +91,12 @@ impl Endpoint {
             priority: fields.or("priority", count(0..=9), 0),
         }
     }
+}
+
+fn subset(fields: &mut Fields<'_, '_>) -> Option<Subset> {
+    let size = fields.required("size", count(1..=10_000), "20");
+    let gateway = fields.optional("gateway", value::name).map(|gateway| gateway.value);
+    Some(Subset { size: size?.value, gateway })
 }
 
 fn proxy_protocol(value: &DeValue<'_>) -> Result<ProxyProtocol, value::Wrong> {
