@@ -117,6 +117,25 @@ async fn inspect_shows_what_a_component_wants_and_the_lines_that_give_it() {
 }
 
 #[tokio::test]
+async fn an_observer_is_told_of_exchanges_and_an_upstream_answers_as_its_case_says() {
+    let workshop = Workshop::new();
+    let table = "[[case]]\nname = \"heard\"\nrequest = { target = \"/items\" }\nresponse = { status = 200 }\n\
+        exchange = { response_bytes = 12, tries = 2, cause = \"upstream-reset\" }\nexpect = { decision = \"observe\" }\n\
+        [[case]]\nname = \"told\"\nrequest = { target = \"/heard\" }\n[case.expect]\ndecision = \"respond\"\n\
+        body = \"/items status=200 in=0 out=12 tries=2 endpoint=none cause=upstream-reset type= timed\"\n\
+        [[case]]\nname = \"fails\"\nrequest = { target = \"/trap\" }\nexchange = {}\n\
+        expect = { decision = \"failure\", failure = \"trap\" }\n";
+    let table = text(&workshop.write("cases.toml", table));
+    let observer = text(&guests::guest("observer"));
+    let passed = run(&["plugin", "test", &table, "--plugin", &observer]).await;
+    assert!(passed.stdout.contains("3 cases: 3 passed, 0 failed"), "{}", passed.stdout);
+    // Upstreams are in the cases of the policy that asks them.
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/forward-auth/cases.toml");
+    let passed = run(&["plugin", "test", &text(&cases)]).await;
+    assert!(passed.stdout.contains("8 cases: 8 passed, 0 failed"), "{}", passed.stdout);
+}
+
+#[tokio::test]
 async fn cases_that_hold_pass_and_those_that_do_not_show_the_difference() {
     let workshop = Workshop::new();
     let table = text(&workshop.write("cases.toml", TABLE));

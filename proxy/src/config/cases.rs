@@ -66,6 +66,8 @@ pub struct Case {
     pub request: AskedRequest,
     /// What is asked about it.
     pub subject: Subject,
+    /// What upstreams answer that the policy asks, by their names; others are not known.
+    pub upstreams: Vec<(String, AskedUpstream)>,
     /// What shall be decided.
     pub expect: Expectation,
 }
@@ -107,6 +109,66 @@ pub enum Subject {
     ResponseBody(AskedResponse, String),
     /// `balancer`
     Candidates(Vec<AskedCandidate>),
+    /// `observer`, of an exchange with this response, where there was one
+    Exchange(AskedExchange, Option<AskedResponse>),
+}
+
+/// How an exchange went that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedExchange {
+    /// Body bytes received from the client.
+    pub request_bytes: u64,
+    /// Body bytes sent to the client.
+    pub response_bytes: u64,
+    /// From the request's head to the response's end.
+    pub duration: Duration,
+    /// Endpoints asked.
+    pub tries: u32,
+    /// Why it did not end with the upstream's whole answer, in the words of the access log.
+    pub cause: Option<String>,
+}
+
+/// What an upstream does when it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedUpstream {
+    /// It answers.
+    Answers(UpstreamAnswer),
+    /// There is no answer.
+    Fails(UpstreamFault),
+}
+
+/// An answer of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamAnswer {
+    /// 200 where nothing is written.
+    pub status: u16,
+    /// Its fields.
+    pub headers: Fieldset,
+    /// Its body.
+    pub body: String,
+}
+
+/// Why an upstream gives no answer, in the words of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamFault {
+    /// No endpoint could be asked.
+    Unavailable,
+    /// The time was over.
+    Timeout,
+    /// The answer is larger than it may be.
+    TooLarge,
+    /// The answer is not legal HTTP.
+    IllegalResponse,
+}
+
+impl UpstreamFault {
+    /// All of them, as they are written.
+    pub const WORDS: [(&str, Self); 4] = [
+        ("unavailable", Self::Unavailable),
+        ("timeout", Self::Timeout),
+        ("too-large", Self::TooLarge),
+        ("illegal-response", Self::IllegalResponse),
+    ];
 }
 
 /// A response as the gateway would hand it to a policy.
@@ -142,6 +204,8 @@ pub struct Expectation {
     pub verdict: ExpectedVerdict,
     /// Lines in the log, each as `info: text`.
     pub log: Option<Vec<String>>,
+    /// What upstreams were asked, each as `auth GET /check`.
+    pub asked: Option<Vec<String>>,
 }
 
 /// The decision that is expected.
@@ -172,6 +236,8 @@ pub enum ExpectedVerdict {
     Pass,
     /// This goes on in the place of the body.
     Change(Option<String>),
+    /// The exchange was heard of.
+    Observe,
     /// The plugin fails.
     Failure(Option<FailureWord>),
     /// The configuration is refused, with problems at these paths.
@@ -271,6 +337,7 @@ struct WrittenCase {
     request: AskedRequest,
     consumer: Option<At<String>>,
     subject: Subject,
+    upstreams: Vec<(String, AskedUpstream)>,
     expect: Option<Expectation>,
     expected_consumer: Option<At<String>>,
 }
@@ -316,8 +383,9 @@ impl WrittenCase {
         let after = fields.or("after", duration(Duration::ZERO..=LONGEST), Duration::ZERO);
         let (request, consumer) = asked::request(fields);
         let subject = asked::subject(fields);
+        let upstreams = asked::upstreams(fields);
         let (expect, expected_consumer) = expected::expectation(fields, &subject);
-        Self { at, name, config, fresh, after, request, consumer, subject, expect, expected_consumer }
+        Self { at, name, config, fresh, after, request, consumer, subject, upstreams, expect, expected_consumer }
     }
 
     fn resolve(self, config: &Value, sources: &Sources) -> Option<Case> {
@@ -329,6 +397,7 @@ impl WrittenCase {
             after: self.after,
             request: self.request,
             subject: self.subject,
+            upstreams: self.upstreams,
             expect: self.expect?,
         })
     }

@@ -95,7 +95,7 @@ impl AskArguments {
             let is_known = consumers.iter().any(|consumer| consumer.name == *name);
             anyhow::ensure!(is_known, "--as {name}: there is no such consumer\nhint: add --consumer {name}");
         }
-        let terms = Terms { grants: Grants::all(), limits, consumers, keysets: Vec::new() };
+        let terms = Terms { grants: Grants::all(), limits, consumers, keysets: Vec::new(), upstreams: Vec::new() };
         let mut trial = Trial::load(&self.file, terms)?;
         let question = trial.question(&request, &subject)?;
         Ok(Asked { trial, question, config, limits, file: self.file.clone() })

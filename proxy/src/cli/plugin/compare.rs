@@ -92,6 +92,7 @@ fn facts(expect: &Expectation) -> Vec<Fact> {
         ExpectedVerdict::Replace(answer) => answer_facts("replace", answer),
         ExpectedVerdict::Pick(index) => named("pick", "pick", index.map(|index| index.to_string())),
         ExpectedVerdict::Decline => vec![decision("decline")],
+        ExpectedVerdict::Observe => vec![decision("observe")],
         ExpectedVerdict::Skip => vec![decision("skip")],
         ExpectedVerdict::Pass => vec![decision("pass")],
         ExpectedVerdict::Change(body) => std::iter::once(decision("change")).chain(body_fact(body.as_ref())).collect(),
@@ -101,6 +102,7 @@ fn facts(expect: &Expectation) -> Vec<Fact> {
             std::iter::once(decision("misconfigured")).chain(paths).collect()
         }
     };
+    facts.extend(expect.asked.as_ref().map(|lines| Fact::new("asked", lines.iter().cloned())));
     facts.extend(expect.log.as_ref().map(|lines| Fact::new("log", lines.iter().cloned())));
     facts
 }
@@ -146,7 +148,7 @@ mod tests {
 
     fn forward(request: ExpectedEdits) -> Expectation {
         let verdict = ExpectedVerdict::Forward { consumer: None, target: None, request: Some(request), response: None };
-        Expectation { verdict, log: None }
+        Expectation { verdict, log: None, asked: None }
     }
 
     fn found(word: &str, request: &[&str]) -> Vec<Fact> {
@@ -178,7 +180,7 @@ mod tests {
     fn fields_that_an_answer_has_beside_the_expected_ones_are_no_difference() {
         let headers = vec![(http::header::WWW_AUTHENTICATE, vec!["ApiKey".to_owned()])];
         let answer = ExpectedAnswer { status: Some(401), headers, body: None };
-        let expect = Expectation { verdict: ExpectedVerdict::Respond(answer), log: None };
+        let expect = Expectation { verdict: ExpectedVerdict::Respond(answer), log: None, asked: None };
         let found = |challenge: &str| {
             let headers = [format!("www-authenticate: {challenge}"), "x-other: 1".to_owned()];
             vec![decision("respond"), Fact::new("status", ["401".to_owned()]), Fact::new("headers", headers)]
@@ -190,7 +192,8 @@ mod tests {
     #[test]
     fn lines_in_another_order_are_shown_whole() {
         let lines = |lines: [&str; 2]| lines.map(str::to_owned).to_vec();
-        let expect = Expectation { verdict: ExpectedVerdict::Decline, log: Some(lines(["info: a", "info: b"])) };
+        let expect =
+            Expectation { verdict: ExpectedVerdict::Decline, log: Some(lines(["info: a", "info: b"])), asked: None };
         let found = [decision("decline"), Fact::new("log", lines(["info: b", "info: a"]))];
         let differences = compare(&expect, &found);
         assert!(matches!(differences.as_slice(), [only] if only.missing.len() == 2 && only.found.len() == 2));

@@ -31,10 +31,12 @@ impl Outcome {
             Verdict::Response(ResponseDecision::Replace(answer)) => answered("replace", answer),
             Verdict::Pick(Some(index)) => vec![decision("pick"), Fact::new("pick", [index.to_string()])],
             Verdict::Pick(None) => vec![decision("decline")],
+            Verdict::Observed => vec![decision("observe")],
             Verdict::Body(action) => treated(action.as_ref()),
             Verdict::Failed(failure) => failed(failure),
             Verdict::Misconfigured(problems) => misconfigured(problems),
         };
+        facts.push(Fact::new("asked", self.asked.iter().cloned()));
         facts.push(Fact::new("log", self.log.iter().cloned()));
         facts.retain(|fact| !fact.values.is_empty());
         facts
@@ -63,6 +65,7 @@ impl Outcome {
             Verdict::Response(ResponseDecision::Replace(answer)) => answer_json("replace", answer),
             Verdict::Pick(Some(index)) => json!({ "decision": "pick", "pick": index }),
             Verdict::Pick(None) => json!({ "decision": "decline" }),
+            Verdict::Observed => json!({ "decision": "observe" }),
             Verdict::Body(action) => treated_json(action.as_ref()),
             Verdict::Failed(failure) => {
                 json!({ "decision": "failure", "failure": word(failure), "reason": failure.to_string() })
@@ -70,6 +73,7 @@ impl Outcome {
             Verdict::Misconfigured(problems) => misconfigured_json(problems),
         };
         if let Some(object) = object.as_object_mut() {
+            object.insert("asked".to_owned(), json!(self.asked));
             object.insert("log".to_owned(), json!(self.log));
         }
         object

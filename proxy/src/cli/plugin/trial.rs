@@ -3,6 +3,7 @@
 mod clock;
 mod log;
 mod question;
+mod upstreams;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::config::cases::{AskedCandidate, AskedRequest, Subject};
+use crate::config::cases::{AskedCandidate, AskedRequest, AskedUpstream, Subject};
 use crate::config::model::{self, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers, PasswordChecks};
 use crate::counters::Counters;
@@ -19,7 +20,6 @@ use crate::observe::metrics::Metrics;
 use crate::plugin::compile::Compilation;
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::engine::{EngineCapacity, PluginEngine};
-use crate::plugin::outbound::Nowhere;
 use crate::plugin::policy::{ConfigureProblem, PluginFailure, PolicyRuntime, PolicyServices};
 use crate::policy::body::Action;
 use crate::policy::decision::{RequestDecision, ResponseDecision};
@@ -28,6 +28,7 @@ use crate::upstream::member::Member;
 use clock::HandClock;
 use log::PolicyLog;
 pub(super) use question::Question;
+use upstreams::Upstreams;
 
 /// The plugin and the policy of a trial go by this name.
 const NAME: &str = "trial";
@@ -44,6 +45,8 @@ pub(super) struct Terms {
     pub(super) limits: PluginLimits,
     pub(super) consumers: Vec<model::Consumer>,
     pub(super) keysets: Vec<model::Keyset>,
+    /// Names of the upstreams it may ask.
+    pub(super) upstreams: Vec<String>,
 }
 
 /// A plugin, and the state that outlives a question.
@@ -59,6 +62,7 @@ pub(super) struct Trial {
     bound: Option<(Value, Arc<PolicyRuntime>)>,
     /// The endpoints of the last question: the same ones are told to an instance once.
     told: Option<(Vec<AskedCandidate>, Arc<[Member]>)>,
+    upstreams: Upstreams,
     log: PolicyLog,
 }
 
@@ -67,6 +71,8 @@ pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     /// What the policy logged, each as `info: text`.
     pub(super) log: Vec<String>,
+    /// What it asked of upstreams, each as `auth GET /check`.
+    pub(super) asked: Vec<String>,
     /// Time on the wall, of the call alone.
     pub(super) took: Duration,
 }
@@ -78,6 +84,8 @@ pub(super) enum Verdict {
     Pick(Option<usize>),
     /// What becomes of a body; `None` where the policy does not look at it.
     Body(Option<Action>),
+    /// It heard of an exchange.
+    Observed,
     Failed(PluginFailure),
     Misconfigured(Vec<ConfigureProblem>),
 }
@@ -88,7 +96,7 @@ impl Trial {
     /// # Errors
     /// What keeps it from being loaded, with hints.
     pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
-        let Terms { grants, limits, consumers, keysets } = terms;
+        let Terms { grants, limits, consumers, keysets, upstreams } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
         let capacity = EngineCapacity { instances: INSTANCES * ROOM, memory: limits.memory };
         // An author compiles what they made themselves.
@@ -98,7 +106,7 @@ impl Trial {
             path: file.to_owned(),
             sha256: None,
             grants,
-            upstreams: Vec::new(),
+            upstreams,
             instances: InstanceMode::Reused,
             limits,
             // Each failure is to be seen.
@@ -123,6 +131,7 @@ impl Trial {
             metrics: Metrics::new(),
             bound: None,
             told: None,
+            upstreams: Upstreams::default(),
             log: PolicyLog::default(),
         })
     }
@@ -130,6 +139,11 @@ impl Trial {
     /// Moves the clock on.
     pub(super) fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// From now on upstreams that the policy asks answer like this.
+    pub(super) fn answer(&self, upstreams: &[(String, AskedUpstream)]) {
+        self.upstreams.answer(upstreams);
     }
 
     /// Forgets what the policy keeps: its counters, its shared data and its instances.
@@ -164,7 +178,7 @@ impl Trial {
             consumers: Arc::clone(&self.consumers),
             passwords: Arc::new(PasswordChecks::in_place()),
             keysets: Arc::clone(&self.keysets),
-            outbound: Arc::new(Nowhere),
+            outbound: Arc::new(self.upstreams.clone()),
             metrics: self.metrics.policy(NAME, NAME),
             series: self.metrics.policy_series(NAME),
         };
@@ -175,7 +189,7 @@ impl Trial {
     pub(super) fn question(&mut self, request: &AskedRequest, subject: &Subject) -> anyhow::Result<Question> {
         let members = match subject {
             Subject::Candidates(candidates) => Some(self.members(candidates)),
-            Subject::Request | Subject::Response(_) | Subject::RequestBody(_) | Subject::ResponseBody(..) => None,
+            _ => None,
         };
         Question::new(request, subject, members, &self.consumers)
     }
@@ -191,7 +205,7 @@ impl Trial {
             }
             Err(problems) => (Verdict::Misconfigured(problems), Duration::ZERO),
         });
-        Outcome { verdict, log: log.take(), took }
+        Outcome { verdict, log: log.take(), asked: self.upstreams.take_asked(), took }
     }
 
     fn members(&mut self, candidates: &[AskedCandidate]) -> Arc<[Member]> {

@@ -1,15 +1,19 @@
 //! What a case asks: a request, and with it a response or candidates.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use http::Method;
 use toml::de::DeValue;
 
-use super::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
+use super::{
+    AskedCandidate, AskedExchange, AskedRequest, AskedResponse, AskedUpstream, Fieldset, LONGEST, Subject,
+    UpstreamAnswer, UpstreamFault,
+};
 use crate::config::fields::Fields;
 use crate::config::value::http::{header_name, method, target};
 use crate::config::value::net::{authority, endpoint_address};
-use crate::config::value::quantity::count;
+use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, Wrong, quoted, string, unexpected, word};
 use crate::config::written::At;
 
@@ -59,6 +63,14 @@ pub(super) fn subject(fields: &mut Fields<'_, '_>) -> Subject {
     });
     let body = fields.optional("body", |value| string(value).map(str::to_owned)).map(|body| body.value);
     let candidates = fields.is_written("candidates").then(|| candidates(fields));
+    if let Some(exchange) = exchange(fields) {
+        if body.is_some() || candidates.is_some() {
+            let at = fields.at().key("exchange");
+            let wrong = Wrong::new("an exchange that is over has a `response` at most");
+            fields.problem_at(&at, wrong.hint("make two cases of it"));
+        }
+        return Subject::Exchange(exchange, response);
+    }
     match (response, body, candidates) {
         (None, None, None) => Subject::Request,
         (Some(response), None, None) => Subject::Response(response),
@@ -72,6 +84,34 @@ pub(super) fn subject(fields: &mut Fields<'_, '_>) -> Subject {
             Subject::Candidates(candidates)
         }
     }
+}
+
+fn exchange(fields: &mut Fields<'_, '_>) -> Option<AskedExchange> {
+    fields.inline("exchange", "{ response_bytes = 120, duration = \"3ms\" }", |fields| AskedExchange {
+        request_bytes: fields.or("request_bytes", count(0..=u64::MAX), 0),
+        response_bytes: fields.or("response_bytes", count(0..=u64::MAX), 0),
+        duration: fields.or("duration", duration(Duration::ZERO..=LONGEST), Duration::from_millis(1)),
+        tries: fields.or("tries", count(0..=u32::MAX), 1),
+        cause: fields.optional("cause", value::text).map(|cause| cause.value),
+    })
+}
+
+/// What upstreams answer that a policy asks.
+pub(super) fn upstreams(fields: &mut Fields<'_, '_>) -> Vec<(String, AskedUpstream)> {
+    let upstream = |fields: &mut Fields<'_, '_>| {
+        let name = fields.required("name", value::name, "\"auth\"");
+        let answer = UpstreamAnswer {
+            status: fields.or("status", count(200..=599), 200),
+            headers: fieldset(fields, "headers"),
+            body: fields.or("body", |value| string(value).map(str::to_owned), String::new()),
+        };
+        let does = match fields.optional("failure", word(&UpstreamFault::WORDS)) {
+            Some(fault) => AskedUpstream::Fails(fault.value),
+            None => AskedUpstream::Answers(answer),
+        };
+        Some((name?.value, does))
+    };
+    fields.sections("upstreams", upstream).into_iter().flatten().collect()
 }
 
 fn candidates(fields: &mut Fields<'_, '_>) -> Vec<AskedCandidate> {

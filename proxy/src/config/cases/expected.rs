@@ -23,11 +23,12 @@ enum Word {
     Skip,
     Pass,
     Change,
+    Observe,
     Failure,
     Misconfigured,
 }
 
-const WORDS: [(&str, Word); 10] = [
+const WORDS: [(&str, Word); 11] = [
     ("forward", Word::Forward),
     ("respond", Word::Respond),
     ("replace", Word::Replace),
@@ -36,6 +37,7 @@ const WORDS: [(&str, Word); 10] = [
     ("skip", Word::Skip),
     ("pass", Word::Pass),
     ("change", Word::Change),
+    ("observe", Word::Observe),
     ("failure", Word::Failure),
     ("misconfigured", Word::Misconfigured),
 ];
@@ -45,12 +47,13 @@ pub(super) fn expectation(fields: &mut Fields<'_, '_>, subject: &Subject) -> (Op
     let read = fields.inline("expect", EXAMPLE, |fields| {
         let decision = fields.required("decision", word(&WORDS), "\"forward\"");
         let log = fields.list("log", |value| string(value).map(str::to_owned)).map(|lines| values(Some(lines)));
+        let asked = fields.list("asked", |value| string(value).map(str::to_owned)).map(|lines| values(Some(lines)));
         let Some(decision) = decision else { return (None, None) };
         if let Some(wrong) = cannot(decision.value, subject) {
             fields.problem_at(&decision.at, wrong);
         }
         let (verdict, consumer) = verdict(fields, decision.value);
-        (Some(Expectation { verdict, log }), consumer)
+        (Some(Expectation { verdict, log, asked }), consumer)
     });
     if !fields.is_written("expect") {
         let at = fields.at().clone();
@@ -68,6 +71,7 @@ fn cannot(word: Word, subject: &Subject) -> Option<Wrong> {
             "is for cases with neither `response` nor `candidates`, or with `body`",
         ),
         Word::Skip | Word::Pass | Word::Change => (is_body, "is for cases with a `body`"),
+        Word::Observe => (matches!(subject, Subject::Exchange(..)), "is for cases with an `exchange`"),
         Word::Replace => (matches!(subject, Subject::Response(_)), "is for cases with a `response`"),
         Word::Pick | Word::Decline => (matches!(subject, Subject::Candidates(_)), "is for cases with `candidates`"),
         Word::Forward => {
@@ -86,6 +90,7 @@ fn verdict(fields: &mut Fields<'_, '_>, word: Word) -> (ExpectedVerdict, Option<
         Word::Replace => ExpectedVerdict::Replace(answer(fields)),
         Word::Pick => ExpectedVerdict::Pick(fields.optional("pick", count(0..=u32::MAX)).map(|pick| pick.value)),
         Word::Decline => ExpectedVerdict::Decline,
+        Word::Observe => ExpectedVerdict::Observe,
         Word::Skip => ExpectedVerdict::Skip,
         Word::Pass => ExpectedVerdict::Pass,
         Word::Change => ExpectedVerdict::Change(fields.optional("body", text).map(|body| body.value)),

@@ -21,12 +21,20 @@ pub struct Exchange<'a> {
     /// The endpoint asked last.
     pub endpoint: Option<&'a str>,
     /// Why it did not end with the upstream's whole answer, in the words of the access log.
-    pub cause: Option<&'static str>,
+    pub cause: Option<&'a str>,
 }
 
 impl PolicyRuntime {
-    /// Tells of an exchange that is over. What it answers is nothing, and where it fails, that is counted.
-    pub fn on_exchange(&self, request: &dyn RequestView, response: Option<&dyn ResponseView>, exchange: &Exchange<'_>) {
+    /// Tells of an exchange that is over. What it answers is nothing.
+    ///
+    /// # Errors
+    /// The plugin failed, which is counted, and told to the log once in a while.
+    pub fn on_exchange(
+        &self,
+        request: &dyn RequestView,
+        response: Option<&dyn ResponseView>,
+        exchange: &Exchange<'_>,
+    ) -> Result<(), PluginFailure> {
         let outcome = observer::Outcome {
             status: response.map_or(0, |response| response.status()),
             request_bytes: exchange.request_bytes,
@@ -39,7 +47,6 @@ impl PolicyRuntime {
         let scope = self.scope(request, response);
         let heard: Result<(), PluginFailure> =
             self.call(scope, |instance| Ok(instance.on_exchange(response.is_some(), &outcome)?));
-        // Counted, and told to the log once in a while; there is nothing else to be done about it.
-        let _ = self.count(heard, |()| CallOutcome::Observe);
+        self.count(heard, |()| CallOutcome::Observe)
     }
 }

@@ -7,12 +7,13 @@ use http::{HeaderMap, HeaderValue, Request, Response, request, response};
 use tokio::runtime::{self, Runtime};
 
 use super::Verdict;
-use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
+use crate::config::cases::{AskedCandidate, AskedExchange, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
-use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
+use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime};
 use crate::policy::body::{Attention, Piece};
 use crate::policy::facts::{HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts};
+use crate::policy::view::ResponseView;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::member::Member;
 
@@ -24,7 +25,7 @@ pub(in crate::cli::plugin) struct Question {
     parts: request::Parts,
     facts: RequestFacts,
     about: About,
-    /// A plugin that asks upstreams waits, if only for being told that there are none.
+    /// A plugin that asks upstreams waits, if only for what is known already.
     waiting: Runtime,
 }
 
@@ -33,6 +34,7 @@ enum About {
     Response(response::Parts),
     RequestBody(String),
     ResponseBody(response::Parts, String),
+    Exchange(AskedExchange, Option<response::Parts>),
     Candidates { members: Arc<[Member]>, candidates: Vec<Candidate> },
 }
 
@@ -52,6 +54,9 @@ impl Question {
             Subject::Response(asked) => About::Response(response(asked)?),
             Subject::RequestBody(body) => About::RequestBody(body.clone()),
             Subject::ResponseBody(asked, body) => About::ResponseBody(response(asked)?, body.clone()),
+            Subject::Exchange(exchange, asked) => {
+                About::Exchange(exchange.clone(), asked.as_ref().map(response).transpose()?)
+            }
             Subject::Candidates(asked) => {
                 let members = members.unwrap_or_default();
                 About::Candidates { members, candidates: candidates(asked) }
@@ -59,7 +64,8 @@ impl Question {
         };
         let waiting = runtime::Builder::new_current_thread().enable_time().build()?;
         let mut facts = facts(asked, consumers);
-        if let Subject::Response(asked) | Subject::ResponseBody(asked, _) = subject {
+        if let Subject::Response(asked) | Subject::ResponseBody(asked, _) | Subject::Exchange(_, Some(asked)) = subject
+        {
             facts.endpoint = asked.endpoint.as_ref().map(|endpoint| endpoint.to_string().into());
         }
         Ok(Self { parts: head(asked)?, facts, about, waiting })
@@ -83,9 +89,30 @@ impl Question {
                 };
                 decision.map(Verdict::Response)
             }
+            About::Exchange(exchange, parts) => self.put_exchange(policy, exchange, parts.as_ref()),
             About::Candidates { members, candidates } => policy.pick(&request, members, candidates).map(Verdict::Pick),
         };
         verdict.unwrap_or_else(|failure: PluginFailure| Verdict::Failed(failure))
+    }
+
+    fn put_exchange(
+        &self,
+        policy: &PolicyRuntime,
+        asked: &AskedExchange,
+        parts: Option<&response::Parts>,
+    ) -> Result<Verdict, PluginFailure> {
+        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
+        let response = parts.map(|parts| self.response(parts));
+        let exchange = Exchange {
+            request_bytes: asked.request_bytes,
+            response_bytes: asked.response_bytes,
+            taken: asked.duration,
+            tries: asked.tries,
+            endpoint: self.facts.endpoint.as_deref(),
+            cause: asked.cause.as_deref(),
+        };
+        let response = response.as_ref().map(|response| response as &dyn ResponseView);
+        policy.on_exchange(&request, response, &exchange).map(|()| Verdict::Observed)
     }
 
     fn put_request_body(&self, policy: &PolicyRuntime, body: &str) -> Result<Verdict, PluginFailure> {
@@ -134,6 +161,13 @@ fn head(asked: &AskedRequest) -> anyhow::Result<request::Parts> {
     request.headers_mut().insert(http::header::HOST, host);
     add(request.headers_mut(), &asked.headers)?;
     Ok(request.into_parts().0)
+}
+
+/// Fields as a message has them.
+pub(super) fn fields(asked: &Fieldset) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    add(&mut headers, asked)?;
+    Ok(headers)
 }
 
 fn add(headers: &mut HeaderMap, fields: &Fieldset) -> anyhow::Result<()> {
