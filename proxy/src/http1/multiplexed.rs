@@ -19,6 +19,8 @@ use crate::wire::response::{has_body, sole_length};
 
 /// Exchanges that one connection carries at a time, where its endpoint allows as many.
 const MOST_STREAMS: usize = 100;
+/// Octets of a head, as HTTP/2 reckons them, over which it is none.
+const MOST_OCTETS: u32 = 64 * 1024;
 /// Octets of a body that one exchange may have received and not yet passed on.
 const WINDOW: u32 = 256 * 1024;
 /// The same for all exchanges of a connection.
@@ -45,7 +47,8 @@ impl Shared {
     /// Speaks HTTP/2 over this connection, and goes on doing so in a task of its own.
     pub(super) async fn over(stream: Stream) -> Result<Self, h2::Error> {
         let mut builder = h2::client::Builder::new();
-        builder.enable_push(false).initial_window_size(WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+        builder.enable_push(false).max_header_list_size(MOST_OCTETS);
+        builder.initial_window_size(WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
         let (send, connection) = builder.handshake::<_, Bytes>(stream).await?;
         let standing = Arc::<Standing>::default();
         let shared = Self { send, standing: Arc::clone(&standing) };

@@ -183,7 +183,8 @@ impl<'a> Serving<'a> {
         mut endpoint: Connection,
         timeouts: &UpstreamTimeouts,
     ) -> Result<Option<Connection>, Stop> {
-        let wants_tunnel = self.client.may_be_upgraded() && is_websocket(&self.head, self.head.version);
+        let may_be_tunnel = endpoint.tunnel().is_some() && self.client.may_be_upgraded();
+        let wants_tunnel = may_be_tunnel && is_websocket(&self.head, self.head.version);
         self.write_request(&mut endpoint)?;
         let client_patience = self.arrived.limits.idle_timeout;
         let patience = Patience { read: timeouts.read, write: timeouts.write, client: client_patience };
