@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::harness::load::{Load, duplicates};
+use crate::harness::script::Step;
 use crate::harness::sections::upstream_with;
 use crate::harness::wait::eventually;
 use crate::harness::{Answer, Gateway, Origin, Reply, Request, Response, Setup, route};
@@ -89,6 +90,24 @@ async fn an_endpoint_that_refuses_is_ejected_and_comes_back_by_one_request() {
     let returned = [("upstream", "shop"), ("change", "returned")];
     assert!(gateway.admin().metrics().await.sum("tidegate_endpoint_changes_total", &returned) >= 1.0);
     gateway.until_logged("endpoint is back").await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_sends_half_of_each_answer_is_ejected() {
+    let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+    a.answer(Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").then(Step::Close));
+    let gateway = gateway("[upstream.outliers]\nejection = \"1h\"\nmax_ejection = \"1h\"", &[&a, &b]).await;
+    // Its clients lose their connections: no answer of it can be taken back.
+    let ask = async || {
+        let _ = gateway.client().await.try_call(&Request::get("/")).await;
+        ejection(&gateway, &a).await
+    };
+    let ejection = eventually("an ejection", ask).await;
+    let cause = ejection["cause"].as_str().expect("a cause is a text").to_owned();
+    assert!(cause.contains("failed tries in a row, last: the connection broke"), "{cause}");
+    for _ in 0..10 {
+        assert_eq!(gateway.get("/").await.text(), "b");
+    }
 }
 
 #[tokio::test]

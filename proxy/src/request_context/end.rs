@@ -46,7 +46,7 @@ impl RequestContext {
             self.write_access_line(ended, taken);
         }
         self.tell_observers(ended, taken);
-        self.tries.current = None;
+        self.end();
         self.under_way = None;
         self.facts.held.clear();
     }

@@ -132,13 +132,15 @@ impl RequestContext {
     pub fn failed(&mut self, failed: FailedTry) -> bool {
         let Some(current) = &mut self.tries.current else { return false };
         current.metrics.failure(failed.failure);
+        let failing = Failing::Try(failed.failure);
+        if current.answered {
+            current.in_flight.cut(failing);
+            return false;
+        }
         if failed.reused_connection {
             current.in_flight.retract();
         } else {
-            current.in_flight.hear(Heard::Bad(Failing::Try(failed.failure)));
-        }
-        if current.answered {
-            return false;
+            current.in_flight.hear(Heard::Bad(failing));
         }
         if failed.failure == TryFailure::Timeout {
             // Else an endpoint that hangs would be known by its last good answer.
@@ -150,6 +152,15 @@ impl RequestContext {
         }
         self.tries.last_failure = Some(failed.failure);
         self.may_try_again(failed) && self.is_affordable(failed)
+    }
+
+    /// The request is over, and nothing more is heard of its endpoint.
+    pub(super) fn end(&mut self) {
+        if let Some(mut current) = self.tries.current.take().filter(|current| current.answered)
+            && self.cause.is_none()
+        {
+            current.in_flight.whole();
+        }
     }
 
     /// How often to ask [`is_given_up`](Self::is_given_up) while an answer is awaited; `None` where that is never so.

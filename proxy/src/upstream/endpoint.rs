@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::latency::Latency;
 use super::standing::{Standing, WHOLE};
-use super::traffic::{Heard, Traffic};
+use super::traffic::{Failing, Heard, Traffic};
 use crate::config::model::EndpointAddress;
 
 /// An address of an upstream, shared by every snapshot that names it.
@@ -262,6 +262,16 @@ impl InFlight {
     pub fn hear(&mut self, heard: Heard) {
         self.wait_no_more();
         self.endpoint.traffic.hear(heard);
+    }
+
+    /// The answer broke off after its head.
+    pub fn cut(&mut self, failing: Failing) {
+        self.endpoint.traffic.cut(failing);
+    }
+
+    /// The answer came to its end.
+    pub fn whole(&mut self) {
+        self.endpoint.traffic.whole();
     }
 
     /// The request never got there: its connection had ended before.

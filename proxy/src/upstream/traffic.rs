@@ -13,6 +13,8 @@ pub(super) struct Traffic {
     good: AtomicU32,
     bad: AtomicU32,
     in_a_row: AtomicU32,
+    cut: AtomicU32,
+    cut_in_a_row: AtomicU32,
     waiting: AtomicU32,
     /// The last `Failing`, see `Failing::code`.
     last: AtomicU32,
@@ -43,8 +45,10 @@ pub(super) struct Counts {
     pub(super) good: u32,
     /// Failed tries so far.
     pub(super) bad: u32,
-    /// Of them, those since the last good answer.
+    /// Of them, those since the last good answer; or those whose body broke off, since the last whole one.
     pub(super) in_a_row: u32,
+    /// Failed tries that had been answered well: each is counted among the good ones too.
+    pub(super) cut: u32,
     /// Tries that are with the endpoint as a whole, and were not answered.
     pub(super) waiting: u32,
 }
@@ -54,7 +58,8 @@ impl Traffic {
         Counts {
             good: self.good.load(Ordering::Relaxed),
             bad: self.bad.load(Ordering::Relaxed),
-            in_a_row: self.in_a_row.load(Ordering::Relaxed),
+            in_a_row: self.in_a_row.load(Ordering::Relaxed).max(self.cut_in_a_row.load(Ordering::Relaxed)),
+            cut: self.cut.load(Ordering::Relaxed),
             waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
@@ -78,7 +83,7 @@ impl Traffic {
                 self.good.fetch_add(1, Ordering::Relaxed);
                 // Storing what is there already would take the line from the other workers.
                 if self.in_a_row.load(Ordering::Relaxed) != 0 {
-                    self.forgive();
+                    self.in_a_row.store(0, Ordering::Relaxed);
                 }
             }
             Heard::Bad(failing) => {
@@ -89,8 +94,24 @@ impl Traffic {
         }
     }
 
+    /// An answer broke off after its head. The next head says nothing against that, only a whole answer does.
+    pub(super) fn cut(&self, failing: Failing) {
+        self.last.store(failing.code(), Ordering::Relaxed);
+        self.bad.fetch_add(1, Ordering::Relaxed);
+        self.cut.fetch_add(1, Ordering::Relaxed);
+        self.cut_in_a_row.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An answer came to its end.
+    pub(super) fn whole(&self) {
+        if self.cut_in_a_row.load(Ordering::Relaxed) != 0 {
+            self.cut_in_a_row.store(0, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn forgive(&self) {
         self.in_a_row.store(0, Ordering::Relaxed);
+        self.cut_in_a_row.store(0, Ordering::Relaxed);
     }
 }
 
@@ -146,7 +167,21 @@ mod tests {
         for heard in [bad, bad, Heard::Good, bad] {
             traffic.hear(heard);
         }
-        assert_eq!(traffic.counts(), Counts { good: 1, bad: 3, in_a_row: 1, waiting: 0 });
+        assert_eq!(traffic.counts(), Counts { good: 1, bad: 3, in_a_row: 1, cut: 0, waiting: 0 });
+    }
+
+    #[test]
+    fn answers_that_broke_off_are_forgotten_at_a_whole_one() {
+        let traffic = Traffic::default();
+        for in_a_row in 1..3 {
+            traffic.hear(Heard::Good);
+            traffic.cut(Failing::Try(TryFailure::Reset));
+            assert_eq!(traffic.counts(), Counts { good: in_a_row, bad: in_a_row, in_a_row, cut: in_a_row, waiting: 0 });
+        }
+        traffic.hear(Heard::Good);
+        assert_eq!(traffic.counts().in_a_row, 2, "its head is no more than a head");
+        traffic.whole();
+        assert_eq!(traffic.counts().in_a_row, 0);
     }
 
     #[test]

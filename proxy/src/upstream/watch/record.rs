@@ -42,6 +42,7 @@ enum Place {
     Trial {
         good: u32,
         bad: u32,
+        cut: u32,
         /// When the request that is the trial was seen to have gone.
         sent: Option<Instant>,
     },
@@ -112,12 +113,13 @@ impl Record {
                 self.bring_back("answers again", now, journal);
             }
             Place::Out { until, .. } if now >= until => {
-                self.place = Place::Trial { good: counts.good, bad: counts.bad, sent: None };
+                self.place = Place::Trial { good: counts.good, bad: counts.bad, cut: counts.cut, sent: None };
                 self.endpoint.standing.let_try();
                 journal.tell(&self.endpoint, Change::OnTrial, "its time out is over");
             }
             Place::Out { .. } => {}
-            Place::Trial { good, .. } if counts.good != good => {
+            // A head speaks for it, but not where the rest did not come.
+            Place::Trial { good, cut, .. } if counts.good != good && counts.cut == cut => {
                 self.bring_back("the trial request was answered", now, journal);
             }
             Place::Trial { bad, .. } if counts.bad != bad => {
@@ -125,14 +127,14 @@ impl Record {
                 let cause = last.map_or_else(String::new, |failing| format!(": {failing}"));
                 self.put_out(&format!("the trial request failed{cause}"), false, terms, now, journal);
             }
-            Place::Trial { good, bad, sent } if !self.endpoint.standing.awaits_trial() => {
-                let sent = sent.unwrap_or(now);
+            Place::Trial { good, bad, cut, sent } if !self.endpoint.standing.awaits_trial() => {
+                let since = sent.unwrap_or(now);
                 let limit = patience(terms, self.accused().latency, 1);
-                if now.saturating_duration_since(sent) >= limit {
+                if now.saturating_duration_since(since) >= limit {
                     let cause = format!("the trial request was not answered within {}", format_duration(limit));
                     self.put_out(&cause, true, terms, now, journal);
                 } else {
-                    self.place = Place::Trial { good, bad, sent: Some(sent) };
+                    self.place = Place::Trial { good, bad, cut, sent: Some(since) };
                 }
             }
             Place::Trial { .. } => {}

@@ -58,8 +58,10 @@ impl Sight {
 
     /// Tries that ended in the window, and those of them that failed.
     pub(super) fn tries(&self) -> (u32, u32) {
-        let bad = self.counts.bad.wrapping_sub(self.window.older.bad);
-        (self.counts.good.wrapping_sub(self.window.older.good).saturating_add(bad), bad)
+        let Counts { good, bad, cut, .. } = self.window.older;
+        let good = self.counts.good.wrapping_sub(good).saturating_sub(self.counts.cut.wrapping_sub(cut));
+        let bad = self.counts.bad.wrapping_sub(bad);
+        (good.saturating_add(bad), bad)
     }
 
     /// Begins the window anew.
@@ -75,7 +77,7 @@ mod tests {
     const WIDTH: Duration = Duration::from_secs(10);
 
     fn counts(good: u32, bad: u32, waiting: u32) -> Counts {
-        Counts { good, bad, in_a_row: 0, waiting }
+        Counts { good, bad, in_a_row: 0, cut: 0, waiting }
     }
 
     /// Looks once a second at these counts.
@@ -112,6 +114,12 @@ mod tests {
         assert_eq!(after(&looks).0.tries(), (15, 10));
         looks.extend([counts(5, 10, 0); 6]);
         assert_eq!(after(&looks).0.tries(), (0, 0));
+    }
+
+    #[test]
+    fn an_answer_that_broke_off_is_one_try() {
+        let cut = Counts { cut: 4, ..counts(10, 5, 0) };
+        assert_eq!(after(&[cut]).0.tries(), (11, 5));
     }
 
     #[test]

@@ -318,6 +318,34 @@ fn a_share_of_failures_counts_once_there_are_enough_tries() {
 }
 
 #[test]
+fn an_endpoint_whose_answers_break_off_is_taken_out_though_their_heads_are_good() {
+    let mut scene = Scene::new(3, terms());
+    let half = |scene: &Scene, count| {
+        for _ in 0..count {
+            let mut request = scene.endpoint(0).enter();
+            request.hear(Heard::Good);
+            request.cut(Failing::Try(TryFailure::Reset));
+        }
+    };
+    scene.answer(0, 1000);
+    half(&scene, 4);
+    scene.endpoint(0).enter().whole();
+    half(&scene, 4);
+    scene.look();
+    assert!(scene.out().is_empty(), "a whole answer between them speaks for it");
+    half(&scene, 1);
+    scene.pass(TICK, &[1, 2]);
+    assert_eq!(scene.out(), [0]);
+    assert!(scene.told()[0].starts_with("ejected: 5 failed tries in a row, last: the connection broke"));
+    while !scene.endpoint(0).is_open() {
+        scene.pass(TICK, &[1, 2]);
+    }
+    half(&scene, 1);
+    scene.look();
+    assert_eq!(scene.told().last().unwrap(), "ejected: the trial request failed: the connection broke; out for 10s");
+}
+
+#[test]
 fn failures_of_long_ago_count_no_more() {
     let mut scene = Scene::new(3, terms());
     for _ in 0..9 {
