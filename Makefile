@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup plugins examples build run test fmt fmt-check lint unit doc deny bench microbench release-pgo
+.PHONY: help setup plugins examples build run test fmt fmt-check lint unit doc deny bench faults microbench release-pgo
 
 CARGO ?= cargo
 # A shell opened before rustup was installed does not know where it put cargo.
@@ -59,7 +59,14 @@ bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md
 	@.ci/setup.sh bench
 	plugins/build.sh
 	$(CARGO) build --locked --release -p tidegate
+	$(CARGO) build --locked --profile quick -p tidegate --example rig
 	proxy/benches/compare.sh --write
+
+faults: ## endpoints that die, hang and lie, behind tidegate, nginx and HAProxy, into proxy/benches/RESULTS.md (about 8 minutes)
+	@.ci/setup.sh bench
+	$(CARGO) build --locked --release -p tidegate
+	$(CARGO) build --locked --profile quick -p tidegate --example rig
+	proxy/benches/faults.sh --write
 
 microbench: plugins ## route lookup, configuration load, one policy call and one token by themselves (criterion)
 	$(CARGO) bench --locked --profile quick -p tidegate --benches

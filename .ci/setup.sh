@@ -15,7 +15,8 @@ wanted=(cc:gcc make:make cmake:cmake)
 [ "$task" != test ] || wanted+=(git:git) # fetches the database of known vulnerabilities
 [ "$task" != test ] || wanted+=(redis-server:redis-server redis-cli:redis-tools psql:postgresql-client) # behind a tcp listener
 [ "$task" != test ] && [ "$task" != languages ] || wanted+=(python3:python3)
-[ "$task" != bench ] || wanted+=(nginx:nginx-light wrk:wrk taskset:util-linux)
+[ "$task" != bench ] || wanted+=(nginx:nginx-light haproxy:haproxy wrk:wrk taskset:util-linux ip:iproute2)
+[ "$task" != bench ] || wanted+=(h2load:nghttp2-client nghttpd:nghttp2-server)
 
 packages=()
 for pair in "${wanted[@]}"; do

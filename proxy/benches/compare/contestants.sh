@@ -24,7 +24,13 @@ allowed_cores() {
 }
 
 program() { case $1 in tidegate*) echo "$binary" ;; *) echo "${1%%-*}" ;; esac; }
-is_here() { command -v "$(program "$1")" >/dev/null; }
+is_here() {
+  command -v "$(program "$1")" >/dev/null || return
+  case $1 in
+    *-websocket) [ -x "$rig" ] ;;
+    *-grpc) command -v h2load nghttpd nghttp >/dev/null ;;
+  esac
+}
 
 # What a contestant's ratio is taken against: nginx doing the same.
 reference() {
@@ -32,6 +38,8 @@ reference() {
     *-log) echo nginx-log ;;
     *-key) echo nginx-key ;;
     *-limit) echo nginx-limit ;;
+    *-websocket) echo nginx-websocket ;;
+    *-grpc) echo nginx-grpc ;;
     *) echo nginx ;;
   esac
 }
@@ -43,6 +51,8 @@ title() {
     *-log) what=', access log to a file' ;;
     *-key) what=', API key' ;;
     *-limit) what=', API key and rate limit' ;;
+    *-websocket) what=', a WebSocket message and its echo' ;;
+    *-grpc) what=', a unary gRPC call (HTTP/2 on both sides)' ;;
     *) what=', plain proxying' ;;
   esac
   echo "${1%%-*}$what"
@@ -52,26 +62,31 @@ fill() { # fill TEMPLATE KEY=VALUE...
   local text pair
   text=$(cat "$here/compare/$1")
   shift
-  for pair in "DIR=$dir" "ROOT=$root" "ORIGIN=$origin_port" "PORT=$gateway_port" "$@"; do text=${text//@${pair%%=*}@/${pair#*=}}; done
+  for pair in "$@" "DIR=$dir" "ROOT=$root" "ORIGIN=$origin_port" "PORT=$gateway_port"; do text=${text//@${pair%%=*}@/${pair#*=}}; done
   printf '%s\n' "$text"
 }
 
 nginx_config() {
-  local log=off key='' limit=''
+  local log=off key='' limit='' http2='' forward='proxy_pass http://origin; proxy_set_header Connection "";'
   case $1 in *-log) log="$dir/access.log combined buffer=64k flush=1s" ;; esac
   case $1 in *-key | *-limit) key='if ($consumer = "") { return 401; } proxy_set_header X-Consumer-Name $consumer; proxy_set_header apikey "";' ;; esac
   case $1 in *-limit) limit='limit_req zone=consumers burst=1000000 nodelay;' ;; esac
-  fill nginx.conf "NAME=$1" "LOG=$log" "KEY=$key" "LIMIT=$limit"
+  case $1 in
+    *-websocket) forward='proxy_pass http://origin; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;' ;;
+    *-grpc) http2=' http2' forward='grpc_pass grpc://origin;' ;;
+  esac
+  fill nginx.conf "NAME=$1" "LOG=$log" "KEY=$key" "LIMIT=$limit" "HTTP2=$http2" "FORWARD=$forward" "ORIGIN=$(origin_of "$1")"
 }
 
 tidegate_config() {
-  local log='format = "off"' policies=''
+  local log='format = "off"' policies='' protocol=http/1.1
   case $1 in *-log) log="format = \"text\""$'\n'"target = \"$dir/access.log\"" ;; esac
   case $1 in
     *-key) policies='"keys"' ;;
     *-limit) policies='"keys", "limit"' ;;
+    *-grpc) protocol=http/2 ;;
   esac
-  fill tidegate.toml "LOG=$log" "POLICIES=$policies"
+  fill tidegate.toml "LOG=$log" "POLICIES=$policies" "PROTOCOL=$protocol" "ORIGIN=$(origin_of "$1")"
   [ -z "$policies" ] || fill policies.toml
 }
 
@@ -128,6 +143,31 @@ stop_process() {
 stop_all() {
   stop_process "${gateway:-}"
   stop_process "${origin:-}"
+  stop_process "${websocket_origin:-}"
+  stop_process "${grpc_origin:-}"
+}
+
+# The port of who answers behind a contestant.
+origin_of() {
+  case $1 in
+    *-websocket) echo "$websocket_port" ;;
+    *-grpc) echo "$grpc_port" ;;
+    *) echo "$origin_port" ;;
+  esac
+}
+
+start_websocket_origin() {
+  websocket_port=$(free_port $((gateway_port + 1)))
+  taskset -c "$load_core" "$rig" websocket-origin --listen "127.0.0.1:$websocket_port" 2>>"$dir/websocket-origin.err" &
+  websocket_origin=$!
+}
+
+# Answers every call with its own message, and a trailer that says that all is well.
+start_grpc_origin() {
+  grpc_port=$(free_port $((gateway_port + 100)))
+  printf '\0\0\0\0\040{"price":10,"item":"anchor-012"}' >"$dir/message"
+  taskset -c "$load_core" nghttpd --no-tls --echo-upload --trailer 'grpc-status: 0' -d "$dir" "$grpc_port" >>"$dir/grpc-origin.err" 2>&1 &
+  grpc_origin=$!
 }
 
 start_origin() {
@@ -154,6 +194,19 @@ ask() { # ask PORT [LINE...]
 # Refuses to measure what does not do its work.
 check() { # check NAME
   local answer
+  case $1 in
+    *-websocket)
+      # The load itself looks at every message.
+      read -r -a answer < <(load "$1" 0.1)
+      ((answer[0] > 0 && answer[4] == 0)) || die "$1 does not carry messages"
+      return
+      ;;
+    *-grpc)
+      answer=$(nghttp -v -d "$dir/message" -H 'content-type: application/grpc' -H 'te: trailers' "http://127.0.0.1:$port/shop.Items/List" 2>&1 | tr -d "\0")
+      [[ $answer == *':status: 200'* && $answer == *'grpc-status: 0'* && $answer == *anchor-012* ]] || die "$1 gives a wrong answer: $answer"
+      return
+      ;;
+  esac
   answer=$(ask "$port" 'apikey: bench-key-alice')
   [[ $answer == 'HTTP/1.1 200'* && $answer == *"$body"* ]] || die "$1 gives a wrong answer: $answer"
   case $1 in

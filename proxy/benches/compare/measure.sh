@@ -1,9 +1,25 @@
 # shellcheck shell=bash disable=SC2154,SC2013 # sourced by compare.sh
 # One round of one contestant, in time or in instructions, with the checks that make the figures worth printing.
 
-load() { # load SECONDS: prints wrk's figures
-  taskset -c "$load_core" wrk -t1 -c"$connections" -d"$1s" -s "$here/compare/figures.lua" \
-    -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" | sed -n 's/^figures //p'
+load() { # load NAME SECONDS: prints requests, duration, p50, p99 (all in us), failures
+  case $1 in
+    *-websocket) taskset -c "$load_core" "$rig" websocket-load --address "127.0.0.1:$port" --connections "$connections" --seconds "$2" ;;
+    *-grpc) calls "$2" ;;
+    *)
+      taskset -c "$load_core" wrk -t1 -c"$connections" -d"$2s" -s "$here/compare/figures.lua" \
+        -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" | sed -n 's/^figures //p'
+      ;;
+  esac
+}
+
+# h2load's log has when, status and how long of each call.
+calls() { # calls SECONDS
+  rm -f "$dir/calls"
+  taskset -c "$load_core" h2load -t1 -c"$connections" -m1 -D"$1" -d "$dir/message" -H 'content-type: application/grpc' -H 'te: trailers' \
+    --log-file="$dir/calls" "http://127.0.0.1:$port/shop.Items/List" >"$dir/h2load"
+  sort -n -k3,3 "$dir/calls" | awk -v seconds="$1" '
+    { took[NR] = $3 } $2 != 200 { failed++ }
+    END { print NR, seconds * 1e6, took[int(NR * 0.5) + 1], took[int(NR * 0.99) + 1], failed + 0 }'
 }
 
 # The process and all its descendants.
@@ -39,10 +55,10 @@ measure_round() { # measure_round ROUND NAME: prints one line for table.awk
   say "round $round of $rounds: $name"
   start "$name"
   check "$name"
-  load 1 >/dev/null
+  load "$name" 1 >/dev/null
   read -r -a before < <(ticks "$gateway")
   read -r -a core_before < <(core_ticks "$gateway_core")
-  load "$seconds" >"$dir/figures" &
+  load "$name" "$seconds" >"$dir/figures" &
   local wrk=$!
   sleep "$((seconds / 2))"
   open=$(established)
@@ -77,11 +93,11 @@ count_instructions() {
   echo '| gateway | instructions per request, user space |'
   echo '| --- | --: |'
   for name in "$@"; do
-    case $name in haproxy | *-again) continue ;; esac
+    case $name in haproxy | *-again | *-websocket | *-grpc) continue ;; esac
     say "counting: $name"
     start "$name" valgrind -q --tool=callgrind --callgrind-out-file="$dir/callgrind.$name"
     check "$name"
-    load 5 >/dev/null
+    load "$name" 5 >/dev/null
     few=$(counted "$name" 2)
     many=$(counted "$name" 12)
     stop_process "$gateway"
@@ -97,7 +113,7 @@ count_instructions() {
 counted() { # counted NAME SECONDS
   local requests
   callgrind_control --zero "$gateway" >/dev/null 2>&1
-  requests=$(load "$2" | cut -d' ' -f1)
+  requests=$(load "$1" "$2" | cut -d' ' -f1)
   rm -f "$dir/callgrind.$1".*
   callgrind_control --dump "$gateway" >/dev/null 2>&1
   echo "$(cat "$dir/callgrind.$1".* | awk '/^totals:/ { sum += $2 } END { print sum }') $requests"
@@ -108,5 +124,20 @@ describe_machine() { # describe_machine HOW
   version=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
   echo "- $(date -u +%Y-%m-%d), \`$command\`: $1, $connections connections"
   echo "- $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores$(grep -qw hypervisor /proc/cpuinfo && echo ' of a virtual machine'), Linux $(uname -r)"
-  echo "- $(nginx -v 2>&1 | sed 's/.*: //')$(is_here haproxy && haproxy -v | sed -n '1s/HAProxy version \([^ ]*\).*/, HAProxy \1/p'), $(wrk -v 2>&1 | sed -n '1s/ \[.*//p'), tidegate $version"
+  echo "- $(versions), $(wrk -v 2>&1 | sed -n '1s/ \[.*//p'), tidegate $version"
+}
+
+versions() { # of the others
+  echo "$(nginx -v 2>&1 | sed 's/.*: //')$(is_here haproxy && haproxy -v | sed -n '1s/HAProxy version \([^ ]*\).*/, HAProxy \1/p')"
+}
+
+# write_page MARK: puts $dir/page into RESULTS.md, between the markers of that name.
+write_page() {
+  awk -v mark="$1" -v page="$dir/page" '
+    $0 == "<!-- " mark ":end -->" { skip = 0 }
+    !skip
+    $0 == "<!-- " mark ":begin -->" { while ((getline line < page) > 0) print line; skip = 1 }
+  ' "$here/RESULTS.md" >"$dir/results"
+  cp "$dir/results" "$here/RESULTS.md"
+  say "written to proxy/benches/RESULTS.md"
 }
