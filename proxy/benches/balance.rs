@@ -1,18 +1,27 @@
 //! What a pick costs, and what a change of a set costs, among few endpoints and among many.
 
 use std::error::Error;
+use std::fs;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::{BatchSize, BenchmarkId, Criterion};
 use http::request::Parts;
-use tidegate::config::{self, model};
+use tidegate::config::model::EndpointAddress;
+use tidegate::config::problem::Report;
+use tidegate::config::{self, Loaded, model};
 use tidegate::observe::metrics::Metrics;
+use tidegate::plugin::compile::Compilation;
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
+use tidegate::process::Process;
+use tidegate::reload::{ReloadOutcome, Reloader, Trigger};
+use tidegate::running::Running;
+use tidegate::snapshot::{Refresh, Snapshot};
 use tidegate::upstream::Upstream;
+use tidegate::upstream::overlay::Overlays;
 use tidegate::upstream::registry::EndpointRegistry;
 use tidegate::upstream::transport::Transport;
 
@@ -30,8 +39,8 @@ const BALANCERS: [(&str, &str); 8] = [
 
 const SIZES: [usize; 3] = [10, 100, 10_000];
 
-/// The upstream of a file with so many endpoints.
-fn spec(keys: &str, endpoints: usize) -> Result<model::Upstream, Box<dyn Error>> {
+/// A file with one upstream of so many endpoints.
+fn text(keys: &str, endpoints: usize) -> String {
     let mut text = format!(
         "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n[[upstream]]\nname = \"shop\"\n{keys}\n\
          [[route]]\nname = \"all\"\nupstream = \"shop\"\n"
@@ -40,7 +49,16 @@ fn spec(keys: &str, endpoints: usize) -> Result<model::Upstream, Box<dyn Error>>
         let (high, low) = (endpoint / 250, endpoint % 250 + 1);
         text += &format!("[[upstream.endpoint]]\naddress = \"10.0.{high}.{low}:80\"\n");
     }
-    let loaded = config::parse("bench.toml", Path::new(""), &text).map_err(|report| report.render(false))?;
+    text
+}
+
+fn parse(text: &str) -> Result<Loaded, Box<dyn Error>> {
+    config::parse("bench.toml", Path::new(""), text).map_err(|report| report.render(false).into())
+}
+
+/// The upstream of that file.
+fn spec(keys: &str, endpoints: usize) -> Result<model::Upstream, Box<dyn Error>> {
+    let loaded = parse(&text(keys, endpoints))?;
     loaded.config.upstreams.into_iter().next().ok_or_else(|| "no upstream".into())
 }
 
@@ -94,10 +112,60 @@ fn changes(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The same in a whole gateway: from the change to the swap of snapshots, with all that is told of it. Once as an endpoint
+/// comes or goes at run time, once as a file is read again.
+fn applications(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("tidegate.toml");
+    let mut group = criterion.benchmark_group("one endpoint more or less of 10000, applied");
+    group.sample_size(10);
+    for (name, keys) in BALANCERS {
+        let (less, more) = (text(keys, 10_000), text(keys, 10_001));
+        let loaded = Arc::new(parse(&less)?);
+        let process = Process::new(runtime.handle().clone(), &loaded.config, Compilation::in_process());
+        let first = Snapshot::build(&process, loaded, None, Refresh::Everything);
+        let first = first.map_err(|report| report.render(false))?;
+        let reloader = Reloader::new(Arc::new(Running::new(Arc::new(process), Arc::new(first))), file.clone());
+        let mut is_there = false;
+        group.bench_function(BenchmarkId::new("at run time", name), |bencher| {
+            bencher.iter(|| {
+                is_there = !is_there;
+                let changed = reloader.change_endpoints(|overlays, snapshot| {
+                    change(overlays, snapshot, is_there).map_err(|why| Report::message(why.to_string()))
+                });
+                assert!(runtime.block_on(changed).is_ok(), "the change was refused");
+            });
+        });
+        let mut texts = [&more, &less].into_iter().cycle();
+        group.bench_function(BenchmarkId::new("from the file", name), |bencher| {
+            let write = || texts.next().map(|text| fs::write(&file, text));
+            let reload = |_| {
+                let outcome = runtime.block_on(reloader.reload(Trigger::Admin));
+                assert!(matches!(outcome, ReloadOutcome::Applied { .. }), "{outcome:?}");
+            };
+            bencher.iter_batched(write, reload, BatchSize::PerIteration);
+        });
+    }
+    Ok(())
+}
+
+/// Adds an endpoint at run time, or takes it away again.
+fn change(overlays: &mut Overlays, snapshot: &Snapshot, add: bool) -> Result<(), Box<dyn Error>> {
+    let spec = snapshot.loaded.config.upstreams.first().ok_or("no upstream")?;
+    let address = EndpointAddress::from(([10, 1, 0, 1], 80));
+    match add {
+        true => overlays.edit(spec).add(address, 100)?,
+        false => overlays.edit(spec).remove(&address)?,
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default().configure_from_args();
     picks(&mut criterion)?;
     changes(&mut criterion)?;
+    applications(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }
