@@ -201,5 +201,6 @@ fn test_limits() -> Limits {
         requests_per_connection: 1000,
         h2_streams: 100,
         underscore_headers: false,
+        max_hops: 10,
     }
 }

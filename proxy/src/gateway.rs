@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod deadlines;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -71,7 +72,10 @@ impl ProxyHttp for Gateway {
             peers.get(index).ok_or(Cause::Internal)
         });
         match peer {
-            Ok(peer) => Ok(peer),
+            Ok(mut peer) => {
+                deadlines::set(&mut peer, ctx);
+                Ok(peer)
+            }
             Err(cause) => body::refuse(ctx, cause),
         }
     }
@@ -162,6 +166,7 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut RequestContext,
     ) -> Result<Option<Duration>> {
+        deadlines::check(ctx)?;
         if ctx.attends_to_response() {
             body::of_response(session, ctx, body, end_of_stream)?;
         }
@@ -187,6 +192,11 @@ impl ProxyHttp for Gateway {
         ctx: &mut RequestContext,
         mut e: Box<Error>,
     ) -> Box<Error> {
+        if ctx.is_overdue() {
+            ctx.cause = Some(Cause::Deadline);
+            e.set_retry(false);
+            return e;
+        }
         let failure = error::try_failure(&e).unwrap_or(TryFailure::Connect);
         if failure == TryFailure::Tls {
             ctx.no_session(&e.to_string());
@@ -212,6 +222,11 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         // `Error::retry` panics while undecided, so it is decided on every way out of here.
         let failure = error::try_failure(&e);
+        if failure == Some(TryFailure::Timeout) && ctx.is_overdue() {
+            ctx.cause = Some(Cause::Deadline);
+            e.set_retry(false);
+            return e;
+        }
         if failure == Some(TryFailure::Timeout) && !session.as_mut().is_body_done() {
             // The endpoint waits for a body that the client does not send.
             ctx.cause = Some(Cause::BodyStalled);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::HeaderValue;
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -23,6 +24,7 @@ use crate::upstream::journal::Journal;
 use crate::upstream::overlay::Overlays;
 use crate::upstream::registry::EndpointRegistry;
 use crate::upstream::watch::TrafficWatch;
+use crate::wire::loop_guard;
 
 /// State that every snapshot shares and no reload loses.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub struct Process {
     pub keysets: KeysetKeeper,
     /// Connections open now, on all listeners.
     pub connections: Arc<Connections>,
+    /// Its name in requests that it sends on.
+    pub name: HeaderValue,
     /// When it began.
     pub started: Instant,
 }
@@ -80,6 +84,7 @@ impl Process {
             health: HealthSupervisor::new(control, Arc::clone(&journal) as Arc<_>),
             journal,
             connections: Arc::default(),
+            name: loop_guard::name(),
             started: Instant::now(),
             metrics,
         }

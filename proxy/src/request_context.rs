@@ -6,7 +6,10 @@
 
 mod answer;
 mod bodies;
+mod deadline;
 mod end;
+mod hedge;
+mod queue;
 mod tries;
 
 use std::borrow::Cow;
@@ -28,10 +31,11 @@ use crate::route::rewrite::PathRewrite;
 use crate::route::{Lookup, readings, target};
 use crate::snapshot::{Route, Snapshot};
 use crate::wire::forwarded::Origin;
-use crate::wire::{request, request_id};
+use crate::wire::{grpc, request, request_id};
 use bodies::Bodies;
 pub use bodies::Interruption;
 pub use end::Ended;
+pub use hedge::SecondTry;
 pub use tries::FailedTry;
 use tries::Tries;
 
@@ -60,6 +64,10 @@ pub struct RequestContext {
     pub chosen: Option<usize>,
     /// Whether a body follows its head.
     has_body: bool,
+    /// Whether it is a call of gRPC.
+    is_grpc: bool,
+    /// By when it must be answered.
+    deadline: Option<Instant>,
     bodies: Bodies,
     tries: Tries,
     under_way: Option<Held>,
@@ -112,6 +120,8 @@ impl RequestContext {
             replacement: None,
             chosen: None,
             has_body: false,
+            is_grpc: false,
+            deadline: None,
             bodies: Bodies::default(),
             tries: Tries::default(),
             under_way: None,
@@ -138,8 +148,12 @@ impl RequestContext {
         {
             return Verdict::Refuse(cause);
         }
+        // Policies that wait have timeouts of their own.
+        if self.is_overdue() {
+            return Verdict::Refuse(Cause::Deadline);
+        }
         // The first endpoint is chosen here, where a refusal leaves the client's connection open.
-        match self.next_member(head) {
+        match self.first_member(head).await {
             Ok(first) => {
                 self.chosen = Some(first);
                 Verdict::Forward
@@ -158,7 +172,11 @@ impl RequestContext {
         self.facts.request_id = request_id::keep_or_make(&parts.headers);
         self.facts.authority = authority(parts).to_owned();
         self.origin = Some(origin);
+        self.is_grpc = grpc::is_call(parts);
         refuse_method(&parts.method)?;
+        if self.snapshot.loop_guard.as_ref().is_some_and(|guard| guard.is_over(&parts.headers)) {
+            return Err(Cause::Loop);
+        }
         if let Some(why) = target::suspicious(parts.uri.path()) {
             return Err(Cause::AmbiguousTarget(why));
         }
@@ -170,8 +188,9 @@ impl RequestContext {
         self.facts.route = Arc::clone(&route.name);
         self.target = rewritten(&route.rewrite, &parts.uri);
         self.under_way = Some(route.metrics.enter());
+        let in_time = self.set_deadline(parts, &route.timeouts);
         self.route = Some(route);
-        Ok(())
+        in_time
     }
 
     /// A server that reads the path in another way must not find it below another route.

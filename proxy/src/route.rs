@@ -25,6 +25,7 @@ pub mod server_names;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod timeouts;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -4,6 +4,7 @@ mod build;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -20,7 +21,9 @@ use crate::process::Process;
 use crate::route::RouteTable;
 use crate::route::rewrite::PathRewrite;
 use crate::route::server_names::ServerNames;
+use crate::route::timeouts::Timeouts;
 use crate::upstream::Upstream;
+use crate::wire::loop_guard::LoopGuard;
 
 /// Everything a request needs, immutable.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct Snapshot {
     pub limits: Limits,
     /// Whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Tells requests that go round; `None` where nothing is counted.
+    pub loop_guard: Option<LoopGuard>,
     /// Where requests go.
     pub routes: RouteTable<Route>,
     /// The route name of a request before it has one.
@@ -70,6 +75,10 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// What becomes of the path.
     pub rewrite: PathRewrite,
+    /// How long its requests may take.
+    pub timeouts: Timeouts,
+    /// How long an endpoint is given before another is asked besides.
+    pub hedge_after: Option<Duration>,
     /// Counts its requests.
     pub metrics: RouteMetrics,
 }

@@ -4,6 +4,7 @@
 //! kept there, and every snapshot that names the address gets the same one from the [`registry::EndpointRegistry`]. An
 //! [`Upstream`] belongs to one snapshot and takes over from the one before what did not change.
 
+pub mod admission;
 pub mod endpoint;
 pub mod health;
 pub mod journal;
@@ -25,16 +26,17 @@ pub mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::balance::sticky::StickyKey;
 use crate::balance::tiers::{Place, ranks};
 use crate::balance::{Balancer, Picked};
 use crate::config::model;
 use crate::config::model::EndpointAddress;
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, QueueMetrics};
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
+use admission::Admission;
 use member::Member;
 use overlay::{Overlay, Placement};
 use peer::Peers;
@@ -62,6 +64,12 @@ pub struct Upstream {
     pub retry_budget: Arc<RetryBudget>,
     /// By what its endpoints are judged while they serve.
     pub watch: WatchTerms,
+    /// Requests it takes at once; `None` is without limit.
+    pub max_requests: Option<u32>,
+    /// Where requests wait for their turn; `None` where they do not.
+    pub queue: Option<Queue>,
+    /// Those under way, and those that wait; the same as in the snapshot before.
+    pub admission: Arc<Admission>,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<http::HeaderValue>,
     /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
@@ -69,6 +77,24 @@ pub struct Upstream {
     /// How its endpoints are reached.
     pub transport: Transport,
     peers: Peers,
+}
+
+/// The line before an upstream.
+#[derive(Debug)]
+pub struct Queue {
+    /// Requests that may stand there at once.
+    pub most: usize,
+    /// How long one may.
+    pub timeout: Duration,
+    /// What it counts.
+    pub metrics: QueueMetrics,
+}
+
+impl Queue {
+    fn new(spec: &model::Upstream, metrics: &Metrics) -> Option<Self> {
+        let model::Queue { most, timeout } = spec.queue?;
+        Some(Self { most, timeout, metrics: metrics.queue(&spec.name) })
+    }
 }
 
 impl Upstream {
@@ -101,6 +127,9 @@ impl Upstream {
             retry: RetryTerms::from(spec),
             retry_budget: previous
                 .map_or_else(|| Arc::new(RetryBudget::new(Instant::now())), |before| Arc::clone(&before.retry_budget)),
+            max_requests: spec.max_requests,
+            queue: Queue::new(spec, metrics),
+            admission: previous.map(|before| Arc::clone(&before.admission)).unwrap_or_default(),
             watch: WatchTerms { outliers: spec.outliers.clone(), slow_start: spec.slow_start },
             host,
             proxy_protocol: spec.proxy_protocol,

@@ -4,7 +4,9 @@
 //! framing, no field that belongs to one connection, and one `Host`.
 
 pub mod forwarded;
+pub mod grpc;
 pub mod hop_by_hop;
+pub mod loop_guard;
 pub mod parts;
 pub mod problem;
 pub mod proxy_protocol;

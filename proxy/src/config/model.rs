@@ -28,7 +28,7 @@ pub use keyset::{
 };
 pub use listener::{Listener, ListenerTls, Protocol, ProxyProtocol, ServerNameRoute, TcpTargets};
 pub use plugin::{Capability, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy, Quarantine};
-pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, RoutePolicy, ValuePattern};
+pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, RoutePolicy, RouteTimeouts, ValuePattern};
 pub use transport::{ClientIdentity, UpstreamProtocol, UpstreamTls};
 
 /// A whole configuration that has passed every check a file alone can pass.
@@ -113,6 +113,8 @@ pub struct Limits {
     pub h2_streams: u32,
     /// Whether header names with `_` are let through; CGI and its heirs fold them onto `-`.
     pub underscore_headers: bool,
+    /// Times a request may pass through this process; 0 counts nothing.
+    pub max_hops: u32,
 }
 
 /// Where and how access lines are written.
@@ -190,6 +192,10 @@ pub struct Upstream {
     pub retry_budget: u32,
     /// Requests under way to one endpoint at most; `None` is without limit.
     pub max_in_flight: Option<u32>,
+    /// Requests under way to all endpoints together at most; `None` is without limit.
+    pub max_requests: Option<u32>,
+    /// Where requests wait for an endpoint that has room; `None` where they do not.
+    pub queue: Option<Queue>,
     /// The `Host` sent; `None` passes the client's on.
     pub host: Option<String>,
     /// The version of HTTP that its endpoints are asked in.
@@ -198,6 +204,15 @@ pub struct Upstream {
     pub tls: Option<UpstreamTls>,
     /// How connections of tcp listeners tell the endpoint who their client is; `None` where they do not.
     pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// A line of requests before an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Requests that may stand there at once.
+    pub most: usize,
+    /// How long one may.
+    pub timeout: Duration,
 }
 
 /// A failure after which a request may be tried again.

@@ -5,6 +5,7 @@ mod consumer;
 mod health;
 mod keyset;
 mod listener;
+mod route_timeouts;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -86,6 +87,7 @@ fn limits(limits: &Limits) -> Value {
         "requests_per_connection": limits.requests_per_connection,
         "h2_streams": limits.h2_streams,
         "underscore_headers": limits.underscore_headers,
+        "max_hops": limits.max_hops,
     })
 }
 
@@ -126,6 +128,8 @@ fn upstream(upstream: &Upstream) -> Value {
         "retry_on": retry_on(&upstream.retry_on),
         "retry_budget": upstream.retry_budget,
         "max_in_flight": upstream.max_in_flight,
+        "max_requests": upstream.max_requests,
+        "queue": upstream.queue.map(|queue| json!({ "most": queue.most, "timeout": time(queue.timeout) })),
         "host": upstream.host,
         "protocol": upstream.protocol.word(),
         "tls": upstream.tls.as_ref().map(upstream_tls),
@@ -256,6 +260,8 @@ fn route(route: &Route) -> Value {
         "query": query.collect::<Map<_, _>>(),
         "policies": each(&route.policies, step),
         "rewrite": rewrite(&route.rewrite),
+        "hedge": route.hedge_after.map(|after| json!({ "after": time(after) })),
+        "timeouts": route_timeouts::timeouts(&route.timeouts),
     })
 }
 

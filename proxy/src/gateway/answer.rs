@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
+use pingora_core::protocols::http::ServerSession;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
@@ -91,8 +92,14 @@ async fn send(session: &mut Session, ctx: &RequestContext, answer: LocalResponse
     let (head, body) = ctx
         .compose(&session.req_header().method, answer)
         .or_else(|contradiction| Error::e_because(ErrorType::InternalError, "seal", contradiction))?;
+    let head = Box::new(ResponseHeader::from(head));
+    if body.is_empty()
+        && let ServerSession::H2(stream) = session.as_downstream_mut()
+    {
+        // Pingora would send an empty piece behind it, which to a client of gRPC is another answer.
+        return stream.write_response_header(head, true);
+    }
     let is_empty = body.is_empty();
-    session.write_response_header(Box::new(ResponseHeader::from(head)), is_empty).await?;
-    // Also where there is none: an HTTP/2 stream is not ended by its head, whatever the flag above says.
+    session.write_response_header(head, is_empty).await?;
     session.write_response_body((!is_empty).then_some(body), true).await
 }

@@ -1,5 +1,7 @@
 //! One try: a request sent to an endpoint, and its answer carried to the client.
 
+mod hedge;
+
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,6 +23,7 @@ use crate::observe::metrics::TryFailure;
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{FailedTry, Interruption, RequestContext};
 use crate::wire::response as sealed;
+pub(super) use hedge::Hedge;
 
 /// Interim answers to one request, over which the endpoint talks nonsense.
 const MOST_INTERIM: usize = 32;
@@ -87,8 +90,10 @@ impl From<BodyFault> for Stop {
 /// How long each side may do nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For the endpoint to send more.
-    pub(super) read: Duration,
+    /// For the endpoint to begin its answer.
+    pub(super) first_byte: Duration,
+    /// For the endpoint to send more of it.
+    pub(super) idle: Duration,
     /// For the endpoint to take more.
     pub(super) write: Duration,
     /// For the client to take more.
@@ -149,14 +154,21 @@ impl<'a> Exchange<'a> {
     pub(super) async fn final_head(&mut self) -> Result<ResponseHead, Stop> {
         for _ in 0..MOST_INTERIM {
             let head = poll_fn(|cx| self.poll_head(cx)).await?;
-            let status = head.parts.status;
-            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-                self.context.answered(status.as_u16());
+            if let Some(head) = self.unless_interim(head).await? {
                 return Ok(head);
             }
-            self.pass_interim(head).await?;
         }
         Err(self.garbage())
+    }
+
+    /// A head that answers; another one is passed on.
+    async fn unless_interim(&mut self, head: ResponseHead) -> Result<Option<ResponseHead>, Stop> {
+        let status = head.parts.status;
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            return self.pass_interim(head).await.map(|()| None);
+        }
+        self.context.answered(status.as_u16());
+        Ok(Some(head))
     }
 
     /// HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
@@ -224,6 +236,19 @@ impl<'a> Exchange<'a> {
         self.broken(TryFailure::Garbage)
     }
 
+    /// The head is due and not here. A client that has not taken all of an interim answer can be given no other.
+    pub(super) fn late(&self) -> Stop {
+        if !self.out.is_empty() {
+            return Stop::ClientGone;
+        }
+        // An endpoint that waits for the rest of the request is not to be blamed.
+        if self.context.is_overdue() || !self.uploaded {
+            Stop::refuse(Cause::Deadline)
+        } else {
+            self.broken(TryFailure::Timeout)
+        }
+    }
+
     fn broken(&self, failure: TryFailure) -> Stop {
         if failure == TryFailure::Timeout {
             self.endpoint.doubt();
@@ -236,19 +261,19 @@ impl<'a> Exchange<'a> {
         match self.endpoint.poll_head(cx, &self.request.method) {
             Poll::Ready(Ok(head)) => Poll::Ready(Ok(head)),
             Poll::Ready(Err(failure)) => Poll::Ready(Err(self.broken(failure))),
-            Poll::Pending => self.poll_waiting(cx),
+            Poll::Pending => self.poll_waiting(cx, self.patience.first_byte),
         }
     }
 
     /// Nothing comes from the endpoint: whose turn is it, and how long may it take?
-    fn poll_waiting<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Stop>> {
+    fn poll_waiting<T>(&mut self, cx: &mut Context<'_>, silence: Duration) -> Poll<Result<T, Stop>> {
         let awaits_client = !self.uploaded && !self.is_cut_off && self.endpoint.is_sent();
         if awaits_client {
             // The Gate has its own deadline for a body.
             self.endpoint.alarm.clear();
             return Poll::Pending;
         }
-        let patience = if self.endpoint.is_sent() { self.patience.read } else { self.patience.write };
+        let patience = if self.endpoint.is_sent() { silence } else { self.patience.write };
         if self.poll_patience(cx, patience).is_ready() {
             return Poll::Ready(Err(self.broken(TryFailure::Timeout)));
         }
@@ -339,7 +364,7 @@ impl<'a> Exchange<'a> {
                 continue;
             }
             ready!(self.out.poll_flush(cx, self.client))?;
-            return if self.received { Poll::Ready(Ok(())) } else { self.poll_waiting(cx) };
+            return if self.received { Poll::Ready(Ok(())) } else { self.poll_waiting(cx, self.patience.idle) };
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{StatusCode, response};
@@ -12,20 +12,20 @@ use http::{StatusCode, response};
 use super::connection::Connection;
 use super::delivery::{Delivery, Gone};
 use super::encode;
-use super::exchange::{Broken, Exchange, Patience, Stop};
+use super::exchange::{Broken, Exchange, Hedge, Patience, Stop};
 use super::octets::Remaining;
 use super::pool::Pool;
 use super::request::wants_more;
-use super::response::Framing;
+use super::response::{Framing, ResponseHead};
 use super::upload::Upload;
 use crate::cause::Cause;
-use crate::config::model::{EndpointAddress, UpstreamProtocol, UpstreamTimeouts};
+use crate::config::model::{EndpointAddress, UpstreamProtocol};
 use crate::error;
 use crate::gate::{Afterwards, Arrived, Guard};
 use crate::policy::decision::LocalResponse;
 use crate::request_context::{Arrival, Ended, FailedTry, Interruption, RequestContext, Verdict};
+use crate::route::timeouts::Timeouts;
 use crate::snapshot::Route;
-use crate::upstream::Upstream;
 use crate::upstream::transport::Destination;
 use crate::wire::request::is_websocket;
 use crate::wire::response as sealed;
@@ -98,7 +98,6 @@ impl<'a> Serving<'a> {
                 Ok(chosen) => chosen,
                 Err(cause) => return self.refuse(cause).await,
             };
-            let timeouts = &route.upstream.timeouts;
             if route.upstream.transport.protocol == UpstreamProtocol::Http2 {
                 self.upload.keep_for_any_method();
             }
@@ -106,8 +105,10 @@ impl<'a> Serving<'a> {
             let is_reused = kept.is_some();
             let broken = match self.attempt(pool, kept, &destination, &route).await {
                 Ok(unused) => {
-                    if let Some(unused) = unused {
-                        pool.put(destination, unused, timeouts.idle);
+                    // Another endpoint than that may have been quicker.
+                    if let Some((unused, address)) = unused.zip(self.context.address()) {
+                        let destination = route.upstream.transport.destination(address);
+                        pool.put(destination, unused, route.timeouts.unused);
                     }
                     return self.answered();
                 }
@@ -160,38 +161,47 @@ impl<'a> Serving<'a> {
         destination: &Destination,
         route: &Route,
     ) -> Result<Option<Connection>, Stop> {
-        let timeouts = &route.upstream.timeouts;
         let endpoint = match kept {
             Some(kept) => kept,
             None => {
-                let opened = self.open(&route.upstream, &destination.address).await?;
-                pool.share(destination, &opened, timeouts.idle);
+                let opened = self.open(route, &destination.address).await?;
+                pool.share(destination, &opened, route.timeouts.unused);
                 opened
             }
         };
-        self.exchange(endpoint, timeouts).await
+        self.exchange(pool, endpoint, route).await
     }
 
-    async fn open(&mut self, upstream: &Upstream, address: &EndpointAddress) -> Result<Connection, Stop> {
-        let opening = pin!(Connection::open(&upstream.transport, address, upstream.timeouts.connect));
+    async fn open(&mut self, route: &Route, address: &EndpointAddress) -> Result<Connection, Stop> {
+        let patience = self.context.within(route.timeouts.connect);
+        let opening = pin!(Connection::open(&route.upstream.transport, address, patience));
         let opened = while_it_stays(self.client, opening).await;
-        opened.ok_or(Stop::ClientGone)?.map_err(|failure| Stop::Endpoint(Broken::unheard(failure)))
+        opened.ok_or(Stop::ClientGone)?.map_err(|failure| match self.context.is_overdue() {
+            // Who had less time than it may take is not to be blamed.
+            true => Stop::refuse(Cause::Deadline),
+            false => Stop::Endpoint(Broken::unheard(failure)),
+        })
     }
 
     async fn exchange(
         &mut self,
+        pool: &Pool,
         mut endpoint: Connection,
-        timeouts: &UpstreamTimeouts,
+        route: &Route,
     ) -> Result<Option<Connection>, Stop> {
         let may_be_tunnel = endpoint.tunnel().is_some() && self.client.may_be_upgraded();
         let wants_tunnel = may_be_tunnel && is_websocket(&self.head, self.head.version);
         self.write_request(&mut endpoint)?;
         let client_patience = self.arrived.limits.idle_timeout;
-        let patience = Patience { read: timeouts.read, write: timeouts.write, client: client_patience };
+        let Timeouts { first_byte, idle, write, tunnel, .. } = route.timeouts;
+        let patience = Patience { first_byte, idle, write, client: client_patience };
         self.upload.begin_again();
+        let hedge_after = self.context.hedge_after(&self.head).filter(|_| !wants_tunnel);
+        let hedge = hedge_after.map(|after| Hedge { after, pool, route });
+        let (head_due, deadline) = (self.context.head_due(), self.context.deadline());
         let mut exchange =
             Exchange::new(self.client, &mut self.context, &self.head, &mut self.upload, endpoint, patience);
-        let mut answer = exchange.final_head().await?;
+        let mut answer = head_in_time(&mut exchange, head_due, hedge).await?;
         exchange.treat(&mut answer.parts).await?;
         if answer.parts.status == StatusCode::SWITCHING_PROTOCOLS {
             if !wants_tunnel {
@@ -200,7 +210,7 @@ impl<'a> Serving<'a> {
             self.goes_on = false;
             exchange.begin(&answer, false, encode::Connection::Usual);
             self.sent = Some(answer.parts);
-            let carried = exchange.tunnel(timeouts.tunnel).await?;
+            let carried = exchange.tunnel(tunnel).await?;
             self.bytes_out = carried.down;
             self.upload.received = carried.up;
             return Ok(None);
@@ -211,9 +221,9 @@ impl<'a> Serving<'a> {
         let connection = encode::Connection::of(self.head.version, self.goes_on);
         exchange.begin(&answer, body == sealed::Framed::Chunked, connection);
         self.sent = Some(answer.parts);
-        let carried = exchange.body(Remaining::from(answer.framing)).await;
+        let carried = in_time(deadline, exchange.body(Remaining::from(answer.framing))).await;
         self.bytes_out = exchange.carried;
-        carried?;
+        carried.unwrap_or_else(|| Err(Stop::refuse(Cause::Deadline)))?;
         Ok(exchange.into_unused().filter(|_| answer.keeps_connection))
     }
 
@@ -297,6 +307,27 @@ async fn while_it_stays<T>(client: &mut Guard, mut doing: Pin<&mut impl Future<O
         Poll::Pending => client.poll_gone(cx).map(|()| None),
     })
     .await
+}
+
+/// The head of the answer, of whoever gives it first.
+async fn head_in_time(
+    exchange: &mut Exchange<'_>,
+    due: Option<Instant>,
+    hedge: Option<Hedge<'_>>,
+) -> Result<ResponseHead, Stop> {
+    let head = match hedge {
+        None => in_time(due, exchange.final_head()).await,
+        Some(hedge) => in_time(due, exchange.first_head(hedge)).await,
+    };
+    head.unwrap_or_else(|| Err(exchange.late()))
+}
+
+/// Does something that must be done by then; `None` where it is not.
+async fn in_time<T>(due: Option<Instant>, doing: impl Future<Output = T>) -> Option<T> {
+    match due {
+        None => Some(doing.await),
+        Some(due) => tokio::time::timeout_at(due.into(), doing).await.ok(),
+    }
 }
 
 /// Reads what is left of a body, if that is to be had soon.

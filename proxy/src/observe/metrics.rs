@@ -20,6 +20,7 @@ mod listener;
 mod plugin_series;
 mod policy;
 mod process;
+mod queue;
 mod route;
 mod scrape;
 mod series;
@@ -42,6 +43,7 @@ pub use listener::ListenerMetrics;
 use plugin_series::PluginSeries;
 pub use plugin_series::PolicySeries;
 pub use policy::{CallOutcome, CallSample, PolicyMetrics};
+pub use queue::{QueueMetrics, QueueOutcome};
 pub use route::RouteMetrics;
 pub use series::{Counter, Held};
 pub use tcp::TcpMetrics;
@@ -136,6 +138,12 @@ impl Metrics {
         EndpointMetrics::new(&self.families, upstream, endpoint)
     }
 
+    /// Handles of the line before one upstream.
+    #[must_use]
+    pub fn queue(&self, upstream: &str) -> QueueMetrics {
+        QueueMetrics::new(&self.families, upstream)
+    }
+
     /// The state of an endpoint changed; `change` is from a closed list.
     pub fn endpoint_change(&self, upstream: &str, endpoint: &str, change: &'static str) {
         self.families.endpoint_changes.series([upstream, endpoint, change]).increment();
@@ -208,11 +216,14 @@ impl Metrics {
     ) {
         let routes: HashSet<_> = routes.into_iter().chain([UNROUTED]).collect();
         let endpoints: HashSet<_> = endpoints.into_iter().collect();
+        // One without endpoints has nobody to wait for.
+        let upstreams: HashSet<_> = endpoints.iter().map(|(upstream, _)| *upstream).collect();
         let policies: HashSet<_> = policies.into_iter().collect();
         let keysets: HashSet<_> = keysets.into_iter().collect();
         self.families.retain(
             |route| routes.contains(route),
             |upstream, endpoint| endpoints.contains(&(upstream, endpoint)),
+            |upstream| upstreams.contains(upstream),
             |policy| policies.contains(policy),
             |keyset| keysets.contains(keyset),
             |consumer| consumers.has(consumer),

@@ -1,8 +1,9 @@
 //! One request's story with no engine under it.
 
 use std::path::Path;
+use std::time::Duration;
 
-use http::Request;
+use http::{Request, StatusCode};
 
 use super::*;
 use crate::config;
@@ -163,4 +164,98 @@ fn tunnels_and_traces_are_refused() {
     assert_eq!(refuse_method(&Method::CONNECT), Err(Cause::Method));
     assert_eq!(refuse_method(&Method::TRACE), Err(Cause::Method));
     assert_eq!(refuse_method(&Method::PATCH), Ok(()));
+}
+
+/// A call of gRPC for the shop, after `begin`.
+fn call(fields: &[(&str, &str)]) -> (RequestContext, Parts, Result<(), Cause>) {
+    let mut parts = get("/api/Shop/Buy", &[("host", "shop.example"), ("content-type", "application/grpc+proto")]);
+    parts.method = Method::POST;
+    for (name, value) in fields {
+        parts.headers.append(header::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+    }
+    let (context, outcome) = begun(&parts);
+    (context, parts, outcome)
+}
+
+#[test]
+fn a_refused_call_is_a_head_that_tells_its_status() {
+    for (cause, code) in [(Cause::NoEndpoint, "14"), (Cause::Deadline, "4"), (Cause::NoRoute, "12")] {
+        let (mut context, parts, _) = call(&[]);
+        context.cause = Some(cause);
+        let (head, body) = context.compose(&parts.method, context.refusal(cause)).unwrap();
+        assert_eq!((head.status, body.len()), (StatusCode::OK, 0));
+        assert_eq!(head.headers["grpc-status"], code);
+        assert_eq!(head.headers["grpc-message"], cause.detail());
+        assert_eq!(head.headers["content-type"], "application/grpc");
+        assert_eq!(head.headers["x-request-id"], context.facts.request_id.as_str());
+    }
+}
+
+#[test]
+fn what_a_policy_answers_a_call_is_told_in_its_words_unless_it_speaks_grpc() {
+    let (mut context, parts, _) = call(&[]);
+    context.cause = Some(Cause::Policy);
+    let answer = |kind: &'static str| LocalResponse {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        headers: vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+            (header::RETRY_AFTER, HeaderValue::from_static("3")),
+        ],
+        body: "no".into(),
+    };
+    let (head, body) = context.compose(&parts.method, answer("text/plain")).unwrap();
+    assert_eq!((head.status, &head.headers["grpc-status"], body.len()), (StatusCode::OK, &"14".parse().unwrap(), 0));
+    assert_eq!(head.headers["grpc-message"], "answered by a policy: 429 Too Many Requests");
+    assert_eq!(head.headers["retry-after"], "3");
+    let (head, body) = context.compose(&parts.method, answer("application/grpc")).unwrap();
+    assert_eq!((head.status, &body[..]), (StatusCode::TOO_MANY_REQUESTS, &b"no"[..]));
+}
+
+#[test]
+fn a_client_of_grpc_says_how_long_it_waits_and_so_is_its_endpoint_told() {
+    let (mut context, parts, outcome) = call(&[("grpc-timeout", "5S")]);
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(context.deadline(), context.started.checked_add(Duration::from_secs(5)));
+    context.next_member(&parts).unwrap();
+    let mut head = parts.clone();
+    context.seal(&mut head, http::Version::HTTP_2).unwrap();
+    let told = head.headers["grpc-timeout"].to_str().unwrap().strip_suffix('m').unwrap().parse::<u32>().unwrap();
+    assert!((4000..5000).contains(&told), "{told}");
+}
+
+#[test]
+fn a_timeout_that_is_none_refuses_the_call() {
+    let (_, _, outcome) = call(&[("grpc-timeout", "soon")]);
+    assert!(matches!(outcome, Err(Cause::BadRequest(_))));
+}
+
+#[test]
+fn a_request_whose_time_is_over_is_tried_no_more() {
+    let (mut context, parts, _) = call(&[("grpc-timeout", "0n")]);
+    context.next_member(&parts).unwrap();
+    assert!(context.is_overdue() && !context.failed(REFUSED));
+}
+
+#[test]
+fn a_request_without_a_deadline_waits_as_long_as_its_upstream_has_it() {
+    let (context, _) = shop_request();
+    assert_eq!((context.deadline(), context.head_due(), context.is_overdue()), (None, None, false));
+    assert_eq!(context.within(Duration::from_secs(7)), Duration::from_secs(7));
+}
+
+#[test]
+fn a_request_that_has_come_back_often_is_refused() {
+    let (context, parts) = shop_request();
+    let mut sent = parts.clone();
+    let process_name = |head: &Parts| head.headers.get_all("cdn-loop").iter().next_back().cloned().unwrap();
+    let mut context = context;
+    context.next_member(&parts).unwrap();
+    context.seal(&mut sent, http::Version::HTTP_11).unwrap();
+    let mut again = parts.clone();
+    for pass in 0..=10 {
+        let mut back = RequestContext::new(Arc::clone(&context.snapshot));
+        let outcome = back.begin(&again, "203.0.113.7".parse().unwrap(), None);
+        assert_eq!(outcome, if pass < 10 { Ok(()) } else { Err(Cause::Loop) });
+        again.headers.append("cdn-loop", process_name(&sent));
+    }
 }

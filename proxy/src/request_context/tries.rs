@@ -7,13 +7,14 @@ use http::request::Parts;
 use smallvec::SmallVec;
 
 use super::RequestContext;
-use crate::balance::PickedBy;
+use crate::balance::{Picked, PickedBy};
 use crate::cause::Cause;
 use crate::config::model::EndpointAddress;
 use crate::observe::metrics::{self, EndpointMetrics, TryFailure};
 use crate::policy::facts::HttpRequestView;
 use crate::snapshot::Route;
 use crate::upstream::Upstream;
+use crate::upstream::admission::Admitted;
 use crate::upstream::endpoint::InFlight;
 use crate::upstream::traffic::{Failing, Heard};
 use crate::wire::request::{self, Outgoing};
@@ -39,22 +40,54 @@ pub struct FailedTry {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     /// Where fresh connections went; a stale one is no try of its endpoint.
-    asked: SmallVec<[EndpointAddress; 4]>,
+    pub(super) asked: SmallVec<[EndpointAddress; 4]>,
     pub(super) count: u32,
     last_failure: Option<TryFailure>,
     /// The budget allows the next one.
     is_granted: bool,
     pub(super) current: Option<Try>,
+    /// Its place among all requests of the upstream, where they are counted.
+    pub(super) admitted: Option<Admitted>,
 }
 
 #[derive(Debug)]
 pub(super) struct Try {
     pub(super) in_flight: InFlight,
-    metrics: EndpointMetrics,
+    pub(super) metrics: EndpointMetrics,
     started: Instant,
     answered: bool,
     /// Its index, where the client's cookie does not name it.
     pub(super) newcomer: Option<usize>,
+}
+
+impl Try {
+    /// Counts the request in at the endpoint it is to be sent to.
+    pub(super) fn begin(picked: &Picked<'_>, upstream: &Upstream, has_body: bool) -> Self {
+        let mut in_flight = picked.enter();
+        if upstream.queue.is_some() {
+            in_flight.tell_at_end(&upstream.admission);
+        }
+        if !has_body {
+            in_flight.wait();
+        }
+        Self {
+            in_flight,
+            metrics: picked.member.metrics.clone(),
+            started: Instant::now(),
+            answered: false,
+            newcomer: (picked.by != PickedBy::Cookie).then_some(picked.index),
+        }
+    }
+
+    /// Nobody waits for it any more; it has been slow for so long at least, and is to be known for it.
+    pub(super) fn give_up(self) {
+        self.in_flight.endpoint().record_latency(self.started.elapsed());
+    }
+
+    /// When it is over, if it may take so long until its head.
+    pub(super) fn due(&self, most: Duration) -> Option<Instant> {
+        self.started.checked_add(most)
+    }
 }
 
 impl RequestContext {
@@ -64,9 +97,14 @@ impl RequestContext {
     /// There is none to ask.
     pub fn next_member(&mut self, parts: &Parts) -> Result<usize, Cause> {
         let route = self.route.as_ref().ok_or(Cause::Internal)?;
+        let mut admitted = self.tries.admitted.take();
+        if let (None, Some(most)) = (&admitted, route.upstream.max_requests) {
+            admitted = Some(route.upstream.admission.enter(most).ok_or(Cause::UpstreamBusy)?);
+        }
         let view = HttpRequestView { parts, facts: &self.facts };
         let picked = route.upstream.pick(&view, &self.tries.asked);
         let picked = picked.ok_or_else(|| self.nobody_to_ask(&route.upstream))?;
+        self.tries.admitted = admitted;
         self.tries.count += 1;
         self.tries.is_granted = false;
         let member = picked.member;
@@ -78,17 +116,7 @@ impl RequestContext {
         };
         member.metrics.attempt(which);
         self.tries.asked.push(member.endpoint.address.clone());
-        let mut in_flight = picked.enter();
-        if !self.has_body {
-            in_flight.wait();
-        }
-        self.tries.current = Some(Try {
-            in_flight,
-            metrics: member.metrics.clone(),
-            started: Instant::now(),
-            answered: false,
-            newcomer: (picked.by != PickedBy::Cookie).then_some(picked.index),
-        });
+        self.tries.current = Some(Try::begin(&picked, &route.upstream, self.has_body));
         Ok(picked.index)
     }
 
@@ -148,7 +176,8 @@ impl RequestContext {
         }
         if failed.reused_connection {
             // The connection was stale, the endpoint may be well: this was no try of it.
-            self.tries.asked.pop();
+            let stale = &current.in_flight.endpoint().address;
+            self.tries.asked.retain(|asked| asked != stale);
         }
         self.tries.last_failure = Some(failed.failure);
         self.may_try_again(failed) && self.is_affordable(failed)
@@ -161,6 +190,7 @@ impl RequestContext {
         {
             current.in_flight.whole();
         }
+        self.tries.admitted = None;
     }
 
     /// How often to ask [`is_given_up`](Self::is_given_up) while an answer is awaited; `None` where that is never so.
@@ -192,7 +222,8 @@ impl RequestContext {
     fn may_try_again(&self, failed: FailedTry) -> bool {
         let Some(route) = &self.route else { return false };
         let is_spent = self.tries.asked.len() > route.upstream.retry.most as usize;
-        if is_spent || !failed.reused_connection && !route.upstream.retry.is_reason(failed.failure) {
+        if is_spent || self.is_overdue() || !failed.reused_connection && !route.upstream.retry.is_reason(failed.failure)
+        {
             return false;
         }
         let may_repeat = failed.idempotent && failed.replayable;
@@ -203,7 +234,7 @@ impl RequestContext {
         failed.reused_connection || self.has_untried_member(route)
     }
 
-    fn has_untried_member(&self, route: &Route) -> bool {
+    pub(super) fn has_untried_member(&self, route: &Route) -> bool {
         route
             .upstream
             .members
@@ -217,20 +248,37 @@ impl RequestContext {
     /// It contradicts itself, or nobody is to be asked.
     pub fn seal(&mut self, head: &mut Parts, client_version: Version) -> Result<(), Cause> {
         self.rewind_request();
+        self.seal_for(head, client_version, self.endpoint())
+    }
+
+    /// Seals a copy for the endpoint of this name.
+    ///
+    /// # Errors
+    /// It contradicts itself.
+    pub fn seal_for(&self, head: &mut Parts, client_version: Version, endpoint: &str) -> Result<(), Cause> {
         let (Some(origin), Some(route)) = (&self.origin, &self.route) else { return Err(Cause::Internal) };
         let outgoing = Outgoing {
             client_version,
             origin,
             request_id: &self.facts.request_id,
             authority: &self.facts.authority,
-            endpoint: self.endpoint(),
+            endpoint,
             consumer: self.facts.consumer.as_deref(),
             host: route.upstream.host.as_ref(),
             target: self.target(),
+            loop_guard: self.snapshot.loop_guard.as_ref(),
             body_may_change: self.attends_to_request(),
             protocol: route.upstream.transport.protocol,
         };
-        request::seal(head, &outgoing).map_err(|_| Cause::BadRequest("the request contradicts itself"))
+        request::seal(head, &outgoing).map_err(|_| Cause::BadRequest("the request contradicts itself"))?;
+        self.tell_deadline(head, &route.timeouts);
+        Ok(())
+    }
+
+    /// The endpoint that answers, or is to.
+    #[must_use]
+    pub fn address(&self) -> Option<&EndpointAddress> {
+        self.tries.current.as_ref().map(|current| &current.in_flight.endpoint().address)
     }
 
     /// The endpoint asked last, as text.

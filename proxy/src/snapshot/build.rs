@@ -22,8 +22,10 @@ use crate::process::Process;
 use crate::route::RouteTable;
 use crate::route::rewrite::PathRewrite;
 use crate::route::server_names::ServerNames;
+use crate::route::timeouts::Timeouts;
 use crate::upstream::Upstream;
 use crate::upstream::transport::Transport;
+use crate::wire::loop_guard::LoopGuard;
 
 type ByName<T> = BTreeMap<String, Arc<T>>;
 
@@ -59,6 +61,7 @@ impl Snapshot {
             generation: previous.map_or(1, |previous| previous.generation + 1),
             limits: config.limits,
             trusted_proxies: config.trusted_proxies.clone(),
+            loop_guard: LoopGuard::new(&process.name, config.limits.max_hops),
             routes: RouteTable::new(routes),
             server_names: server_names(config, &upstreams),
             no_route: previous.map_or_else(|| "".into(), |previous| Arc::clone(&previous.no_route)),
@@ -359,6 +362,8 @@ impl Builder<'_> {
         Route {
             name: spec.name.as_str().into(),
             chain: Chain::of_steps(steps.collect()),
+            hedge_after: spec.hedge_after,
+            timeouts: Timeouts::new(&spec.timeouts, &upstream.timeouts),
             upstream,
             rewrite: PathRewrite::new(&spec.matches.path, &spec.rewrite),
             metrics: self.process.metrics.route(&spec.name),

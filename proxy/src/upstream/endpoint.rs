@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
+use super::admission::Admission;
 use super::latency::Latency;
 use super::standing::{Standing, WHOLE};
 use super::traffic::{Failing, Heard, Traffic};
@@ -210,7 +211,7 @@ impl Endpoint {
     pub fn enter(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.standing.enter();
-        InFlight { endpoint: Arc::clone(self), tally: None, waits: false }
+        InFlight { endpoint: Arc::clone(self), tally: None, admission: None, waits: false }
     }
 
     /// The same, counted in this tally as well.
@@ -240,6 +241,7 @@ impl Tally {
 pub struct InFlight {
     endpoint: Arc<Endpoint>,
     tally: Option<Arc<Tally>>,
+    admission: Option<Arc<Admission>>,
     waits: bool,
 }
 
@@ -248,6 +250,11 @@ impl InFlight {
     #[must_use]
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// Whoever stands in line for the upstream is to hear of its end.
+    pub fn tell_at_end(&mut self, admission: &Arc<Admission>) {
+        self.admission = Some(Arc::clone(admission));
     }
 
     /// All of the request is with the endpoint: from now on it is its turn.
@@ -294,6 +301,9 @@ impl Drop for InFlight {
         self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(tally) = &self.tally {
             tally.0.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(admission) = &self.admission {
+            admission.freed();
         }
     }
 }

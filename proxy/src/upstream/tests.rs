@@ -59,6 +59,8 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
         retry_on: model::RetryCondition::WORDS.map(|(_, condition)| condition).into(),
         retry_budget: 20,
         max_in_flight: None,
+        max_requests: None,
+        queue: None,
         host: None,
         protocol: model::UpstreamProtocol::Http1,
         tls: None,

@@ -11,6 +11,7 @@ use http::{HeaderMap, Uri, Version};
 
 use super::forwarded::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 use super::hop_by_hop;
+use super::loop_guard::LoopGuard;
 use super::request_id::X_REQUEST_ID;
 use crate::config::model::UpstreamProtocol;
 use crate::consumers::Consumer;
@@ -48,6 +49,8 @@ pub struct Outgoing<'a> {
     pub host: Option<&'a HeaderValue>,
     /// Replaces path and query.
     pub target: Option<&'a str>,
+    /// Tells requests that go round.
+    pub loop_guard: Option<&'a LoopGuard>,
     /// Policies may change the body on its way, so that its length is not known here.
     pub body_may_change: bool,
     /// The version of HTTP it leaves in.
@@ -194,6 +197,9 @@ fn introduce(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
             }
         }
     }
+    if let Some(guard) = outgoing.loop_guard {
+        guard.pass(headers);
+    }
     headers.insert(X_REQUEST_ID.clone(), outgoing.request_id.as_field().clone());
     let needs_host = || {
         // HTTP/1.0 needs none, but this leaves as HTTP/1.1.
@@ -240,6 +246,7 @@ mod tests {
             consumer: None,
             host: None,
             target,
+            loop_guard: None,
             body_may_change,
             protocol,
         };
@@ -335,6 +342,7 @@ mod tests {
             consumer: None,
             host: None,
             target: None,
+            loop_guard: None,
             body_may_change: false,
             protocol: UpstreamProtocol::Http1,
         };

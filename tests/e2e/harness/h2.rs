@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use h2::client::{SendRequest, handshake};
 use http::Request;
+use http::response::Parts;
 use tokio::task::JoinHandle;
 
 use super::client::tcp;
@@ -46,6 +47,15 @@ impl H2Client {
             body.send_data(Bytes::from_static(piece.as_bytes()), index + 1 == pieces.len())?;
         }
         within("an HTTP/2 response", whole(answer)).await
+    }
+
+    /// Sends a request with one piece, and tells the head that answers it and whether that ends the stream.
+    pub(crate) async fn head(&self, request: Request<()>, piece: &'static str) -> (Parts, bool) {
+        let mut send = within("a free stream", self.send.clone().ready()).await.expect("a connection");
+        let (answer, mut body) = send.send_request(request, false).expect("a stream");
+        body.send_data(Bytes::from_static(piece.as_bytes()), true).expect("a stream that takes a body");
+        let (head, stream) = within("an HTTP/2 head", answer).await.expect("a head").into_parts();
+        (head, stream.is_end_stream())
     }
 
     /// Whether the connection still stands.

@@ -1,6 +1,7 @@
 //! `[[route]]`: which requests go where.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::Method;
 use http::header::HeaderName;
@@ -18,6 +19,27 @@ pub struct Route {
     pub upstream: String,
     /// What becomes of the path.
     pub rewrite: Rewrite,
+    /// How long its requests may take.
+    pub timeouts: RouteTimeouts,
+    /// How long an endpoint is given before another is asked besides; `None` is for ever.
+    pub hedge_after: Option<Duration>,
+}
+
+/// How long a request of a route may take; what is `None` is as its upstream has it, or without end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteTimeouts {
+    /// To an established connection.
+    pub connect: Option<Duration>,
+    /// Silence of an endpoint that has the whole request, up to its response head.
+    pub first_byte: Option<Duration>,
+    /// Silence of an endpoint within the body of its response.
+    pub idle: Option<Duration>,
+    /// One try, from the choice of an endpoint to its response head.
+    pub each_try: Option<Duration>,
+    /// The whole request, from its head to the last octet of the response.
+    pub total: Option<Duration>,
+    /// The field that tells endpoints what is left of `total`, in milliseconds.
+    pub deadline_header: Option<HeaderName>,
 }
 
 impl PartialEq for Route {
@@ -27,6 +49,8 @@ impl PartialEq for Route {
             && self.policies == other.policies
             && self.upstream == other.upstream
             && self.rewrite == other.rewrite
+            && self.timeouts == other.timeouts
+            && self.hedge_after == other.hedge_after
     }
 }
 

@@ -37,6 +37,8 @@ fn one(
         policies: steps,
         upstream: written.upstream?.value,
         rewrite: written.rewrite.map_or(Rewrite::Keep, |rewrite| rewrite.value),
+        timeouts: written.timeouts,
+        hedge_after: written.hedge_after,
     })
 }
 

@@ -17,6 +17,10 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
     if let Some(tls) = &written.tls {
         check_names(tls, &written, problems);
     }
+    if let Some(queue) = written.queue.as_ref().filter(|_| written.max_in_flight.or(written.max_requests).is_none()) {
+        let wrong = Wrong::new("nobody would ever wait: this upstream takes any number of requests at once");
+        problems.at_value(&queue.at, wrong.hint("add `max_in_flight = 100` or `max_requests = 1000`"));
+    }
     let endpoints = each(written.endpoints, |endpoint| {
         let zone = endpoint.zone.unwrap_or_default().into();
         let (weight, priority) = (endpoint.weight, endpoint.priority);
@@ -37,6 +41,8 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         retry_on: written.retry_on,
         retry_budget: written.retry_budget,
         max_in_flight: written.max_in_flight,
+        max_requests: written.max_requests,
+        queue: written.queue.map(|queue| queue.value),
         host: written.host,
         protocol: written.protocol,
         tls: written.tls.map(|tls| tls.value),

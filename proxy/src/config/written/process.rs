@@ -109,6 +109,7 @@ fn default_limits() -> Limits {
         requests_per_connection: 10_000,
         h2_streams: 100,
         underscore_headers: false,
+        max_hops: 10,
     }
 }
 
@@ -133,6 +134,7 @@ fn limits(fields: &mut Fields<'_, '_>) -> Limits {
         ),
         h2_streams: fields.or("h2_streams", count(1..=10_000), default.h2_streams),
         underscore_headers: fields.or("underscore_headers", boolean, default.underscore_headers),
+        max_hops: fields.or("max_hops", count(0..=1000), default.max_hops),
     }
 }
 

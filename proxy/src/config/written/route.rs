@@ -1,14 +1,19 @@
 //! `[[route]]`
 
+mod timeouts;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::time::Duration;
 
 use http::header::HeaderName;
 
+use super::upstream::{HOUR, MS};
 use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::key_path::KeyPath;
-use crate::config::model::{PathPattern, Rewrite, RouteMatch, ValuePattern};
+use crate::config::model::{PathPattern, Rewrite, RouteMatch, RouteTimeouts, ValuePattern};
+use crate::config::value::quantity::duration;
 use crate::config::value::{self, Wrong, http as value_http, net, string};
 
 /// A route as written.
@@ -22,6 +27,8 @@ pub(in crate::config) struct Route {
     pub(in crate::config) policies: Vec<At<Step>>,
     pub(in crate::config) upstream: Option<At<String>>,
     pub(in crate::config) rewrite: Option<At<Rewrite>>,
+    pub(in crate::config) timeouts: RouteTimeouts,
+    pub(in crate::config) hedge_after: Option<Duration>,
 }
 
 /// One item of `policies`.
@@ -40,10 +47,26 @@ impl Route {
         let are_sound = fields.problem_count() == before;
         let policies = fields.list_or_tables("policies", |value| value::name(value).map(Step::One), any_of);
         let rewrite = fields.text_or_section("rewrite", rewrite, replace_prefix);
+        let timeouts = fields.section("timeouts", timeouts::read).unwrap_or_default();
+        let hedge_after = fields.inline("hedge", "{ after = \"200ms\" }", hedge).flatten();
         // A key left over may be a condition that was misspelt.
         let matches_are_sound = are_sound && fields.is_exhausted();
-        Self { at: fields.at().clone(), name, matches, matches_are_sound, policies, upstream, rewrite }
+        Self {
+            at: fields.at().clone(),
+            name,
+            matches,
+            matches_are_sound,
+            policies,
+            upstream,
+            rewrite,
+            timeouts,
+            hedge_after,
+        }
     }
+}
+
+fn hedge(fields: &mut Fields<'_, '_>) -> Option<Duration> {
+    fields.required("after", duration(MS..=HOUR), "\"200ms\"").map(|after| after.value)
 }
 
 fn any_of(fields: &mut Fields<'_, '_>) -> Option<Step> {

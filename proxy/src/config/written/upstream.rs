@@ -13,8 +13,8 @@ use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::EndpointAddress;
 use crate::config::model::{
-    Balancer, HealthCheck, Outliers, ProxyProtocol, RetryCondition, Sticky, Subset, UpstreamProtocol, UpstreamTimeouts,
-    UpstreamTls,
+    Balancer, HealthCheck, Outliers, ProxyProtocol, Queue, RetryCondition, Sticky, Subset, UpstreamProtocol,
+    UpstreamTimeouts, UpstreamTls,
 };
 use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, net};
@@ -39,6 +39,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) retry_on: Vec<RetryCondition>,
     pub(in crate::config) retry_budget: u32,
     pub(in crate::config) max_in_flight: Option<u32>,
+    pub(in crate::config) max_requests: Option<u32>,
+    pub(in crate::config) queue: Option<At<Queue>>,
     pub(in crate::config) host: Option<String>,
     pub(in crate::config) protocol: UpstreamProtocol,
     pub(in crate::config) tls: Option<At<UpstreamTls>>,
@@ -70,6 +72,8 @@ impl Upstream {
             },
             retry_budget: fields.or("retry_budget", count(0..=100), 20),
             max_in_flight: fields.optional("max_in_flight", count(1..=1_000_000)).map(|most| most.value),
+            max_requests: fields.optional("max_requests", count(1..=10_000_000)).map(|most| most.value),
+            queue: queue(fields),
             host: fields.optional("host", net::authority).map(|host| host.value),
             protocol: fields.or("protocol", value::word(&UpstreamProtocol::WORDS), UpstreamProtocol::default()),
             tls: fields.section("tls", tls::read).map(|value| At { value, at: fields.at().key("tls") }),
@@ -97,6 +101,16 @@ fn subset(fields: &mut Fields<'_, '_>) -> Option<Subset> {
     let size = fields.required("size", count(1..=10_000), "20");
     let gateway = fields.optional("gateway", value::name).map(|gateway| gateway.value);
     Some(Subset { size: size?.value, gateway })
+}
+
+fn queue(fields: &mut Fields<'_, '_>) -> Option<At<Queue>> {
+    let at = fields.at().key("queue");
+    let terms = fields.inline("queue", "{ most = 100 }", |fields| {
+        let most = fields.required("most", count(1..=100_000), "100");
+        let timeout = fields.or("timeout", duration(MS..=HOUR), Duration::from_secs(1));
+        Some(Queue { most: most?.value, timeout })
+    });
+    terms.flatten().map(|value| At { value, at })
 }
 
 fn proxy_protocol(value: &DeValue<'_>) -> Result<ProxyProtocol, value::Wrong> {

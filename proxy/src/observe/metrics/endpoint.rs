@@ -15,6 +15,7 @@ pub struct EndpointMetrics(Arc<Handles>);
 struct Handles {
     first_tries: Counter,
     retries: Counter,
+    hedges: Counter,
     responses: ByClass,
     to_head: Histogram<Exchange>,
     connect: Counter,
@@ -51,6 +52,8 @@ pub enum Try {
     First,
     /// One after a failed one.
     Retry,
+    /// One beside a slow one.
+    Hedge,
 }
 
 impl EndpointMetrics {
@@ -61,6 +64,7 @@ impl EndpointMetrics {
         Self(Arc::new(Handles {
             first_tries: tries("first"),
             retries: tries("retry"),
+            hedges: tries("hedge"),
             responses: ByClass::new(|class| families.endpoint_responses.series([upstream, endpoint, class])),
             to_head: families.endpoint_head.series([upstream, endpoint]),
             connect: failures("connect"),
@@ -79,6 +83,7 @@ impl EndpointMetrics {
         match which {
             Try::First => self.0.first_tries.increment(),
             Try::Retry => self.0.retries.increment(),
+            Try::Hedge => self.0.hedges.increment(),
         }
     }
 

@@ -60,7 +60,7 @@ families! {
         ["consumer", "class"];
 
     endpoint_tries: Counter, "tidegate_endpoint_tries_total",
-        "Tries to send a request; kind retry where an earlier try of the request failed.",
+        "Tries to send a request; kind retry where an earlier try of the request failed, kind hedge where one was slow.",
         ["upstream", "endpoint", "kind"];
     endpoint_responses: Counter, "tidegate_endpoint_responses_total",
         "Response heads received, by class of status.", ["upstream", "endpoint", "class"];
@@ -73,6 +73,11 @@ families! {
     retries_refused: Counter, "tidegate_endpoint_retries_refused_total",
         "Failed tries that were not made again because the retry budget of the upstream was spent.",
         ["upstream", "endpoint"];
+    queue_requests: Counter, "tidegate_queue_requests_total",
+        "Requests that were to wait for an upstream, by how that ended.", ["upstream", "outcome"];
+    queue_length: Gauge, "tidegate_queue_requests_waiting", "Requests that wait for an upstream now.", ["upstream"];
+    queue_duration: Histogram<Exchange>, "tidegate_queue_duration_seconds",
+        "How long requests waited for an upstream, however that ended.", ["upstream"];
     health_checks: Counter, "tidegate_health_checks_total",
         "Active checks ended, by outcome.", ["upstream", "endpoint", "outcome"];
 
@@ -104,6 +109,7 @@ impl Families {
         &self,
         route: impl Fn(&str) -> bool,
         endpoint: impl Fn(&str, &str) -> bool,
+        upstream: impl Fn(&str) -> bool,
         policy: impl Fn(&str) -> bool,
         keyset: impl Fn(&str) -> bool,
         consumer: impl Fn(&str) -> bool,
@@ -125,6 +131,9 @@ impl Families {
         }
         self.retries_refused.retain(|[upstream, name]| endpoint(upstream, name));
         self.endpoint_head.retain(|[upstream, name]| endpoint(upstream, name));
+        self.queue_requests.retain(|[name, _]| upstream(name));
+        self.queue_length.retain(|[name]| upstream(name));
+        self.queue_duration.retain(|[name]| upstream(name));
         self.policy_calls.retain(|[name, ..]| policy(name));
         self.policy_duration.retain(|[name, _]| policy(name));
         self.policy_series_dropped.retain(|[name]| policy(name));

@@ -46,6 +46,7 @@ fn populated() -> Metrics {
     endpoint.failure(TryFailure::Reset);
     endpoint.health_check(true);
     metrics.endpoint_change("u", "10.0.0.1:80", "ejected");
+    drop(metrics.queue("u").wait());
     metrics.retry_refused("u", "10.0.0.1:80");
     let policy = metrics.policy("keys", "api-key");
     drop(policy.sample());
