@@ -144,8 +144,9 @@ impl PolicyCounters {
     }
 
     pub(super) fn with_cell_of<R>(&self, id: CellId, kind: Kind, work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
-        let now_ns = self.cells.clock.now_ns();
         let mut shard = self.cells.shard(id)?.lock();
+        // Read under the lock: whoever waited for it with an older time would set a cell back to a window that is over.
+        let now_ns = self.cells.clock.now_ns();
         let dropped = shard.make_room_for(id, now_ns, self.capacity);
         if dropped > 0 {
             self.cells.dropped.fetch_add(dropped, Ordering::Relaxed);

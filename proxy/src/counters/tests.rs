@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::clock::TestClock;
 use super::{Admission, Counters, PolicyCounters, Quota};
 
+mod overload;
+
 const SECOND: Quota = Quota { limit: 10, window_ms: 1000 };
 
 fn all() -> (Counters, Arc<TestClock>) {
