@@ -2,6 +2,7 @@
 
 mod checks;
 mod credentials;
+mod key_digest;
 mod password;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 pub use checks::{CheckError, PasswordAnswer, PasswordChecks};
 use credentials::HmacKey;
 pub use credentials::{Credentials, SigningKey, TokenSubject};
+use key_digest::KeyDigest;
 pub use password::{PasswordHash, PasswordHashError};
 
 /// A number that belongs to a consumer's name, in every gateway and for ever: plugins pass it around instead of the name.
@@ -65,7 +67,7 @@ impl Consumer {
 pub struct Consumers {
     by_name: HashMap<String, Arc<Consumer>>,
     by_id: HashMap<ConsumerId, Arc<Consumer>>,
-    by_key_hash: HashMap<[u8; 32], Arc<Consumer>>,
+    by_key_digest: HashMap<KeyDigest, Arc<Consumer>>,
     by_subject: HashMap<TokenSubject, Arc<Consumer>>,
     by_signing_key: HashMap<String, (HmacKey, Arc<Consumer>)>,
     passwords: HashMap<ConsumerId, Arc<PasswordHash>>,
@@ -91,7 +93,8 @@ impl Consumers {
 
     fn take(&mut self, consumer: &Arc<Consumer>, credentials: Credentials) {
         let Credentials { api_key_hashes, password, subjects, signing_keys } = credentials;
-        self.by_key_hash.extend(api_key_hashes.into_iter().map(|hash| (hash, Arc::clone(consumer))));
+        let digests = api_key_hashes.into_iter().map(KeyDigest::kept);
+        self.by_key_digest.extend(digests.map(|digest| (digest, Arc::clone(consumer))));
         self.by_subject.extend(subjects.into_iter().map(|subject| (subject, Arc::clone(consumer))));
         for SigningKey { id, secret } in signing_keys {
             self.by_signing_key.insert(id, (HmacKey::new(&secret), Arc::clone(consumer)));
@@ -116,12 +119,10 @@ impl Consumers {
 
     /// The consumer that owns this API key.
     ///
-    /// The key is hashed before anything is compared, so the time taken tells nothing about how much of a guess was
-    /// right: guesses that share a prefix with a key share nothing with its hash.
+    /// The time taken tells nothing about how much of a guess was right: see `consumers/key_digest.rs`.
     #[must_use]
     pub fn by_api_key(&self, key: &[u8]) -> Option<&Arc<Consumer>> {
-        let hash: [u8; 32] = Sha256::digest(key).into();
-        self.by_key_hash.get(&hash)
+        self.by_key_digest.get(&KeyDigest::of(key))
     }
 
     /// The consumer that an issuer of tokens calls by this subject.
