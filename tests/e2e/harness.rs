@@ -13,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod origin;
 pub(crate) mod peer;
+pub(crate) mod programs;
 pub(crate) mod script;
 pub(crate) mod sections;
 pub(crate) mod service;

@@ -1,15 +1,16 @@
 //! Databases as they are, behind a tcp listener. Where one is not installed its test says so and passes, unless `CI` is
 //! set.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{listener, upstream};
+use crate::harness::programs::{Redis, find, free_port, missing};
 use crate::harness::wait::within;
 use crate::harness::{Gateway, Setup, eventually};
 
@@ -21,25 +22,6 @@ struct Database {
     address: SocketAddr,
     directory: TempDir,
     _server: Child,
-}
-
-#[expect(clippy::print_stderr, reason = "a test that did not run has to say so")]
-fn missing(program: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{program} is not installed: .ci/setup.sh test");
-    eprintln!("NOT TESTED: {program} is not installed (.ci/setup.sh test installs it)");
-}
-
-/// Where a program is: in the path, or where Debian keeps the server's programs of PostgreSQL.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let folders = std::env::split_paths(&path).chain(versions.map(|version| version.path().join("bin")));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
-/// A port nobody listens on now.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
 /// A folder, and a way to run programs in it as a user without rights.
@@ -60,8 +42,8 @@ async fn output(command: &mut Command) -> String {
     String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).trim().to_owned()
 }
 
-async fn in_front_of(database: &Database) -> Gateway {
-    let setup = Setup::new(upstream("db", &[database.address], ""));
+async fn in_front_of(database: SocketAddr) -> Gateway {
+    let setup = Setup::new(upstream("db", &[database], ""));
     setup.listeners(&listener("tcp", "upstream = \"db\"")).start().await
 }
 
@@ -92,7 +74,7 @@ async fn a_postgresql_is_asked_through_the_gateway() {
     let direct = database.address;
     let is_up = async || (output(&mut psql(direct, "select 1")).await == "1").then_some(());
     eventually("PostgreSQL to answer", is_up).await;
-    let gateway = in_front_of(&database).await;
+    let gateway = in_front_of(direct).await;
     let address = gateway.listener("tcp");
     assert_eq!(output(&mut psql(address, "select sum(n) from generate_series(1, 1000) n")).await, "500500");
     let rows = output(&mut psql(address, "select repeat('x', 100) from generate_series(1, 100000)")).await;
@@ -102,20 +84,15 @@ async fn a_postgresql_is_asked_through_the_gateway() {
 
 #[tokio::test]
 async fn a_redis_is_asked_through_the_gateway() {
-    let (Some(server), Some(cli)) = (find("redis-server"), find("redis-cli")) else { return missing("redis") };
-    let (directory, address) = (tempfile::tempdir().expect("a folder"), free_port());
-    let mut server = unprivileged(&server, &directory);
-    server.args(["--bind", "127.0.0.1", "--save", "", "--port", &address.port().to_string()]);
-    let server = server.spawn().expect("redis-server can be run");
-    let database = Database { address, directory, _server: server };
+    let Some(cli) = find("redis-cli") else { return missing("redis-cli") };
+    let Some(server) = Redis::start() else { return };
+    let address = server.address();
     let ask = |address: SocketAddr, words: &[&str]| {
         let mut command = Command::new(&cli);
         command.args(["-h", "127.0.0.1", "-p", &address.port().to_string()]).args(words);
         command
     };
-    let is_up = async || (output(&mut ask(address, &["PING"])).await == "PONG").then_some(());
-    eventually("Redis to answer", is_up).await;
-    let gateway = in_front_of(&database).await;
+    let gateway = in_front_of(address).await;
     let through = gateway.listener("tcp");
     let large = "x".repeat(100_000);
     assert_eq!(output(&mut ask(through, &["SET", "tide", &large])).await, "OK");
