@@ -39,7 +39,7 @@ use async_trait::async_trait;
 pub use keyset::{FetchFailure, KeyStatus, KeysetStatus, UnusableKeyStatus};
 pub use plugin::{PluginStatus, PolicyStatus};
 pub use serve::serve;
-pub use status::{LastReload, PlaceReport, ProblemReport, ReloadReport, Status};
+pub use status::{LastReload, PlaceReport, ProblemReport, ReloadReport, SharedCountersStatus, Status};
 pub use time::Timestamp;
 pub use upstream::{
     ChangeError, CheckStatus, EjectionStatus, EndpointChange, EndpointSource, EndpointStatus, EventStatus,

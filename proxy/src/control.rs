@@ -10,11 +10,13 @@ use async_trait::async_trait;
 
 use crate::admin::{
     ChangeError, CheckStatus, EjectionStatus, EndpointChange, EndpointSource, EndpointStatus, EventStatus,
-    HealthChange, KeysetStatus, LastReload, PluginStatus, PolicyStatus, ReloadReport, Status, UpstreamStatus,
+    HealthChange, KeysetStatus, LastReload, PluginStatus, PolicyStatus, ReloadReport, SharedCountersStatus, Status,
+    UpstreamStatus,
 };
 use crate::config::model::EndpointAddress;
 use crate::config::problem::Report;
 use crate::config::{model, show};
+use crate::counters::shared::{Link, LinkStatus};
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::policy::{PolicyRuntime, Roles};
@@ -54,6 +56,7 @@ impl crate::admin::Control for Control {
             version: env!("CARGO_PKG_VERSION"),
             generation: self.running().snapshot().generation,
             uptime_seconds: self.running().process.started.elapsed().as_secs(),
+            shared_counters: self.running().snapshot().shared_counters.as_ref().map(|link| shared_counters(link)),
             last_reload: LastReload {
                 at: last.at.into(),
                 trigger: last.trigger.map_or("start", Trigger::as_str),
@@ -160,6 +163,9 @@ impl Gauges for Running {
             out.keyset(keyset.name(), &keysets::gauges(keyset));
         }
         let counters = &self.process.counters;
+        if let Some(link) = &snapshot.shared_counters {
+            out.shared_counters(link.status().away_because.is_none());
+        }
         out.counters(&CounterStoreGauges { size: counters.kept() as u64, evictions: counters.dropped() });
     }
 }
@@ -175,6 +181,11 @@ fn endpoint_gauges(member: &Member) -> EndpointGauges {
         in_flight: endpoint.in_flight(),
         latency: latency.map(|us| Duration::from_micros(us.into())),
     }
+}
+
+fn shared_counters(link: &Link) -> SharedCountersStatus {
+    let LinkStatus { server, away_because, lasted } = link.status();
+    SharedCountersStatus { server, is_up: away_because.is_none(), reason: away_because, seconds: lasted.as_secs() }
 }
 
 fn reload_report(outcome: &ReloadOutcome) -> ReloadReport {

@@ -10,6 +10,7 @@ mod held;
 mod number;
 mod policy;
 mod shard;
+pub mod shared;
 mod sliding;
 mod window;
 
@@ -22,6 +23,7 @@ use clock::{Clock, SystemClock};
 pub use held::Held;
 use policy::Cells;
 pub use policy::PolicyCounters;
+pub use shared::SharedCounters;
 
 /// This many units in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::config::model::Config;
 use crate::consumers::PasswordChecks;
 use crate::counters::Counters;
 use crate::counters::clock::{Clock, SystemClock};
+use crate::counters::shared::LinkKeeper;
 use crate::gate::Connections;
 use crate::keysets::KeysetKeeper;
 use crate::observe::metrics::Metrics;
@@ -42,6 +43,8 @@ pub struct Process {
     pub outbound: OutboundPool,
     /// Rate counters of policies.
     pub counters: Counters,
+    /// Keeps the way to shared counters open.
+    pub shared_counters: LinkKeeper,
     /// Checks of passwords.
     pub passwords: Arc<PasswordChecks>,
     /// What instances of policies share.
@@ -77,6 +80,7 @@ impl Process {
             overlays: Mutex::default(),
             outbound: OutboundPool::default(),
             counters: Counters::new(Arc::clone(&clock)),
+            shared_counters: LinkKeeper::new(control.clone()),
             passwords: Arc::new(PasswordChecks::new(control.clone())),
             shared_data: SharedData::new(clock),
             keysets: KeysetKeeper::new(control.clone(), Arc::clone(&metrics)),

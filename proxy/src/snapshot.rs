@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use crate::config::Loaded;
 use crate::config::model::Limits;
+use crate::counters::shared::Link;
 use crate::gate::Terms;
 use crate::keysets::Keysets;
 use crate::observe::access::AccessLog;
@@ -54,6 +55,8 @@ pub struct Snapshot {
     pub plugins: BTreeMap<String, Arc<LoadedPlugin>>,
     /// By name.
     pub policies: BTreeMap<String, Arc<PolicyRuntime>>,
+    /// The way to the counters that its plugins share with other gateways; none where none does.
+    pub shared_counters: Option<Arc<Link>>,
     /// Keys that tokens are checked with.
     pub keysets: Arc<Keysets>,
     /// What the Gate goes by, for each listener.
@@ -111,6 +114,7 @@ impl Snapshot {
             tracing::warn!(upstream, "the file's endpoints changed: what was changed at run time is dropped");
         }
         process.keysets.reconcile(&self.keysets);
+        process.shared_counters.reconcile(self.shared_counters.as_ref());
         self.forget_the_gone(process);
     }
 

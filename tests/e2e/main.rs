@@ -47,6 +47,7 @@ mod reload;
 mod retries;
 mod routing;
 mod sandbox;
+mod shared_limits;
 mod shipped;
 mod signed;
 mod strange_clients;

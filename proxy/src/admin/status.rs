@@ -14,8 +14,25 @@ pub struct Status {
     pub generation: u64,
     /// Since the process started.
     pub uptime_seconds: u64,
+    /// The counters it shares with other gateways; none where it shares none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_counters: Option<SharedCountersStatus>,
     /// The last attempt to load the configuration.
     pub last_reload: LastReload,
+}
+
+/// Where counters are shared, and whether they are now.
+#[derive(Clone, Debug, Serialize)]
+pub struct SharedCountersStatus {
+    /// Where.
+    pub server: String,
+    /// Whether Redis decides; where not, the gateway counts by itself.
+    pub is_up: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// For how long that has been so.
+    pub seconds: u64,
 }
 
 /// When the configuration was last read, and what came of it.

@@ -61,7 +61,7 @@ impl Control for Fake {
     fn status(&self) -> Status {
         let report = ReloadReport::Applied { generation: 7 };
         let last_reload = LastReload { at: UNIX_EPOCH.into(), trigger: "start", report };
-        Status { version: "0.1.0", generation: 7, uptime_seconds: 12, last_reload }
+        Status { version: "0.1.0", generation: 7, uptime_seconds: 12, shared_counters: None, last_reload }
     }
 
     fn upstreams(&self) -> Vec<UpstreamStatus> {

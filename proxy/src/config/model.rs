@@ -5,6 +5,7 @@
 
 mod address;
 mod balancer;
+mod counters;
 mod health;
 mod keyset;
 mod listener;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use crate::consumers::Credentials;
 pub use address::{AddressError, EndpointAddress};
 pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
+pub use counters::{Counting, RedisServer, SharedStore};
 pub use health::{CheckKind, HealthCheck, HttpCheck, Outliers};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
@@ -42,6 +44,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Where access lines go.
     pub access_log: AccessLog,
+    /// Where gateways share what they count; none where they do not.
+    pub counters: Option<Arc<SharedStore>>,
     /// The admin listener; none where it is switched off.
     pub admin: Option<Admin>,
     /// At least one.

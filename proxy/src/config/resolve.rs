@@ -2,6 +2,7 @@
 
 mod admin;
 pub(super) mod consumers;
+mod counters;
 pub(super) mod keysets;
 mod listeners;
 pub(super) mod names;
@@ -9,6 +10,7 @@ mod routes;
 mod upstreams;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::key_path::KeyPath;
 use super::model;
@@ -35,7 +37,8 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
     let introducing = upstreams::introducing(upstreams.as_deref().unwrap_or_default());
     check_pooled(&written.routes, &written.plugins, &introducing, problems);
-    let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, problems));
+    let counters = written.counters.map(Arc::new);
+    let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, counters.as_ref(), problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
     let consumers = consumers::resolve(written.consumers, problems);
     let consumers = consumers::with_file(consumers, written.consumers_file.as_ref(), problems);
@@ -46,6 +49,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
         limits: process.limits,
         trusted_proxies: written.trusted_proxies,
         access_log: process.access_log,
+        counters,
         admin,
         listeners: listeners?,
         upstreams: upstreams?,
@@ -93,7 +97,13 @@ fn each<W, M>(written: Vec<W>, mut resolve: impl FnMut(W) -> Option<M>) -> Optio
     resolved.into_iter().collect()
 }
 
-fn plugin(written: written::Plugin, upstreams: &Names, problems: &mut Problems<'_>) -> Option<model::Plugin> {
+fn plugin(
+    written: written::Plugin,
+    upstreams: &Names,
+    store: Option<&Arc<model::SharedStore>>,
+    problems: &mut Problems<'_>,
+) -> Option<model::Plugin> {
+    let counters = counters::of_plugin(&written, store, problems);
     written.upstreams.iter().for_each(|upstream| upstreams.check(upstream, problems));
     Some(model::Plugin {
         name: written.name?.value,
@@ -101,6 +111,7 @@ fn plugin(written: written::Plugin, upstreams: &Names, problems: &mut Problems<'
         sha256: written.sha256,
         grants: written.grants,
         upstreams: written.upstreams.into_iter().map(|upstream| upstream.value).collect(),
+        counters: counters?,
         instances: written.instances,
         quarantine: written.quarantine,
         limits: written.limits,

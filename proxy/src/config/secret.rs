@@ -18,6 +18,7 @@ pub(super) fn is_secret(path: &str) -> bool {
     match section.split('[').next().unwrap_or_default() {
         "consumer" => !is_one_of(&["name", "tags", "subject"]) && !is_public_of_signing_key(below),
         "admin" => !is_one_of(&["enabled", "address", "token_file"]),
+        "counters" => !is_one_of(&["timeout", "prefix"]),
         "keyset" => !is_public_of_keyset(below),
         "listener" => is_secret_name(below) && !is_one_of(&["tls.key"]),
         _ => is_secret_name(path),

@@ -14,9 +14,9 @@ use humantime::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    AccessLog, AccessLogFormat, Admin, Capability, Config, FailureMode, Grants, HostPattern, InstanceMode, Limits,
-    LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, RetryCondition, Rewrite, Route,
-    RouteMatch, RoutePolicy, Server, Upstream, UpstreamTimeouts, UpstreamTls, ValuePattern,
+    AccessLog, AccessLogFormat, Admin, Capability, Config, Counting, FailureMode, Grants, HostPattern, InstanceMode,
+    Limits, LogTarget, PathPattern, Plugin, PluginLimits, Policy, ProxyProtocol, Quarantine, RetryCondition, Rewrite,
+    Route, RouteMatch, RoutePolicy, Server, SharedStore, Upstream, UpstreamTimeouts, UpstreamTls, ValuePattern,
 };
 use super::secret::is_secret_name;
 use super::value::quantity::shown_size;
@@ -36,6 +36,7 @@ pub fn to_json(config: &Config) -> Value {
         "forwarded": { "trusted": texts(&config.trusted_proxies) },
         "access_log": access_log(&config.access_log),
         "admin": config.admin.as_ref().map_or_else(|| json!({ "enabled": false }), admin),
+        "counters": config.counters.as_ref().map_or_else(|| json!({ "redis": null }), |store| shared_store(store)),
         "listener": each(&config.listeners, listener::listener),
         "upstream": each(&config.upstreams, upstream),
         "plugin": each(&config.plugins, plugin),
@@ -102,6 +103,14 @@ fn access_log(log: &AccessLog) -> Value {
         LogTarget::File(path) => json!(path),
     };
     json!({ "format": format, "target": target })
+}
+
+fn shared_store(store: &SharedStore) -> Value {
+    json!({
+        "redis": store.server.to_string(),
+        "timeout": time(store.timeout),
+        "prefix": store.prefix,
+    })
 }
 
 fn admin(admin: &Admin) -> Value {
@@ -179,6 +188,10 @@ fn plugin(plugin: &Plugin) -> Value {
         "sha256": plugin.sha256,
         "grants": grants(plugin.grants),
         "upstreams": plugin.upstreams,
+        "counters": match plugin.counters {
+            Counting::Local => "local",
+            Counting::Shared(_) => "shared",
+        },
         "instances": match plugin.instances {
             InstanceMode::Reused => "reused",
             InstanceMode::PerRequest => "per-request",

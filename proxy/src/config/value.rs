@@ -5,6 +5,7 @@ pub(super) mod json;
 pub(super) mod net;
 pub(super) mod quantity;
 pub(super) mod secret;
+pub(super) mod shared_store;
 
 use std::fmt::Display;
 

@@ -5,6 +5,7 @@
 
 mod balancer;
 mod consumer;
+mod counters;
 mod keyset;
 mod listener;
 pub(super) mod plugin;
@@ -18,9 +19,11 @@ use toml::de::DeTable;
 
 use super::fields::{Fields, Reader};
 use super::key_path::KeyPath;
+use super::model::SharedStore;
 use super::value::net;
 
 pub(super) use consumer::Consumer;
+pub(super) use counters::CountingWord;
 pub(super) use keyset::{Key, Keyset, KeysetOrigin, Material, Remote};
 pub(super) use listener::{Listener, Protocol as ListenerProtocol, ServerNameRoute, Tls as ListenerTls};
 pub(super) use plugin::{Plugin, Policy};
@@ -40,6 +43,7 @@ pub(super) struct At<T> {
 pub(super) struct Config {
     pub(super) process: Process,
     pub(super) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(super) counters: Option<SharedStore>,
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
     pub(super) plugins: Vec<Plugin>,
@@ -58,6 +62,7 @@ impl Config {
             trusted_proxies: fields
                 .section("forwarded", |fields| values(fields.list("trusted", net::network)))
                 .unwrap_or_default(),
+            counters: fields.section("counters", counters::store).flatten(),
             listeners: fields.sections("listener", Listener::read),
             upstreams: fields.sections("upstream", Upstream::read),
             plugins: fields.sections("plugin", Plugin::read),

@@ -24,6 +24,7 @@ mod queue;
 mod route;
 mod scrape;
 mod series;
+mod shared_counters;
 mod status_class;
 mod tcp;
 
@@ -46,6 +47,7 @@ pub use policy::{CallOutcome, CallSample, PolicyMetrics};
 pub use queue::{QueueMetrics, QueueOutcome};
 pub use route::RouteMetrics;
 pub use series::{Counter, Held};
+pub use shared_counters::{SharedCounterFailure, SharedCounterMetrics};
 pub use tcp::TcpMetrics;
 
 /// The `route` label of requests that no route matched; no route can have this name.
@@ -176,6 +178,12 @@ impl Metrics {
     #[must_use]
     pub fn keyset(&self, name: &str) -> KeysetMetrics {
         KeysetMetrics::new(&self.families, name)
+    }
+
+    /// What counters that gateways share count.
+    #[must_use]
+    pub fn shared_counters(&self) -> SharedCounterMetrics {
+        SharedCounterMetrics::new(&self.families)
     }
 
     /// What the access log counts.

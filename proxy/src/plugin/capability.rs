@@ -9,4 +9,5 @@ pub(super) mod log;
 mod metrics;
 mod passwords;
 mod random;
+pub(super) mod shared_counters;
 mod shared_data;

@@ -16,7 +16,7 @@ use super::instance::HostState;
 use super::policy::Roles;
 pub use super::problem::{LoadError, LoadProblem};
 use super::runtime_imports;
-use crate::config::model::{Grants, InstanceMode, Plugin, PluginLimits, Quarantine};
+use crate::config::model::{Capability, Counting, Grants, InstanceMode, Plugin, PluginLimits, Quarantine};
 
 /// What is known of a loaded plugin, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,7 @@ struct Shape {
     roles: Roles,
     configuration: bool,
     waits: bool,
+    shares_counters: bool,
 }
 
 /// Compiled code, linked with what is granted.
@@ -92,12 +93,14 @@ impl LoadedPlugin {
         let refuse = |problems| LoadError { plugin: spec.name.clone(), problems };
         let bytes = file::read(&spec.path, spec.sha256.as_deref()).map_err(|problem| refuse(vec![problem]))?;
         let inspection = inspection::inspect(&bytes).map_err(|problem| refuse(vec![problem]))?;
-        let problems = inspection.problems(spec.grants);
+        let shares_counters = spec.counters != Counting::Local;
+        let mut problems = inspection.problems(spec.grants);
+        problems.extend(shares_counters.then(|| inspection.cannot_share_counters()).flatten());
         if !problems.is_empty() {
             return Err(refuse(problems));
         }
         let artefact = engine.compile(&bytes).map_err(|error| refuse(vec![error.problem()]))?;
-        let shape = Shape::of(&inspection, spec.grants);
+        let shape = Shape::of(&inspection, spec.grants, shares_counters);
         let program =
             Program::link(engine, artefact, shape).map_err(|error| refuse(vec![not_linked(shape.contract, &error)]))?;
         Ok(Arc::new(Self {
@@ -145,6 +148,12 @@ impl LoadedPlugin {
         self.shape.waits
     }
 
+    /// Whether it counts together with other gateways.
+    #[must_use]
+    pub fn shares_counters(&self) -> bool {
+        self.shape.shares_counters
+    }
+
     /// The most bytes that any call of it may return: what a body policy puts in the place of a piece may be as large as
     /// what is kept for it.
     pub(super) fn most_output(&self) -> usize {
@@ -159,6 +168,7 @@ impl LoadedPlugin {
             && self.limits == other.limits
             && self.instances == other.instances
             && self.quarantine == other.quarantine
+            && self.shape.shares_counters == other.shape.shares_counters
             && self.facts.name == other.facts.name
             && self.facts.grants == other.facts.grants
             && self.facts.upstreams == other.facts.upstreams
@@ -167,10 +177,12 @@ impl LoadedPlugin {
 
 impl Shape {
     /// Only what is granted, and asked for, is there to be linked, whatever the inspection said.
-    fn of(inspection: &Inspection, granted: Grants) -> Self {
+    fn of(inspection: &Inspection, granted: Grants, shares_counters: bool) -> Self {
         let &Inspection { roles, configuration, .. } = inspection;
-        let lent = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
-        Self { contract: inspection.served_contract(), lent, granted, roles, configuration, waits: inspection.waits() }
+        let lent: Grants = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
+        let contract = inspection.served_contract();
+        let waits = inspection.waits() || shares_counters && lent.has(Capability::Counters);
+        Self { contract, lent, granted, roles, configuration, waits, shares_counters }
     }
 }
 
@@ -187,7 +199,7 @@ impl Program {
 fn link(engine: &PluginEngine, artefact: &Artefact, shape: Shape) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
     match shape.contract {
-        ContractVersion::V0_1 => v0_1::lend(&mut linker, shape.lent)?,
+        ContractVersion::V0_1 => v0_1::lend(&mut linker, shape.lent, shape.shares_counters)?,
     }
     runtime_imports::answer(&mut linker, engine.wasmtime(), &artefact.component, shape.granted)?;
     linker.instantiate_pre(&artefact.component)

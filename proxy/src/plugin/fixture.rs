@@ -16,7 +16,7 @@ use super::engine::{EngineCapacity, PluginEngine};
 use super::instance::Setup;
 use super::outbound::Nowhere;
 use super::policy::{ConfigureProblem, PolicyRuntime, PolicyServices};
-use crate::config::model::{FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
+use crate::config::model::{Counting, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers, Credentials, PasswordChecks};
 use crate::counters::Counters;
 use crate::keysets::Keysets;
@@ -301,6 +301,7 @@ pub(crate) fn plugin(path: &std::path::Path, grants: Grants, limits: PluginLimit
         sha256: None,
         grants,
         upstreams: Vec::new(),
+        counters: Counting::Local,
         instances: InstanceMode::Reused,
         quarantine: None,
         limits,
@@ -324,6 +325,7 @@ pub(crate) fn services() -> PolicyServices {
     let metrics = Metrics::new();
     PolicyServices {
         counters: Counters::default().policy("policy", LIMITS.counters),
+        shared_counters: None,
         shared_data: SharedData::default().policy("policy"),
         consumers: Arc::new(Consumers::new([(alice, credentials)])),
         passwords: Arc::new(PasswordChecks::in_place()),

@@ -136,18 +136,30 @@ impl Inspection {
         self.grants.iter().filter(|capability| !grants.has(*capability)).map(problem).collect()
     }
 
+    /// What keeps it from counting together with other gateways: an answer has to be waited for.
+    #[must_use]
+    pub fn cannot_share_counters(&self) -> Option<LoadProblem> {
+        let names = self.impatient_names().filter(|_| self.grants.has(Capability::Counters))?;
+        let message = format!("its counters cannot be shared: it exports {names}, which nobody waits for");
+        Some(LoadProblem::new(message, "leave `counters` out").about("counters"))
+    }
+
     /// Where it waits, it may have such roles only as are waited for.
     fn impatient_roles(&self) -> Option<LoadProblem> {
+        let names = self.impatient_names()?;
+        let waiting = self.grants.iter().find(|capability| capability.waits())?;
+        Some(LoadProblem::new(
+            format!("imports {PACKAGE}{} and exports {names}, which nobody waits for", waiting.name()),
+            "make two plugins of it: one that waits, and one with the other roles",
+        ))
+    }
+
+    /// Those of its roles that nobody waits for.
+    fn impatient_names(&self) -> Option<String> {
         let impatient =
             [("body-policy", self.roles.body), ("balancer", self.roles.balancer), ("observer", self.roles.observer)];
         let names: Vec<&str> = impatient.into_iter().filter(|(_, exported)| *exported).map(|(name, _)| name).collect();
-        let waiting = self.grants.iter().find(|capability| capability.waits())?;
-        (!names.is_empty()).then(|| {
-            LoadProblem::new(
-                format!("imports {PACKAGE}{} and exports {}, which nobody waits for", waiting.name(), names.join(", ")),
-                "make two plugins of it: one that waits, and one with the other roles",
-            )
-        })
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     fn no_role(&self) -> Option<LoadProblem> {

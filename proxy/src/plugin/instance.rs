@@ -21,7 +21,7 @@ use super::pace::Pace;
 use super::policy::{Candidate, ConfigureProblem, PolicyServices};
 use super::view::{RequestHandle, ResponseHandle};
 use crate::config::model::{InstanceMode, PluginLimits, Policy};
-use crate::counters::{Held, PolicyCounters};
+use crate::counters::{Held, PolicyCounters, SharedCounters};
 use crate::observe::metrics::PolicySeries;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
@@ -47,6 +47,8 @@ pub(super) struct Setup {
     /// What `configure` is given.
     pub(super) config: String,
     pub(super) counters: PolicyCounters,
+    /// The same, where other gateways count too.
+    pub(super) shared_counters: Option<Arc<SharedCounters>>,
     pub(super) shared_data: Arc<PolicyData>,
     pub(super) series: Arc<PolicySeries>,
     pub(super) limits: PluginLimits,
@@ -62,6 +64,7 @@ impl Setup {
             policy: spec.name.clone(),
             config,
             counters: services.counters.clone(),
+            shared_counters: services.shared_counters.clone(),
             shared_data: Arc::clone(&services.shared_data),
             series: Arc::clone(&services.series),
             limits: plugin.limits,
@@ -73,7 +76,12 @@ impl Setup {
 
     /// Whether instances made with these would meet the same state. The consumers come with each call.
     pub(super) fn is_served_by(&self, services: &PolicyServices) -> bool {
+        let shared = (&self.shared_counters, &services.shared_counters);
         self.counters.are_those_of(&services.counters)
+            && match shared {
+                (Some(ours), Some(theirs)) => ours.are_those_of(theirs),
+                (ours, theirs) => ours.is_none() && theirs.is_none(),
+            }
             && Arc::ptr_eq(&self.shared_data, &services.shared_data)
             && Arc::ptr_eq(&self.series, &services.series)
     }
@@ -124,6 +132,10 @@ impl HostState {
 
     pub(super) fn counters(&self) -> &PolicyCounters {
         &self.setup.counters
+    }
+
+    pub(super) fn shared_counters(&self) -> Option<Arc<SharedCounters>> {
+        self.setup.shared_counters.clone()
     }
 
     /// Whether the call under way may hold another place.

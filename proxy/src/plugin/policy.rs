@@ -20,7 +20,7 @@ use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
 use crate::consumers::{Consumers, PasswordChecks};
-use crate::counters::{Held, PolicyCounters};
+use crate::counters::{Held, PolicyCounters, SharedCounters};
 use crate::keysets::Keysets;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
 use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
@@ -61,6 +61,8 @@ struct ConfiguredPolicy {
 pub struct PolicyServices {
     /// What its instances count by.
     pub counters: PolicyCounters,
+    /// The same, where its plugin counts together with other gateways.
+    pub shared_counters: Option<Arc<SharedCounters>>,
     /// What its instances share.
     pub shared_data: Arc<PolicyData>,
     /// The consumers of the snapshot the policy is made for.

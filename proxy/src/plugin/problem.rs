@@ -13,7 +13,7 @@ pub struct LoadError {
 /// One thing that keeps a plugin from being loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadProblem {
-    /// Which key of the plugin's configuration is meant: `path`, `sha256` or `grants`.
+    /// Which key of the plugin's configuration is meant: `path`, `sha256`, `grants` or `counters`.
     pub key: &'static str,
     /// What is wrong, lower case, no full stop.
     pub message: String,

@@ -13,6 +13,7 @@ mod passwords;
 mod quarantine;
 mod runtime_imports;
 mod sandbox;
+mod shared_counters;
 mod turns;
 mod waiting;
 mod zoo;

@@ -10,6 +10,8 @@ use crate::config::Loaded;
 use crate::config::model::{self, Balancer, Config, Protocol, RoutePolicy};
 use crate::config::problem::Report;
 use crate::consumers::{Consumer, Consumers};
+use crate::counters::shared::Link;
+use crate::counters::{PolicyCounters, SharedCounters};
 use crate::gate::{Alpn, Terms, TlsTerminator};
 use crate::keysets::{Keyset, Keysets};
 use crate::observe::access::AccessLog;
@@ -48,7 +50,8 @@ impl Snapshot {
         let consumers = Arc::new(consumers(&loaded.config));
         let keysets = Arc::new(Keysets::new(builder.keysets()));
         let outbound = Arc::new(UpstreamClient::new(process.outbound.clone()));
-        let policies = builder.policies(&plugins, &consumers, &keysets, &outbound);
+        let shared_counters = builder.shared_counters();
+        let policies = builder.policies(&plugins, &consumers, &keysets, &outbound, shared_counters.as_ref());
         builder.check_roles(&policies);
         let access_log = builder.access_log();
         let upstreams = builder.upstreams(&policies);
@@ -70,6 +73,7 @@ impl Snapshot {
             upstreams,
             plugins,
             policies,
+            shared_counters,
             keysets,
             terms,
             access_log,
@@ -192,19 +196,44 @@ impl Builder<'_> {
         all
     }
 
+    /// The way there is, where it is still the same; nothing is connected before the snapshot takes effect.
+    fn shared_counters(&self) -> Option<Arc<Link>> {
+        let store = self.config().plugins.iter().find_map(|plugin| plugin.counters.store())?;
+        let before = self.previous.and_then(|previous| previous.shared_counters.as_ref());
+        let same = before.filter(|link| link.is_to(store)).map(Arc::clone);
+        Some(same.unwrap_or_else(|| Arc::new(Link::new(store, self.process.metrics.shared_counters()))))
+    }
+
+    /// What a policy counts together with others. Calls that wait keep their instances, so that one is left for each worker.
+    fn shared(
+        &self,
+        link: &Arc<Link>,
+        plugin: &LoadedPlugin,
+        policy: &str,
+        local: &PolicyCounters,
+    ) -> Option<Arc<SharedCounters>> {
+        let instances = usize::try_from(plugin.limits().instances).unwrap_or(usize::MAX);
+        let most = instances.saturating_sub(self.config().server.threads).max(1);
+        let shared = || Arc::new(SharedCounters::new(Arc::clone(link), policy, local.clone(), most));
+        plugin.shares_counters().then(shared)
+    }
+
     fn policies(
         &mut self,
         plugins: &ByName<LoadedPlugin>,
         consumers: &Arc<Consumers>,
         keysets: &Arc<Keysets>,
         outbound: &Arc<UpstreamClient>,
+        link: Option<&Arc<Link>>,
     ) -> ByName<PolicyRuntime> {
         let mut all = ByName::new();
         for (index, spec) in self.loaded.config.policies.iter().enumerate() {
             // Where the plugin did not load, its own problem says so.
             let Some(plugin) = plugins.get(&spec.plugin) else { continue };
+            let counters = self.process.counters.policy(&spec.name, plugin.limits().counters);
             let services = PolicyServices {
-                counters: self.process.counters.policy(&spec.name, plugin.limits().counters),
+                shared_counters: link.and_then(|link| self.shared(link, plugin, &spec.name, &counters)),
+                counters,
                 shared_data: self.process.shared_data.policy(&spec.name),
                 consumers: Arc::clone(consumers),
                 passwords: Arc::clone(&self.process.passwords),

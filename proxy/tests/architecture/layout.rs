@@ -20,6 +20,7 @@ const FENCES: &[Fence] = &[
         crates: &["ring"],
         inside: &["consumers/credentials", "keysets/key", "keysets/tls", "gate/tls", "upstream/tls"],
     },
+    Fence { crates: &["redis"], inside: &["counters/shared"] },
     Fence { crates: &["toml"], inside: &["config", "admin"] },
 ];
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::config::cases::{AskedCandidate, AskedRequest, AskedUpstream, Subject};
-use crate::config::model::{self, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
+use crate::config::model::{self, Counting, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers, PasswordChecks};
 use crate::counters::Counters;
 use crate::keysets::{Keyset, Keysets};
@@ -107,6 +107,7 @@ impl Trial {
             sha256: None,
             grants,
             upstreams,
+            counters: Counting::Local,
             instances: InstanceMode::Reused,
             limits,
             // Each failure is to be seen.
@@ -174,6 +175,7 @@ impl Trial {
         };
         let services = PolicyServices {
             counters: self.counters.policy(NAME, self.plugin.limits().counters),
+            shared_counters: None,
             shared_data: self.shared_data.policy(NAME),
             consumers: Arc::clone(&self.consumers),
             passwords: Arc::new(PasswordChecks::in_place()),

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Counting;
+
 /// A component file with what it may use and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
@@ -17,6 +19,8 @@ pub struct Plugin {
     pub grants: Grants,
     /// Upstreams it may send requests to, by name.
     pub upstreams: Vec<String>,
+    /// Where its policies count.
+    pub counters: Counting,
     /// For how long one instance serves.
     pub instances: InstanceMode,
     /// When its policies are left out for a while; none where they never are.

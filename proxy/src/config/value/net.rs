@@ -140,13 +140,13 @@ pub(in crate::config) fn certified_name(value: &DeValue<'_>) -> Result<String, W
 }
 
 /// RFC 1123 section 2.1 names, and the underscores that service discovery puts into them.
-fn is_dns_name(name: &str) -> bool {
+pub(super) fn is_dns_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(legal);
     name.len() <= 253 && name.split('.').all(label)
 }
 
-fn is_bracketed_v6(host: &str) -> bool {
+pub(super) fn is_bracketed_v6(host: &str) -> bool {
     let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok())
 }

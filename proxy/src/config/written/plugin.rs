@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{At, name, values};
+use super::{At, CountingWord, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::{Capability, FailureMode, Grants, InstanceMode, PluginLimits, Quarantine};
 use crate::config::value::quantity::{count, duration, size};
@@ -26,6 +26,7 @@ pub(in crate::config) struct Plugin {
     pub(in crate::config) sha256: Option<String>,
     pub(in crate::config) grants: Grants,
     pub(in crate::config) upstreams: Vec<At<String>>,
+    pub(in crate::config) counters: Option<At<CountingWord>>,
     pub(in crate::config) instances: InstanceMode,
     pub(in crate::config) quarantine: Option<Quarantine>,
     pub(in crate::config) limits: PluginLimits,
@@ -48,6 +49,7 @@ impl Plugin {
             sha256: fields.optional("sha256", secret::sha256).map(|hash| hash.value),
             grants: grants(fields),
             upstreams: fields.list("upstreams", value::name).unwrap_or_default(),
+            counters: fields.optional("counters", word(&CountingWord::WORDS)),
             instances: fields.or("instances", word(&INSTANCE_MODES), InstanceMode::Reused),
             quarantine: fields
                 .inline("quarantine", "{ failures = 20 }", quarantine)

@@ -90,6 +90,11 @@ families! {
         "Numbers of a plugin that were not kept: an illegal name or label, or too many of them.", ["policy"];
     keyset_fetches: Counter, "tidegate_keyset_fetches_total", "Fetches of key sets, by outcome.", ["keyset", "outcome"];
 
+    shared_counter_calls: Counter, "tidegate_shared_counter_calls_total",
+        "Calls of shared counters, by who decided: Redis (shared), or the gateway by itself (local).", ["decided"];
+    shared_counter_failures: Counter, "tidegate_shared_counter_failures_total",
+        "Calls of shared counters that Redis did not decide though it seemed to be there, by kind.", ["kind"];
+
     reloads: Counter, "tidegate_reloads_total", "Attempts to load the configuration, by outcome.", ["outcome"];
     generation: Gauge, "tidegate_config_generation", "Number of the configuration in force.", [];
     config_problems: Gauge, "tidegate_config_problems",

@@ -117,6 +117,8 @@ const KEYSET_KEYS: Scraped = gauge("tidegate_keyset_keys", "Keys of a key set th
 const KEYSET_AGE: Scraped = gauge("tidegate_keyset_age_seconds", "Since a key set was last fetched.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
 const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
+const SHARED_COUNTERS_UP: Scraped =
+    gauge("tidegate_shared_counters_up", "1 where Redis decides, 0 where the gateway counts by itself.");
 const CPU: Scraped = counter("process_cpu_seconds_total", "CPU time used, user and system.");
 const RESIDENT: Scraped = gauge("process_resident_memory_bytes", "Memory in RAM.");
 const VIRTUAL: Scraped = gauge("process_virtual_memory_bytes", "Address space.");
@@ -124,7 +126,7 @@ const THREADS: Scraped = gauge("process_threads", "Threads.");
 const OPEN_FDS: Scraped = gauge("process_open_fds", "File descriptors open.");
 const MAX_FDS: Scraped = gauge("process_max_fds", "File descriptors allowed.");
 
-const ALL: [&Scraped; 18] = [
+const ALL: [&Scraped; 19] = [
     &ENDPOINT_HEALTHY,
     &ENDPOINT_EJECTED,
     &ENDPOINT_DRAINING,
@@ -137,6 +139,7 @@ const ALL: [&Scraped; 18] = [
     &KEYSET_AGE,
     &COUNTERS,
     &COUNTER_EVICTIONS,
+    &SHARED_COUNTERS_UP,
     &CPU,
     &RESIDENT,
     &VIRTUAL,
@@ -200,6 +203,11 @@ impl GaugeSink {
     pub fn counters(&mut self, now: &CounterStoreGauges) {
         self.add(&COUNTERS, &[], now.size as f64);
         self.add(&COUNTER_EVICTIONS, &[], now.evictions as f64);
+    }
+
+    /// The way to the counters that gateways share.
+    pub fn shared_counters(&mut self, is_up: bool) {
+        self.add(&SHARED_COUNTERS_UP, &[], f64::from(is_up));
     }
 
     /// What the system says of the process.

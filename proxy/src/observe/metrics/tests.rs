@@ -22,6 +22,7 @@ impl Gauges for Sample {
         }
         out.keyset("accounts", &KeysetGauges { keys: 2, age: Some(Duration::from_secs(3)) });
         out.counters(&CounterStoreGauges { size: 10, evictions: 4 });
+        out.shared_counters(true);
     }
 }
 
@@ -53,6 +54,7 @@ fn populated() -> Metrics {
     policy.call(CallOutcome::Forward);
     drop(metrics.policy_series("keys"));
     metrics.keyset("accounts").fetch(true);
+    metrics.shared_counters().decided_there();
     metrics.consumers(["alice"]).request("alice", 200);
     metrics.access_lines().full.increment();
     metrics.reload(ReloadResult::Applied { generation: 7 }, 0);

@@ -5,12 +5,16 @@ pub(in crate::plugin) mod bindings;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use crate::config::model::{Capability, Grants};
+use crate::plugin::capability::shared_counters;
 use crate::plugin::instance::HostState;
 use crate::plugin::policy::Roles;
 use bindings::{
     balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, log, metrics,
     observer, passwords, random, request_policy, response_policy, shared_data, types,
 };
+
+/// What a component calls the counters by.
+const COUNTERS: &str = "tidegate:gateway/counters@0.1.0";
 
 /// Where in the component each exported interface is; none where it does not export it.
 pub(in crate::plugin) struct ExportIndices {
@@ -39,11 +43,18 @@ impl ExportIndices {
     }
 }
 
-/// Lends the views, and these capabilities.
-pub(in crate::plugin) fn lend(linker: &mut Linker<HostState>, capabilities: Grants) -> wasmtime::Result<()> {
+/// Lends the views, and these capabilities; counters that are shared with other gateways have functions that wait.
+pub(in crate::plugin) fn lend(
+    linker: &mut Linker<HostState>,
+    capabilities: Grants,
+    shares_counters: bool,
+) -> wasmtime::Result<()> {
     types::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
-    capabilities.iter().try_for_each(|capability| lend_one(linker, capability))
+    capabilities.iter().try_for_each(|capability| match capability {
+        Capability::Counters if shares_counters => shared_counters::lend(linker, COUNTERS),
+        capability => lend_one(linker, capability),
+    })
 }
 
 fn lend_one(linker: &mut Linker<HostState>, capability: Capability) -> wasmtime::Result<()> {
