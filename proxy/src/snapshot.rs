@@ -24,6 +24,7 @@ use crate::route::rewrite::PathRewrite;
 use crate::route::server_names::ServerNames;
 use crate::route::timeouts::Timeouts;
 use crate::upstream::Upstream;
+use crate::upstream::health::Wanted;
 use crate::wire::loop_guard::LoopGuard;
 
 /// Everything a request needs, immutable.
@@ -102,10 +103,14 @@ impl Snapshot {
     pub(crate) fn take_effect(&self, process: &Process) {
         let checks = self.loaded.config.upstreams.iter().filter_map(|spec| Some((spec, spec.health.as_ref()?)));
         let wanted = checks.flat_map(|(spec, check)| {
-            let members = self.upstreams.get(&spec.name).map(|upstream| Arc::clone(&upstream.members));
-            let endpoints: Vec<_> =
-                members.iter().flat_map(|members| members.iter()).map(|member| Arc::clone(&member.endpoint)).collect();
-            endpoints.into_iter().map(move |endpoint| (endpoint, check.clone()))
+            let upstream = self.upstreams.get(&spec.name);
+            upstream.into_iter().flat_map(|upstream| {
+                upstream.members.iter().map(|member| Wanted {
+                    endpoint: Arc::clone(&member.endpoint),
+                    check: check.clone(),
+                    transport: upstream.transport.clone(),
+                })
+            })
         });
         process.health.reconcile(wanted.collect());
         let watched = self.upstreams.values();

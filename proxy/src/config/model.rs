@@ -24,7 +24,7 @@ use crate::consumers::Credentials;
 pub use address::{AddressError, EndpointAddress};
 pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
 pub use counters::{Counting, RedisServer, SharedStore};
-pub use health::{CheckKind, HealthCheck, HttpCheck, Outliers};
+pub use health::{CheckKind, GrpcCheck, HealthCheck, HttpCheck, Outliers};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
 };

@@ -29,7 +29,7 @@ pub(super) use listener::{Listener, Protocol as ListenerProtocol, ServerNameRout
 pub(super) use plugin::{Plugin, Policy};
 pub(super) use process::{Admin, Process};
 pub(super) use route::{Route, Step};
-pub(super) use upstream::{Endpoint, Upstream};
+pub(super) use upstream::{Endpoint, Health, Upstream};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

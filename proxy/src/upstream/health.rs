@@ -16,9 +16,9 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::config::model::EndpointAddress;
 use crate::config::model::HealthCheck;
 use crate::upstream::endpoint::Endpoint;
+use crate::upstream::transport::{Destination, Transport};
 pub use probe::Finding;
 use tally::{Tally, Verdict};
 
@@ -43,8 +43,19 @@ pub struct HealthSupervisor {
 /// What is asked, and how: whoever wants the same shares the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
-    address: EndpointAddress,
+    destination: Destination,
     check: HealthCheck,
+}
+
+/// An endpoint to be watched, and how.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// What is asked of it.
+    pub check: HealthCheck,
+    /// How requests reach it.
+    pub transport: Transport,
 }
 
 /// A running task and what it works with.
@@ -56,6 +67,7 @@ struct Watch {
 /// What one task works with.
 struct Watcher {
     asked: Asked,
+    transport: Transport,
     observer: Arc<dyn HealthObserver>,
     /// `None` once stopped. Aborting a task does not wait for it: whoever holds this lock decides whether a check that
     /// is just ending still counts.
@@ -81,11 +93,11 @@ impl HealthSupervisor {
     /// A check that is asked for as before keeps its task and its counts. An endpoint with another check than before keeps
     /// its verdict and is counted anew. What is asked for the first time is asked at once. An endpoint whose checks went
     /// away is taken for healthy: nobody would ever bring it back.
-    pub fn reconcile(&self, wanted: Vec<(Arc<Endpoint>, HealthCheck)>) {
+    pub fn reconcile(&self, wanted: Vec<Wanted>) {
         let mut watches = self.watches.lock();
         let mut before = std::mem::take(&mut *watches);
         let mut gone: HashMap<*const Endpoint, Arc<Endpoint>> = before.values().flat_map(Watch::endpoints).collect();
-        for (asked, endpoints) in by_what_is_asked(wanted) {
+        for (asked, (transport, endpoints)) in by_what_is_asked(wanted) {
             for endpoint in &endpoints {
                 gone.remove(&Arc::as_ptr(endpoint));
             }
@@ -94,7 +106,7 @@ impl HealthSupervisor {
                     watch.watcher.ask_for(endpoints);
                     watch
                 }
-                None => self.start(asked.clone(), endpoints),
+                None => self.start(asked.clone(), transport, endpoints),
             };
             watches.insert(asked, watch);
         }
@@ -105,21 +117,22 @@ impl HealthSupervisor {
         }
     }
 
-    fn start(&self, asked: Asked, endpoints: Vec<Arc<Endpoint>>) -> Watch {
+    fn start(&self, asked: Asked, transport: Transport, endpoints: Vec<Arc<Endpoint>>) -> Watch {
         let observer = Arc::clone(&self.observer);
-        let watcher = Arc::new(Watcher { asked, observer, found: Mutex::new(Some(Found::default())) });
+        let watcher = Arc::new(Watcher { asked, transport, observer, found: Mutex::new(Some(Found::default())) });
         watcher.ask_for(endpoints);
         let task = self.runtime.spawn(Arc::clone(&watcher).run()).abort_handle();
         Watch { watcher, task }
     }
 }
 
-/// Each endpoint once, with those that ask the same.
-fn by_what_is_asked(wanted: Vec<(Arc<Endpoint>, HealthCheck)>) -> HashMap<Asked, Vec<Arc<Endpoint>>> {
-    let mut by_asked: HashMap<Asked, Vec<Arc<Endpoint>>> = HashMap::new();
-    for (endpoint, check) in wanted {
-        let address = endpoint.address.with_port(check.port);
-        let endpoints = by_asked.entry(Asked { address, check }).or_default();
+/// Each endpoint once, with those that ask the same, and how that is asked.
+fn by_what_is_asked(wanted: Vec<Wanted>) -> HashMap<Asked, (Transport, Vec<Arc<Endpoint>>)> {
+    let mut by_asked: HashMap<Asked, (Transport, Vec<Arc<Endpoint>>)> = HashMap::new();
+    for Wanted { endpoint, check, transport } in wanted {
+        let transport = transport.for_check(&check);
+        let destination = transport.destination(&endpoint.address.with_port(check.port));
+        let (_, endpoints) = by_asked.entry(Asked { destination, check }).or_insert_with(|| (transport, Vec::new()));
         if !endpoints.iter().any(|known| Arc::ptr_eq(known, &endpoint)) {
             endpoints.push(endpoint);
         }
@@ -176,7 +189,7 @@ impl Watcher {
         tokio::time::sleep(first_wait(check.interval, fastrand::f64())).await;
         loop {
             // Boxed: most of the time a task only sleeps, and there may be ten thousand of them.
-            let finding = Box::pin(probe::probe(&self.asked.address, check)).await;
+            let finding = Box::pin(probe::probe(&self.transport, &self.asked.destination.address, check)).await;
             self.take(&finding);
             tokio::time::sleep(jittered(check.interval, check.jitter, fastrand::f64())).await;
         }

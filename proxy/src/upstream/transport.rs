@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::stream::Stream;
-use super::tls::{SecuredStream, TlsProblem, TlsSettings};
-use crate::config::model::{self, EndpointAddress, UpstreamProtocol};
+use super::tls::{TlsProblem, TlsSettings};
+use crate::config::model::{self, CheckKind, EndpointAddress, HealthCheck, UpstreamProtocol};
 use crate::observe::metrics::TryFailure;
 
 /// What is spoken to the endpoints of an upstream, and through what.
@@ -74,16 +74,45 @@ impl Transport {
         Destination { address: address.clone(), tls, protocol: self.protocol }
     }
 
+    /// What an active check goes by.
+    #[must_use]
+    pub fn for_check(&self, check: &HealthCheck) -> Self {
+        let tls = self.tls.as_ref().filter(|_| check.tls).cloned();
+        // Whoever asks for a connection alone asks the same, whatever would be spoken on it.
+        let speaks = !matches!(check.kind, CheckKind::Tcp);
+        Self { protocol: if speaks { self.protocol } else { UpstreamProtocol::default() }, tls }
+    }
+
     /// Connects for requests, for as long as that takes.
     ///
     /// # Errors
     /// Nobody can be reached, or not in the way that is wanted.
     pub async fn connect(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
-        let stream = Stream::connect(address).await.map_err(Unreached::Connect)?;
-        match &self.tls {
-            None => Ok(stream),
-            Some(tls) => agreed(tls, address, tls.for_requests(address, stream).await),
+        let reached = self.reach(address).await;
+        if let (Some(tls), Err(Unreached::Tls(error))) = (&self.tls, &reached) {
+            tls.complain(address, &error.to_string());
         }
+        reached
+    }
+
+    /// The same for a check, which says by itself what it came to.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn reach(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
+        let stream = Stream::connect(address).await.map_err(Unreached::Connect)?;
+        let Some(tls) = &self.tls else { return Ok(stream) };
+        tls.for_requests(address, stream).await.map(Stream::from).map_err(Unreached::Tls)
+    }
+
+    /// Connects for a check that sends nothing: with TLS there is a session at the end, of no protocol.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn knock(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
+        let stream = Stream::connect(address).await.map_err(Unreached::Connect)?;
+        let Some(tls) = &self.tls else { return Ok(stream) };
+        tls.for_octets(address, stream).await.map(Stream::from).map_err(Unreached::Tls)
     }
 
     /// Does the handshake over a connection that carries what a client of a tcp listener says.
@@ -93,18 +122,10 @@ impl Transport {
     pub async fn secure(&self, address: &EndpointAddress, stream: Stream) -> Result<Stream, Unreached> {
         match &self.tls {
             None => Ok(stream),
-            Some(tls) => agreed(tls, address, tls.for_octets(address, stream).await),
+            Some(tls) => tls.for_octets(address, stream).await.map(Stream::from).map_err(|error| {
+                tls.complain(address, &error.to_string());
+                Unreached::Tls(error)
+            }),
         }
     }
-}
-
-fn agreed(
-    tls: &TlsSettings,
-    address: &EndpointAddress,
-    session: io::Result<SecuredStream>,
-) -> Result<Stream, Unreached> {
-    session.map(Stream::from).map_err(|error| {
-        tls.complain(address, &error.to_string());
-        Unreached::Tls(error)
-    })
 }

@@ -9,6 +9,8 @@ use http::{HeaderName, HeaderValue};
 pub struct HealthCheck {
     /// What is asked.
     pub kind: CheckKind,
+    /// Whether that is done over TLS, by the settings of the upstream.
+    pub tls: bool,
     /// The port asked; the endpoint's own where none is given.
     pub port: Option<u16>,
     /// From the end of one check to the start of the next.
@@ -28,10 +30,21 @@ pub struct HealthCheck {
 /// What an active check asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CheckKind {
-    /// For a connection, which is closed at once.
+    /// For a connection, which is closed at once; with TLS after the handshake.
     Tcp,
     /// For an answer.
     Http(HttpCheck),
+    /// For its word, by the protocol that gRPC has for it.
+    Grpc(GrpcCheck),
+}
+
+/// A call of `grpc.health.v1.Health/Check` that must be answered by `SERVING`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GrpcCheck {
+    /// The service asked about; the empty name is the server as a whole.
+    pub service: String,
+    /// `:authority` of the call; the endpoint's address where none is given.
+    pub host: Option<String>,
 }
 
 /// A `GET` that must be answered well.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{each, names::Names};
-use crate::config::model::{self, Balancer, EndpointAddress, UpstreamTls};
+use crate::config::model::{self, Balancer, CheckKind, EndpointAddress, HealthCheck, UpstreamProtocol, UpstreamTls};
 use crate::config::problems::Problems;
 use crate::config::value::Wrong;
-use crate::config::written::{At, Endpoint, Upstream};
+use crate::config::written::{At, Endpoint, Health, Upstream};
 
 /// One upstream.
 pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Problems<'_>) -> Option<model::Upstream> {
@@ -14,6 +14,7 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         policies.check(&At { value: policy.clone(), at: at.key("policy") }, problems);
     }
     check_addresses(&written.endpoints, problems);
+    let health = written.health.as_ref().map(|health| checked(health, &written, problems));
     if let Some(tls) = &written.tls {
         check_names(tls, &written, problems);
     }
@@ -33,7 +34,7 @@ pub(super) fn resolve(written: Upstream, policies: &Names, problems: &mut Proble
         prefer_zone: written.prefer_zone.map(|zone| zone.value.into()),
         subset: written.subset,
         endpoints: endpoints?,
-        health: written.health,
+        health,
         outliers: written.outliers,
         slow_start: written.slow_start,
         timeouts: written.timeouts,
@@ -66,6 +67,27 @@ fn check_names(tls: &At<UpstreamTls>, written: &Upstream, problems: &mut Problem
         let wrong = Wrong::new("nothing says which name the certificate of an endpoint at a Unix socket must have");
         problems.at_value(&tls.at, wrong.hint("add `server_name = \"inventory.internal\"`"));
     }
+}
+
+/// The check, by what else is known of the upstream.
+fn checked(health: &Health, written: &Upstream, problems: &mut Problems<'_>) -> HealthCheck {
+    if matches!(health.check.kind, CheckKind::Grpc(_)) && written.protocol != UpstreamProtocol::Http2 {
+        let wrong = Wrong::new("gRPC is spoken over HTTP/2 only, and this upstream over HTTP/1.1");
+        problems.at_value(&health.kind, wrong.hint("add `protocol = \"http/2\"` to the upstream"));
+    }
+    if let Some(At { value: true, at }) = health.tls.as_ref().filter(|_| written.tls.is_none()) {
+        let wrong = Wrong::new("nothing says how TLS is spoken to these endpoints");
+        problems.at_value(at, wrong.hint("add `[upstream.tls]`; checks go by it without being asked"));
+    }
+    let mut addresses = written.endpoints.iter().filter_map(|endpoint| endpoint.address.as_ref());
+    let is_unix = |address: &At<EndpointAddress>| matches!(address.value, EndpointAddress::Unix(_));
+    if let (Some(port), Some(unix)) = (&health.port, addresses.find(|address| is_unix(address))) {
+        let wrong = Wrong::new("an endpoint of this upstream is a Unix socket, which has no ports");
+        let hint = format!("leave `port` out; the socket is on {}", problems.line_of(&unix.at));
+        problems.at_value(&port.at, wrong.hint(hint));
+    }
+    let tls = written.tls.is_some() && health.tls.as_ref().is_none_or(|tls| tls.value);
+    HealthCheck { tls, ..health.check.clone() }
 }
 
 fn check_addresses(endpoints: &[Endpoint], problems: &mut Problems<'_>) {

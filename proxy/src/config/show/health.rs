@@ -10,8 +10,15 @@ pub(super) fn health(check: &HealthCheck) -> Value {
     let mut shown = match &check.kind {
         CheckKind::Tcp => json!({ "kind": "tcp" }),
         CheckKind::Http(http) => http_check(http, check.http_failures),
+        CheckKind::Grpc(grpc) => json!({
+            "kind": "grpc",
+            "service": grpc.service,
+            "host": grpc.host,
+            "http_failures": check.http_failures,
+        }),
     };
     let rest = json!({
+        "tls": check.tls,
         "port": check.port,
         "interval": time(check.interval),
         "jitter": check.jitter,

@@ -13,11 +13,12 @@ use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::EndpointAddress;
 use crate::config::model::{
-    Balancer, HealthCheck, Outliers, ProxyProtocol, Queue, RetryCondition, Sticky, Subset, UpstreamProtocol,
-    UpstreamTimeouts, UpstreamTls,
+    Balancer, Outliers, ProxyProtocol, Queue, RetryCondition, Sticky, Subset, UpstreamProtocol, UpstreamTimeouts,
+    UpstreamTls,
 };
 use crate::config::value::quantity::{count, duration};
 use crate::config::value::{self, net};
+pub(in crate::config) use health::Health;
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -31,7 +32,7 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) prefer_zone: Option<At<String>>,
     pub(in crate::config) subset: Option<Subset>,
     pub(in crate::config) endpoints: Vec<Endpoint>,
-    pub(in crate::config) health: Option<HealthCheck>,
+    pub(in crate::config) health: Option<Health>,
     pub(in crate::config) outliers: Option<Outliers>,
     pub(in crate::config) slow_start: Duration,
     pub(in crate::config) timeouts: UpstreamTimeouts,

@@ -1,20 +1,24 @@
 //! One check: ask an endpoint once, on a connection of its own.
 
+mod grpc;
+mod http1;
+mod http2;
+
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, HOST, USER_AGENT};
-use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use http::request::Builder;
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck};
-use crate::upstream::stream::Stream;
+use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck, UpstreamProtocol};
+use crate::upstream::transport::{Transport, Unreached};
 
+/// Who asks, where the configuration does not say otherwise.
+const AGENT: HeaderValue = HeaderValue::from_static("tidegate-health");
 /// Bytes of a head, and then of a body, that are read; an endpoint is not asked for more by closing on it early.
 const READ_LIMIT: usize = 64 * 1024;
 
@@ -29,7 +33,13 @@ pub enum Finding {
     Bad(u16),
     /// The right status, but not the body that is expected.
     OtherBody(u16),
-    /// An answer that is no HTTP.
+    /// `SERVING`, by gRPC.
+    Serving,
+    /// Another state, by gRPC.
+    NotServing(&'static str),
+    /// A call by gRPC that ended with this status instead of an answer.
+    CallFailed(u16),
+    /// An answer in another protocol than was spoken.
     Garbage(Arc<str>),
     /// No connection, no whole answer, or not in time.
     Unreachable(Arc<str>),
@@ -39,7 +49,7 @@ impl Finding {
     /// Whether it speaks for the endpoint.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Good(_) | Self::Connected)
+        matches!(self, Self::Good(_) | Self::Connected | Self::Serving)
     }
 }
 
@@ -49,15 +59,19 @@ impl fmt::Display for Finding {
             Self::Connected => f.write_str("connected"),
             Self::OtherBody(status) => write!(f, "status {status} without the expected body"),
             Self::Good(status) | Self::Bad(status) => write!(f, "status {status}"),
-            Self::Garbage(why) => write!(f, "not HTTP: {why}"),
-            Self::Unreachable(why) => f.write_str(why),
+            Self::Serving => f.write_str("SERVING"),
+            Self::NotServing(state) => f.write_str(state),
+            Self::CallFailed(grpc::NOT_FOUND) => f.write_str("gRPC status 5: it does not know this service"),
+            Self::CallFailed(grpc::UNIMPLEMENTED) => f.write_str("gRPC status 12: it has no health service"),
+            Self::CallFailed(status) => write!(f, "gRPC status {status}"),
+            Self::Garbage(why) | Self::Unreachable(why) => f.write_str(why),
         }
     }
 }
 
 /// Asks once; the whole of it under one deadline.
-pub(super) async fn probe(address: &EndpointAddress, check: &HealthCheck) -> Finding {
-    match timeout(check.timeout, ask(address, &check.kind)).await {
+pub(super) async fn probe(transport: &Transport, address: &EndpointAddress, check: &HealthCheck) -> Finding {
+    match timeout(check.timeout, ask(transport, address, check)).await {
         Ok(Ok(finding)) => finding,
         Ok(Err(failed)) => failed.into(),
         Err(_) => {
@@ -68,70 +82,62 @@ pub(super) async fn probe(address: &EndpointAddress, check: &HealthCheck) -> Fin
 
 #[derive(Debug)]
 enum Failed {
-    Connect(std::io::Error),
+    Connect(Unreached),
     Request(http::Error),
-    Exchange(hyper::Error),
+    Http1(hyper::Error),
+    Http2(h2::Error),
 }
 
 impl From<Failed> for Finding {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::Connect(error) => Self::Unreachable(error_text(error.kind(), &error).into()),
+            Failed::Connect(Unreached::Connect(error)) => Self::Unreachable(error_text(&error).into()),
+            Failed::Connect(unreached) => Self::Unreachable(unreached.to_string().into()),
             Failed::Request(error) => Self::Unreachable(format!("cannot ask: {error}").into()),
-            Failed::Exchange(error) if error.is_parse() => Self::Garbage(error.to_string().into()),
-            Failed::Exchange(error) => Self::Unreachable(error.to_string().into()),
+            Failed::Http1(error) if error.is_parse() => Self::Garbage(format!("not HTTP: {error}").into()),
+            Failed::Http1(error) => Self::Unreachable(error.to_string().into()),
+            // What it sent made no sense to the library.
+            Failed::Http2(error) if error.is_library() => Self::Garbage(format!("not HTTP/2: {error}").into()),
+            Failed::Http2(error) => Self::Unreachable(error.to_string().into()),
         }
     }
 }
 
 /// Kinds the standard library knows read better without the number of the system's error.
-fn error_text(kind: std::io::ErrorKind, error: &std::io::Error) -> String {
-    match kind {
-        std::io::ErrorKind::Other => error.to_string(),
+fn error_text(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::Other => error.to_string(),
         known => known.to_string(),
     }
 }
 
-async fn ask(address: &EndpointAddress, kind: &CheckKind) -> Result<Finding, Failed> {
-    let stream = Stream::connect(address).await.map_err(Failed::Connect)?;
-    match kind {
-        CheckKind::Tcp => Ok(Finding::Connected),
-        CheckKind::Http(check) => get(stream, address, check).await,
+async fn ask(transport: &Transport, address: &EndpointAddress, check: &HealthCheck) -> Result<Finding, Failed> {
+    if matches!(check.kind, CheckKind::Tcp) {
+        let mut stream = transport.knock(address).await.map_err(Failed::Connect)?;
+        if check.tls {
+            // A session that just ends looks like an attack to the other side.
+            let _ = stream.shutdown().await;
+        }
+        return Ok(Finding::Connected);
+    }
+    let stream = transport.reach(address).await.map_err(Failed::Connect)?;
+    match (&check.kind, transport.protocol) {
+        (CheckKind::Tcp, _) => Ok(Finding::Connected),
+        (CheckKind::Http(http), UpstreamProtocol::Http1) => http1::get(stream, address, http).await,
+        (CheckKind::Http(http), UpstreamProtocol::Http2) => http2::get(stream, address, http, check.tls).await,
+        (CheckKind::Grpc(grpc), _) => grpc::ask(stream, address, grpc, check).await,
     }
 }
 
-async fn get(stream: Stream, address: &EndpointAddress, check: &HttpCheck) -> Result<Finding, Failed> {
-    let request = request(address, check).map_err(Failed::Request)?;
-    let mut builder = http1::Builder::new();
-    let handshake = builder.max_buf_size(READ_LIMIT).handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.map_err(Failed::Exchange)?;
-    let exchange = async move {
-        let mut response = sender.send_request(request).await?;
-        let body = read(&mut response, check.body.is_some()).await?;
-        Ok(judged(check, response.status().as_u16(), &body))
-    };
-    // Both in this task: dropping the check drops its connection. The connection may end first, when all is read.
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        done = &mut exchange => return done.map_err(Failed::Exchange),
-        _ = connection => {}
-    }
-    exchange.await.map_err(Failed::Exchange)
-}
-
-fn request(address: &EndpointAddress, check: &HttpCheck) -> Result<Request<Empty<Bytes>>, http::Error> {
-    let mut request = Request::get(&check.path).header(CONNECTION, "close");
-    request = match &check.host {
-        Some(host) => request.header(HOST, host),
-        None => request.header(HOST, address.host()),
-    };
+/// The request with the fields that the configuration wants sent.
+fn with_fields(mut request: Builder, check: &HttpCheck) -> Builder {
     if !check.headers.iter().any(|(name, _)| *name == USER_AGENT) {
-        request = request.header(USER_AGENT, "tidegate-health");
+        request = request.header(USER_AGENT, AGENT);
     }
     for (name, value) in &check.headers {
         request = request.header(name, value);
     }
-    request.body(Empty::new())
+    request
 }
 
 fn judged(check: &HttpCheck, status: u16, body: &[u8]) -> Finding {
@@ -142,22 +148,4 @@ fn judged(check: &HttpCheck, status: u16, body: &[u8]) -> Finding {
         Some(expected) if memchr::memmem::find(body, expected.as_bytes()).is_none() => Finding::OtherBody(status),
         _ => Finding::Good(status),
     }
-}
-
-/// Reads the body to its end or to the limit, so that the endpoint need not log a broken connection at each check. What was
-/// read is returned where it is wanted.
-async fn read(response: &mut Response<Incoming>, wanted: bool) -> Result<Vec<u8>, hyper::Error> {
-    let (mut kept, mut left) = (Vec::new(), READ_LIMIT);
-    while let Some(frame) = response.frame().await {
-        let frame = frame?;
-        let Some(data) = frame.data_ref() else { continue };
-        if wanted {
-            kept.extend(data.iter().take(left));
-        }
-        match left.checked_sub(data.len()) {
-            Some(less) if less > 0 => left = less,
-            _ => break,
-        }
-    }
-    Ok(kept)
 }

@@ -26,10 +26,14 @@ impl Tally {
     /// Counts a finding on an endpoint held for `healthy`; the new verdict where it changes.
     pub(super) fn take(&mut self, check: &HealthCheck, healthy: bool, finding: &Finding) -> Option<Verdict> {
         let (count, threshold, what) = match finding {
-            Finding::Good(_) | Finding::Connected => (self.count_good(), check.successes, "good answer"),
-            Finding::Bad(_) | Finding::OtherBody(_) | Finding::Garbage(_) => {
-                (self.count_bad(), check.http_failures, "bad answer")
+            Finding::Good(_) | Finding::Connected | Finding::Serving => {
+                (self.count_good(), check.successes, "good answer")
             }
+            Finding::Bad(_)
+            | Finding::OtherBody(_)
+            | Finding::NotServing(_)
+            | Finding::CallFailed(_)
+            | Finding::Garbage(_) => (self.count_bad(), check.http_failures, "bad answer"),
             Finding::Unreachable(_) => (self.count_unreachable(), check.tcp_failures, "failed connection"),
         };
         let good = finding.is_good();

@@ -1,3 +1,5 @@
+mod http2;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -12,14 +14,16 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{Finding, HealthObserver, HealthSupervisor, first_wait, jittered, probe};
-use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck};
+use super::{Finding, HealthObserver, HealthSupervisor, Wanted, by_what_is_asked, first_wait, jittered, probe};
+use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck, UpstreamProtocol};
 use crate::upstream::endpoint::Endpoint;
+use crate::upstream::transport::Transport;
 
 /// 2 good answers bring an endpoint back, 3 bad ones or 2 failed connections take it out.
 pub(super) fn check() -> HealthCheck {
     HealthCheck {
         kind: CheckKind::Http(http()),
+        tls: false,
         port: None,
         interval: Duration::from_millis(5),
         jitter: 10,
@@ -43,6 +47,15 @@ fn http() -> HttpCheck {
 /// The usual check, but for what it asks.
 fn asking(http: HttpCheck) -> HealthCheck {
     HealthCheck { kind: CheckKind::Http(http), ..check() }
+}
+
+/// An endpoint that is spoken to in clear HTTP/1.1.
+fn wanted(endpoint: &Arc<Endpoint>, check: HealthCheck) -> Wanted {
+    Wanted { endpoint: Arc::clone(endpoint), check, transport: Transport::default() }
+}
+
+async fn find(address: &EndpointAddress, check: &HealthCheck) -> Finding {
+    probe::probe(&Transport::default(), address, check).await
 }
 
 fn endpoint(address: EndpointAddress) -> Arc<Endpoint> {
@@ -137,7 +150,7 @@ async fn an_endpoint_goes_down_and_comes_back_with_the_answers_of_its_service() 
     let origin = Origin::start().await;
     let endpoint = endpoint(origin.address.clone());
     let (supervisor, mut events) = supervisor();
-    supervisor.reconcile(vec![(Arc::clone(&endpoint), check())]);
+    supervisor.reconcile(vec![wanted(&endpoint, check())]);
     assert_eq!(events.recv().await, Some(Event::Checked(Finding::Good(200))));
 
     origin.status.store(500, Ordering::SeqCst);
@@ -153,7 +166,7 @@ async fn an_endpoint_goes_down_and_comes_back_with_the_answers_of_its_service() 
 #[tokio::test]
 async fn a_check_says_who_it_is_and_asks_for_what_is_configured() {
     let mut origin = Origin::start().await;
-    assert_eq!(probe::probe(&origin.address, &check()).await, Finding::Good(200));
+    assert_eq!(find(&origin.address, &check()).await, Finding::Good(200));
     let request = origin.requests.recv().await.unwrap();
     assert_eq!((request.method().as_str(), request.uri().to_string()), ("GET", "/ready?deep".into()));
     assert_eq!(request.headers()["host"], origin.address.to_string());
@@ -164,7 +177,7 @@ async fn a_check_says_who_it_is_and_asks_for_what_is_configured() {
         (http::header::ACCEPT, "text/plain".parse().unwrap()),
     ];
     let named = asking(HttpCheck { host: Some("shop.internal".into()), headers, ..http() });
-    probe::probe(&origin.address, &named).await;
+    find(&origin.address, &named).await;
     let asked = origin.requests.recv().await.unwrap();
     assert_eq!(
         ["host", "user-agent", "accept"].map(|name| &asked.headers()[name]),
@@ -177,7 +190,7 @@ async fn refused_cut_and_senseless_answers_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = EndpointAddress::Ip(listener.local_addr().unwrap());
     drop(listener);
-    let find = |address: EndpointAddress| async move { probe::probe(&address, &check()).await };
+    let find = |address: EndpointAddress| async move { self::find(&address, &check()).await };
     assert_eq!(find(refused).await, Finding::Unreachable("connection refused".into()));
     assert!(matches!(find(raw_origin(b"").await).await, Finding::Unreachable(_)));
     assert!(matches!(
@@ -199,7 +212,7 @@ async fn a_body_without_end_is_not_read_to_its_end() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
     });
-    assert_eq!(probe::probe(&address, &check()).await, Finding::Good(200));
+    assert_eq!(find(&address, &check()).await, Finding::Good(200));
 }
 
 #[tokio::test]
@@ -207,7 +220,7 @@ async fn a_service_that_accepts_and_says_nothing_is_late() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     let impatient = HealthCheck { timeout: Duration::from_millis(20), ..check() };
-    assert_eq!(probe::probe(&address, &impatient).await, Finding::Unreachable("no answer within 20ms".into()));
+    assert_eq!(find(&address, &impatient).await, Finding::Unreachable("no answer within 20ms".into()));
 }
 
 #[tokio::test]
@@ -215,17 +228,17 @@ async fn a_connection_is_enough_where_no_more_is_asked_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     let check = HealthCheck { kind: CheckKind::Tcp, ..check() };
-    assert_eq!(probe::probe(&address, &check).await, Finding::Connected);
+    assert_eq!(find(&address, &check).await, Finding::Connected);
     drop(listener);
-    assert_eq!(probe::probe(&address, &check).await, Finding::Unreachable("connection refused".into()));
+    assert_eq!(find(&address, &check).await, Finding::Unreachable("connection refused".into()));
 }
 
 #[tokio::test]
 async fn a_good_status_with_another_body_is_a_bad_answer() {
     let origin = Origin::start().await;
     let expecting = |body: &str| asking(HttpCheck { body: Some(body.into()), ..http() });
-    assert_eq!(probe::probe(&origin.address, &expecting("tat")).await, Finding::Good(200));
-    assert_eq!(probe::probe(&origin.address, &expecting("ready")).await, Finding::OtherBody(200));
+    assert_eq!(find(&origin.address, &expecting("tat")).await, Finding::Good(200));
+    assert_eq!(find(&origin.address, &expecting("ready")).await, Finding::OtherBody(200));
 }
 
 #[tokio::test]
@@ -233,7 +246,7 @@ async fn a_check_may_have_a_port_of_its_own() {
     let origin = Origin::start().await;
     let elsewhere = endpoint(([127, 0, 0, 1], 1).into());
     let (supervisor, mut events) = supervisor();
-    supervisor.reconcile(vec![(elsewhere, HealthCheck { port: origin.address.port(), ..check() })]);
+    supervisor.reconcile(vec![wanted(&elsewhere, HealthCheck { port: origin.address.port(), ..check() })]);
     assert_eq!(events.recv().await, Some(Event::Checked(Finding::Good(200))));
 }
 
@@ -245,17 +258,30 @@ async fn endpoints_of_several_upstreams_that_ask_the_same_are_asked_once() {
         ["shop", "stock", "late"].map(|name| Arc::new(Endpoint::new(name.into(), origin.address.clone())));
     let once = HealthCheck { interval: Duration::from_secs(3600), http_failures: 1, ..check() };
     let (supervisor, mut events) = supervisor();
-    let wanted = [&shop, &stock].map(|endpoint| (Arc::clone(endpoint), once.clone()));
-    supervisor.reconcile(wanted.to_vec());
+    let both = [&shop, &stock].map(|endpoint| wanted(endpoint, once.clone()));
+    supervisor.reconcile(both.to_vec());
     change(&mut events).await;
     change(&mut events).await;
     assert!(!shop.is_healthy() && !stock.is_healthy());
-    let both = [&stock, &late].map(|endpoint| (Arc::clone(endpoint), once.clone()));
+    let both = [&stock, &late].map(|endpoint| wanted(endpoint, once.clone()));
     supervisor.reconcile(both.to_vec());
     assert!(!late.is_healthy(), "what is known of the others is known of it");
     assert!(shop.is_healthy(), "nobody asks for it any more");
     origin.requests.recv().await.unwrap();
     assert!(origin.requests.try_recv().is_err());
+}
+
+#[test]
+fn what_is_asked_in_two_ways_is_asked_twice_but_a_connection_is_a_connection() {
+    let endpoint = endpoint(([127, 0, 0, 1], 9001).into());
+    let by = |protocol| Transport { protocol, tls: None };
+    let tasks = |check: &HealthCheck| {
+        let transports = [by(UpstreamProtocol::Http1), by(UpstreamProtocol::Http2)];
+        let wanted = |transport| Wanted { endpoint: Arc::clone(&endpoint), check: check.clone(), transport };
+        by_what_is_asked(transports.map(wanted).into()).len()
+    };
+    assert_eq!(tasks(&check()), 2);
+    assert_eq!(tasks(&HealthCheck { kind: CheckKind::Tcp, ..check() }), 1);
 }
 
 #[tokio::test]
@@ -269,10 +295,10 @@ async fn an_unchanged_check_keeps_its_task_and_its_counts_over_a_reload() {
         let watches = supervisor.watches.lock();
         Arc::as_ptr(&watches.values().next().unwrap().watcher)
     };
-    supervisor.reconcile(vec![(Arc::clone(&endpoint), never.clone())]);
+    supervisor.reconcile(vec![wanted(&endpoint, never.clone())]);
     let before = task(&supervisor);
     checks(&mut events, 2).await;
-    supervisor.reconcile(vec![(Arc::clone(&endpoint), never)]);
+    supervisor.reconcile(vec![wanted(&endpoint, never)]);
     assert_eq!(before, task(&supervisor));
     checks(&mut events, 1).await;
     assert!(endpoint.health().last_check.unwrap().in_a_row >= 3);
@@ -285,9 +311,9 @@ async fn another_check_is_counted_anew_and_leaves_the_verdict() {
     let (supervisor, mut events) = supervisor();
     endpoint.mark(false, "before");
     let never = HealthCheck { successes: 0, ..check() };
-    supervisor.reconcile(vec![(Arc::clone(&endpoint), never)]);
+    supervisor.reconcile(vec![wanted(&endpoint, never)]);
     checks(&mut events, 3).await;
-    supervisor.reconcile(vec![(Arc::clone(&endpoint), check())]);
+    supervisor.reconcile(vec![wanted(&endpoint, check())]);
     assert!(!endpoint.is_healthy());
     assert_eq!(change(&mut events).await, (true, "2 good answers in a row, last: status 200".into()));
 }
@@ -298,7 +324,7 @@ async fn an_endpoint_that_is_no_longer_checked_is_healthy_and_stays_so() {
     origin.status.store(500, Ordering::SeqCst);
     let endpoint = endpoint(origin.address.clone());
     let (supervisor, mut events) = supervisor();
-    supervisor.reconcile(vec![(Arc::clone(&endpoint), check())]);
+    supervisor.reconcile(vec![wanted(&endpoint, check())]);
     assert!(!change(&mut events).await.0);
     let watcher = Arc::clone(&supervisor.watches.lock().values().next().unwrap().watcher);
     supervisor.reconcile(vec![]);
@@ -313,7 +339,7 @@ async fn an_endpoint_that_is_no_longer_checked_is_healthy_and_stays_so() {
 async fn dropping_the_supervisor_ends_its_tasks() {
     let origin = Origin::start().await;
     let (supervisor, mut events) = supervisor();
-    supervisor.reconcile(vec![(endpoint(origin.address.clone()), check())]);
+    supervisor.reconcile(vec![wanted(&endpoint(origin.address.clone()), check())]);
     checks(&mut events, 1).await;
     drop(supervisor);
     while events.recv().await.is_some() {}
