@@ -58,6 +58,12 @@ pub fn find_by_subject(issuer: &str, subject: &str) -> Option<ConsumerId> {
     gateway::find_by_subject(issuer, subject).map(ConsumerId)
 }
 
+/// The consumer that shows this certificate, as [`Request::client_certificate`](crate::Request::client_certificate) has it.
+#[must_use]
+pub fn find_by_certificate(sha256: &[u8]) -> Option<ConsumerId> {
+    gateway::find_by_certificate(sha256).map(ConsumerId)
+}
+
 /// The consumer whose signing key of this id made this HMAC-SHA256 over `message`; `None` where there is no such key, or the
 /// HMAC is another. The comparison takes the same time for every HMAC.
 #[must_use]

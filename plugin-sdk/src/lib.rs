@@ -92,7 +92,7 @@ pub use outcome::Outcome;
 pub use period::Period;
 pub use policy::{Balancer, BodyPolicy, NoConfig, Observer, Policy, RequestPolicy, ResponsePolicy};
 pub use problem::Problem;
-pub use request::{Ambiguity, Request, TlsFacts};
+pub use request::{Ambiguity, ClientCertificate, Request, TlsFacts};
 pub use response::Response;
 pub use size::Size;
 pub use subject::Subject;

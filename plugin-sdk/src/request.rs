@@ -34,6 +34,17 @@ pub struct TlsFacts {
     pub server_name: Option<String>,
 }
 
+/// A certificate that the listener's authorities vouch for, and whose key the client has (RFC 5280).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// What tells it from all others: SHA-256 of the certificate in DER, 32 bytes.
+    pub sha256: Vec<u8>,
+    /// The common name of its subject; none where it has none. More than one authority may have given it.
+    pub common_name: Option<String>,
+    /// The DNS names among its subject's alternative names, in lower case. More than one authority may have given them.
+    pub dns_names: Vec<String>,
+}
+
 /// The request as the next hop would see it now: edits of earlier policies are applied.
 ///
 /// Each method asks the gateway: what is not asked for is never copied into the plugin, and what is needed twice is best
@@ -128,6 +139,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn tls(&self) -> Option<TlsFacts> {
         self.0.tls()
+    }
+
+    /// The certificate the client showed in the handshake; `None` where it showed none.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<ClientCertificate> {
+        self.0.client_certificate()
     }
 
     /// The id of this request, as the upstream and the log see it.

@@ -69,6 +69,7 @@ pub struct Consumers {
     by_id: HashMap<ConsumerId, Arc<Consumer>>,
     by_key_digest: HashMap<KeyDigest, Arc<Consumer>>,
     by_subject: HashMap<TokenSubject, Arc<Consumer>>,
+    by_certificate: HashMap<[u8; 32], Arc<Consumer>>,
     by_signing_key: HashMap<String, (HmacKey, Arc<Consumer>)>,
     passwords: HashMap<ConsumerId, Arc<PasswordHash>>,
     /// What a password is compared with where nobody has it.
@@ -92,10 +93,11 @@ impl Consumers {
     }
 
     fn take(&mut self, consumer: &Arc<Consumer>, credentials: Credentials) {
-        let Credentials { api_key_hashes, password, subjects, signing_keys } = credentials;
+        let Credentials { api_key_hashes, password, subjects, signing_keys, certificates } = credentials;
         let digests = api_key_hashes.into_iter().map(KeyDigest::kept);
         self.by_key_digest.extend(digests.map(|digest| (digest, Arc::clone(consumer))));
         self.by_subject.extend(subjects.into_iter().map(|subject| (subject, Arc::clone(consumer))));
+        self.by_certificate.extend(certificates.into_iter().map(|sha256| (sha256, Arc::clone(consumer))));
         for SigningKey { id, secret } in signing_keys {
             self.by_signing_key.insert(id, (HmacKey::new(&secret), Arc::clone(consumer)));
         }
@@ -129,6 +131,12 @@ impl Consumers {
     #[must_use]
     pub fn by_subject(&self, subject: &TokenSubject) -> Option<&Arc<Consumer>> {
         self.by_subject.get(subject)
+    }
+
+    /// The consumer that shows the certificate of this digest. That it was shown is for the caller to know.
+    #[must_use]
+    pub fn by_certificate(&self, sha256: &[u8]) -> Option<&Arc<Consumer>> {
+        self.by_certificate.get(sha256)
     }
 
     /// The consumer whose signing key of this id made this HMAC over `message`.

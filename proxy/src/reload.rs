@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use crate::config::model::{Config, Keyset, UpstreamTls};
+use crate::config::model::{Config, Keyset, ListenerTls, UpstreamTls};
 use crate::config::problem::Report;
 use crate::config::{self, Loaded};
 use crate::observe::metrics::ReloadResult;
@@ -238,7 +238,7 @@ fn referenced(config: &Config) -> BTreeSet<PathBuf> {
     let upstream_tls = config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref());
     let consumers = config.consumers_file.clone();
     plugins
-        .chain(tls.flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]))
+        .chain(tls.flat_map(ListenerTls::files))
         .chain(upstream_tls.flat_map(UpstreamTls::files))
         .chain(keysets)
         .chain(consumers)

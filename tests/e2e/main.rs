@@ -19,6 +19,8 @@ mod balancers;
 mod balancing;
 mod bodies;
 mod capabilities;
+mod checks;
+mod client_certificates;
 mod compiling;
 mod connections;
 mod consumers;

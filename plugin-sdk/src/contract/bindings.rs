@@ -11,6 +11,7 @@ pub(super) mod capabilities {
         with: {
             "tidegate:gateway/types@0.1.0/field": crate::Field,
             "tidegate:gateway/http@0.1.0/tls-facts": crate::TlsFacts,
+            "tidegate:gateway/http@0.1.0/client-certificate": crate::ClientCertificate,
             "tidegate:gateway/log@0.1.0/level": crate::log::Level,
             "tidegate:gateway/counters@0.1.0/quota": crate::counters::Quota,
             "tidegate:gateway/counters@0.1.0/admission": crate::counters::Admission,

@@ -139,6 +139,11 @@ pub(crate) mod consumers {
         find_by_name(&owner)
     }
 
+    pub(crate) fn find_by_certificate(sha256: &[u8]) -> Option<u64> {
+        let owner = with(|state| state.credentials.of_certificate(sha256))?;
+        find_by_name(&owner)
+    }
+
     pub(crate) fn verify_hmac(key_id: &str, message: &[u8], hmac: &[u8]) -> Option<u64> {
         let owner = with(|state| state.credentials.of_hmac(key_id, message, hmac))?;
         find_by_name(&owner)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Ambiguity, Field, Request, Response, TlsFacts};
+use crate::{Ambiguity, ClientCertificate, Field, Request, Response, TlsFacts};
 
 /// A request made by a test. What is not set has a plain default: `GET http://localhost/` from `192.0.2.1`.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub struct RequestView {
     route: String,
     consumer: Option<u64>,
     tls: Option<TlsFacts>,
+    client_certificate: Option<ClientCertificate>,
 }
 
 /// What a native [`Response`] reads.
@@ -59,6 +60,7 @@ impl TestRequest {
             route: "route".to_owned(),
             consumer: None,
             tls: None,
+            client_certificate: None,
         })
     }
 
@@ -104,6 +106,13 @@ impl TestRequest {
     #[must_use]
     pub fn tls(mut self, facts: TlsFacts) -> Self {
         self.0.tls = Some(facts);
+        self.scheme("https")
+    }
+
+    /// Sets the certificate the client showed; the scheme becomes `https`.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.0.client_certificate = Some(certificate);
         self.scheme("https")
     }
 
@@ -214,6 +223,10 @@ impl RequestView {
 
     pub(crate) fn tls(&self) -> Option<TlsFacts> {
         self.tls.clone()
+    }
+
+    pub(crate) fn client_certificate(&self) -> Option<ClientCertificate> {
+        self.client_certificate.clone()
     }
 
     pub(crate) fn request_id(&self) -> String {

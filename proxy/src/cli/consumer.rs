@@ -5,7 +5,7 @@ mod store;
 mod tests;
 
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use base64::Engine;
@@ -15,6 +15,7 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 
 use super::{print, say};
+use crate::certificates;
 use crate::config::model::Consumer;
 use crate::consumers::PasswordHash;
 use store::Store;
@@ -67,6 +68,13 @@ enum ConsumerCommand {
         #[arg(long)]
         id: Option<String>,
     },
+    /// Add the certificate that the consumer will show in TLS handshakes: the first one in a PEM file.
+    Certificate {
+        /// Whose.
+        name: String,
+        /// The file; its key is not needed. Example: tidegate consumer certificate alice alice.crt
+        certificate: PathBuf,
+    },
     /// Say who there is, and what they are recognised by.
     List,
     /// Remove a consumer, with all it is recognised by.
@@ -103,12 +111,23 @@ pub(super) fn main(arguments: &ConsumerArguments) -> anyhow::Result<()> {
             print(&format!("id     {id}\nsecret {secret}"));
             Ok(())
         }
+        ConsumerCommand::Certificate { name, certificate } => {
+            let sha256 = digest_of_first(certificate)?;
+            store.change(|text| text.add_certificate(name, sha256))
+        }
         ConsumerCommand::List => {
             store.read()?.iter().for_each(|consumer| print(&described(consumer)));
             Ok(())
         }
         ConsumerCommand::Remove { name } => store.change(|text| text.remove(name)),
     }
+}
+
+/// A client shows its own certificate first, and files have it first.
+fn digest_of_first(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let chain = certificates::read_chain(file)?;
+    let certificate = chain.first().context("there is no certificate in it")?;
+    Ok(Sha256::digest(certificate).into())
 }
 
 fn random() -> String {
@@ -150,6 +169,7 @@ fn described(consumer: &Consumer) -> String {
         known_by.password.as_ref().map(|_| "password".to_owned()),
         counted(known_by.subjects.len(), "token subject"),
         counted(known_by.signing_keys.len(), "signing key"),
+        counted(known_by.certificates.len(), "certificate"),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     let tags = if consumer.tags.is_empty() { String::new() } else { format!(" [{}]", consumer.tags.join(", ")) };

@@ -87,6 +87,8 @@ pub struct AskedRequest {
     pub client: IpAddr,
     /// Name of the route that matched.
     pub route: String,
+    /// SHA-256 of the certificate the client showed, over TLS.
+    pub certificate: Option<[u8; 32]>,
     /// Whom an earlier policy identified.
     pub consumer: Option<String>,
     /// Its fields.

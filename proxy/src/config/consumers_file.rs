@@ -84,6 +84,8 @@ fn clash(one: &Consumer, other: &Consumer) -> Option<(&'static str, &'static str
         Some(("keys", "one of these API keys"))
     } else if ours.subjects.iter().any(|subject| theirs.subjects.contains(subject)) {
         Some(("subject", "one of these subjects"))
+    } else if ours.certificates.iter().any(|sha256| theirs.certificates.contains(sha256)) {
+        Some(("certificates", "one of these certificates"))
     } else if is_signed_alike() {
         Some(("signing_key", "the id of one of these signing keys"))
     } else {

@@ -28,7 +28,7 @@ pub use health::{CheckKind, GrpcCheck, HealthCheck, HttpCheck, Outliers};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
 };
-pub use listener::{Listener, ListenerTls, Protocol, ProxyProtocol, ServerNameRoute, TcpTargets};
+pub use listener::{ClientAuthorities, Listener, ListenerTls, Protocol, ProxyProtocol, ServerNameRoute, TcpTargets};
 pub use plugin::{Capability, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy, Quarantine};
 pub use route::{HostPattern, PathPattern, Rewrite, Route, RouteMatch, RoutePolicy, RouteTimeouts, ValuePattern};
 pub use transport::{ClientIdentity, UpstreamProtocol, UpstreamTls};

@@ -16,7 +16,7 @@ pub(super) fn is_secret(path: &str) -> bool {
     let (section, below) = path.split_once('.').unwrap_or((path, ""));
     let is_one_of = |public: &[&str]| public.iter().any(|key| below == *key || below.starts_with(&format!("{key}[")));
     match section.split('[').next().unwrap_or_default() {
-        "consumer" => !is_one_of(&["name", "tags", "subject"]) && !is_public_of_signing_key(below),
+        "consumer" => !is_one_of(&["name", "tags", "subject", "certificates"]) && !is_public_of_signing_key(below),
         "admin" => !is_one_of(&["enabled", "address", "token_file"]),
         "counters" => !is_one_of(&["timeout", "prefix"]),
         "keyset" => !is_public_of_keyset(below),

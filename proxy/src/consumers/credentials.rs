@@ -17,6 +17,8 @@ pub struct Credentials {
     pub subjects: Vec<TokenSubject>,
     /// Secrets it signs requests with.
     pub signing_keys: Vec<SigningKey>,
+    /// SHA-256 of each certificate (DER) it shows in TLS handshakes.
+    pub certificates: Vec<[u8; 32]>,
 }
 
 /// What an issuer of tokens calls a client: `iss` and `sub` of RFC 7519.

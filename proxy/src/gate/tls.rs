@@ -1,10 +1,10 @@
 //! TLS towards clients.
 
+mod client;
 mod failure;
 mod load;
 mod server_name;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -19,6 +19,7 @@ use load::Fingerprint;
 pub use load::{Alpn, TlsError};
 pub(super) use server_name::server_name_of;
 
+use crate::config::model::ListenerTls;
 use crate::policy::facts::TlsFacts;
 
 /// Certificate, key and settings that turn a connection into a TLS session.
@@ -37,19 +38,19 @@ impl std::fmt::Debug for TlsTerminator {
 }
 
 impl TlsTerminator {
-    /// Reads and checks a PEM certificate chain and its key.
+    /// Reads and checks a PEM certificate chain and its key, and who may vouch for clients.
     ///
     /// TLS 1.2 and 1.3 with the ring provider; no early data.
     ///
     /// # Errors
     ///
     /// Says which file is at fault and why.
-    pub fn load(certificate: &Path, key: &Path, alpn: Alpn) -> Result<Self, TlsError> {
-        let (config, fingerprint) = load::server_config(certificate, key, alpn)?;
+    pub fn load(spec: &ListenerTls, alpn: Alpn) -> Result<Self, TlsError> {
+        let (config, fingerprint) = load::server_config(spec, alpn)?;
         Ok(Self { acceptor: Acceptor::from_server_config(Arc::new(config)), fingerprint })
     }
 
-    /// Whether it was made of the same certificate, key and settings.
+    /// Whether it was made of the same certificates, key and settings.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint
@@ -60,19 +61,22 @@ impl TlsTerminator {
         let stream = stream.into_any().downcast::<l4::stream::Stream>().map_err(|_| HandshakeFailure::Other)?;
         let session =
             self.acceptor.tls_handshake(*stream).await.map_err(|error| HandshakeFailure::of(&error.to_string()))?;
-        let facts = session.get_ssl().map(facts).and_then(as_digest).ok_or(HandshakeFailure::Other)?;
+        let facts = session.get_ssl().map(facts).ok_or(HandshakeFailure::Other)??;
+        let facts = as_digest(facts).ok_or(HandshakeFailure::Other)?;
         Ok((Box::new(session), facts))
     }
 }
 
-fn facts(session: &TlsRef) -> TlsFacts {
+fn facts(session: &TlsRef) -> Result<TlsFacts, HandshakeFailure> {
     let version = match session.version() {
         Some(version) if version.ends_with('2') => "TLSv1.2",
         _ => "TLSv1.3",
     };
     // rustls writes which protocol a suite belongs to into its name, IANA does not.
     let cipher = session.current_cipher_name().unwrap_or_default().replacen("TLS13_", "TLS_", 1).into();
-    TlsFacts { version, cipher, server_name: session.server_name().map(Into::into) }
+    let server_name = session.server_name().map(Into::into);
+    let client_certificate = session.peer_certificate_der().map(client::certificate).transpose()?;
+    Ok(TlsFacts { version, cipher, server_name, client_certificate })
 }
 
 /// Downstream, Pingora leaves the proxy digest to the application; it gives it to the hooks of HTTP/2 streams, which its TLS

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-use super::bindings::http::{Ambiguity, Field, Host, HostRequest, HostResponse, TlsFacts};
+use super::bindings::http::{Ambiguity, ClientCertificate, Field, Host, HostRequest, HostResponse, TlsFacts};
 use super::bindings::types::{self, IpAddress};
 use super::instance::HostState;
 use super::scope;
@@ -85,6 +85,17 @@ impl HostRequest for HostState {
                 version: facts.version.to_owned(),
                 cipher: facts.cipher.as_ref().to_owned(),
                 server_name: facts.server_name.as_deref().map(str::to_owned),
+            })
+        })
+    }
+
+    fn client_certificate(&mut self, _: Request) -> Result<Option<ClientCertificate>> {
+        request(|request| {
+            let certificate = request.tls()?.client_certificate.as_ref()?;
+            Some(ClientCertificate {
+                sha256: certificate.sha256.to_vec(),
+                common_name: certificate.common_name.as_deref().map(str::to_owned),
+                dns_names: certificate.dns_names.iter().map(|name| (**name).to_owned()).collect(),
             })
         })
     }

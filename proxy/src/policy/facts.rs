@@ -41,6 +41,19 @@ pub struct TlsFacts {
     pub cipher: Box<str>,
     /// The server name the client asked for, in lower case; none where it sent none.
     pub server_name: Option<Box<str>>,
+    /// The certificate the client showed; none where it showed none.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// A certificate that the listener's authorities vouch for, and whose key the client has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// What tells it from all others: SHA-256 of its DER.
+    pub sha256: [u8; 32],
+    /// The common name of its subject, where it has one.
+    pub common_name: Option<Box<str>>,
+    /// The DNS names among its subject's alternative names, in lower case.
+    pub dns_names: Vec<Box<str>>,
 }
 
 /// The id of a request: text, and the field value that carries it to upstream and client without another copy.

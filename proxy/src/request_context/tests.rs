@@ -61,7 +61,12 @@ fn get(uri: &str, headers: &[(&str, &str)]) -> Parts {
 
 fn begun(parts: &Parts) -> (RequestContext, Result<(), Cause>) {
     let mut context = RequestContext::new(snapshot());
-    let tls = Arc::new(TlsFacts { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256".into(), server_name: None });
+    let tls = Arc::new(TlsFacts {
+        version: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256".into(),
+        server_name: None,
+        client_certificate: None,
+    });
     let outcome = context.begin(parts, "203.0.113.7".parse().unwrap(), Some(tls));
     (context, outcome)
 }

@@ -136,8 +136,7 @@ impl Builder<'_> {
         alpn: Alpn,
         before: Option<&Terms>,
     ) -> Result<Arc<TlsTerminator>, (&'static str, String)> {
-        let loaded = TlsTerminator::load(&spec.certificate, &spec.key, alpn)
-            .map_err(|error| (error.key(spec), error.to_string()))?;
+        let loaded = TlsTerminator::load(spec, alpn).map_err(|error| (error.key(spec), error.to_string()))?;
         let kept = before.and_then(|before| before.tls.clone()).filter(|before| before.is_same_as(&loaded));
         Ok(kept.unwrap_or_else(|| Arc::new(loaded)))
     }

@@ -10,7 +10,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use tidegate::config::model::Limits;
+use tidegate::config::model::{Limits, ListenerTls};
 use tidegate::gate::{Alpn, HandshakeFailure, Refusal, TlsTerminator};
 
 use crate::client::{Client, get, last};
@@ -28,7 +28,8 @@ impl Tls {
         let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
         fs::write(&certificate, cert.pem()).unwrap();
         fs::write(&key, signing_key.serialize_pem()).unwrap();
-        let terminator = TlsTerminator::load(&certificate, &key, Alpn::Http2).unwrap();
+        let spec = ListenerTls { certificate, key, clients: None };
+        let terminator = TlsTerminator::load(&spec, Alpn::Http2).unwrap();
         Self { harness: Harness::with(limits, Some(terminator)), certificate: cert.der().clone() }
     }
 

@@ -22,6 +22,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::tls::Authority;
 
+/// What it says of its health by gRPC: one field behind a flag and a length. It is down as `down.test`.
+const SERVING: &str = "\0\0\0\0\x02\x08\x01";
+const NOT_SERVING: &str = "\0\0\0\0\x02\x08\x02";
+
 /// A server that answers with one line about each request, then with the request's body, piece by piece.
 ///
 /// Trailers say `grpc-status: 0`, and so many pieces were sent back.
@@ -123,7 +127,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(speaks: Speak
         async move {
             let uri = request.uri();
             let host = uri.host().or_else(|| request.headers().get("host")?.to_str().ok()).unwrap_or("nobody");
-            let line = format!("{:?} {} {} for {host} by {sni}\n", request.version(), request.method(), uri.path());
+            let line = match (uri.path(), host) {
+                ("/grpc.health.v1.Health/Check", "down.test") => NOT_SERVING.to_owned(),
+                ("/grpc.health.v1.Health/Check", _) => SERVING.to_owned(),
+                (path, _) => format!("{:?} {} {path} for {host} by {sni}\n", request.version(), request.method()),
+            };
             Ok::<_, Infallible>(told(line, request))
         }
     });

@@ -11,7 +11,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -39,8 +39,20 @@ impl Authority {
 
     /// Writes `NAME.crt` and `NAME.key` for a host into a folder.
     pub(crate) fn issue(&self, directory: &Path, name: &str, host: &str) {
+        self.issue_with(directory, name, host, |_| ());
+    }
+
+    /// The same for a certificate that is different in something.
+    pub(crate) fn issue_with(
+        &self,
+        directory: &Path,
+        name: &str,
+        host: &str,
+        in_what: impl FnOnce(&mut CertificateParams),
+    ) {
         let key = KeyPair::generate().expect("a key pair");
-        let params = CertificateParams::new(vec![host.to_owned()]).expect("a legal host");
+        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a legal host");
+        in_what(&mut params);
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");
         std::fs::write(directory.join(format!("{name}.crt")), leaf.pem()).expect("a writable folder");
         std::fs::write(directory.join(format!("{name}.key")), key.serialize_pem()).expect("a writable folder");
@@ -74,9 +86,7 @@ impl Authority {
         protocol: &[u8],
         clients: Option<Arc<dyn ClientCertVerifier>>,
     ) -> ServerConfig {
-        let read = |kind: &str| std::fs::read(directory.join(format!("{name}.{kind}"))).expect("what was issued");
-        let chain = CertificateDer::pem_slice_iter(&read("crt")).collect::<Result<Vec<_>, _>>().expect("certificates");
-        let key = PrivateKeyDer::from_pem_slice(&read("key")).expect("a key");
+        let (chain, key) = identity(directory, name);
         let builder = ServerConfig::builder_with_provider(Self::provider())
             .with_safe_default_protocol_versions()
             .expect("the versions of the library");
@@ -102,18 +112,35 @@ impl Authority {
 
     /// Opens a TLS connection that offers these protocols, and says which one the gateway chose.
     pub(crate) async fn connect(&self, address: SocketAddr, host: &str, offered: &[&str]) -> Secured {
-        let mut config = ClientConfig::builder_with_provider(Self::provider())
-            .with_safe_default_protocol_versions()
-            .expect("the versions of the library")
-            .with_root_certificates(self.roots())
-            .with_no_client_auth();
-        config.alpn_protocols = offered.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let name = ServerName::try_from(host.to_owned()).expect("a legal host");
-        let handshake = TlsConnector::from(Arc::new(config)).connect(name, tcp(address).await);
-        let stream = within("the TLS handshake", handshake).await.expect("a certificate this authority signed");
-        let chosen = stream.get_ref().1.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned());
-        Secured { stream, chosen }
+        let config = Arc::new(self.client(ALL_VERSIONS, offered, None));
+        Secured::open(&config, address, host).await.expect("a certificate this authority signed")
     }
+
+    /// For clients that trust this authority, and show the certificate of this name in this folder.
+    pub(crate) fn client(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        offered: &[&str],
+        shown: Option<(&Path, &str)>,
+    ) -> ClientConfig {
+        let builder = ClientConfig::builder_with_provider(Self::provider())
+            .with_protocol_versions(versions)
+            .expect("the versions of the library")
+            .with_root_certificates(self.roots());
+        let mut config = match shown.map(|(directory, name)| identity(directory, name)) {
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).expect("a certificate and its key"),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = offered.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        config
+    }
+}
+
+/// The certificate of this name in this folder, and its key.
+fn identity(directory: &Path, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let read = |kind: &str| std::fs::read(directory.join(format!("{name}.{kind}"))).expect("what was issued");
+    let chain = CertificateDer::pem_slice_iter(&read("crt")).collect::<Result<Vec<_>, _>>().expect("certificates");
+    (chain, PrivateKeyDer::from_pem_slice(&read("key")).expect("a key"))
 }
 
 async fn answer_all(listener: TcpListener, acceptor: TlsAcceptor, reply: Reply) {
@@ -129,6 +156,17 @@ async fn answer_all(listener: TcpListener, acceptor: TlsAcceptor, reply: Reply) 
                 }
             }
         });
+    }
+}
+
+impl Secured {
+    /// Opens a connection; those of one configuration resume each other's sessions.
+    pub(crate) async fn open(config: &Arc<ClientConfig>, address: SocketAddr, host: &str) -> std::io::Result<Self> {
+        let name = ServerName::try_from(host.to_owned()).expect("a legal host");
+        let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp(address).await);
+        let stream = within("the TLS handshake", handshake).await?;
+        let chosen = stream.get_ref().1.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned());
+        Ok(Self { stream, chosen })
     }
 }
 

@@ -10,12 +10,17 @@ pub(super) struct Credentials {
     passwords: HashMap<String, Vec<u8>>,
     is_overloaded: bool,
     subjects: HashMap<(String, String), String>,
+    certificates: HashMap<Vec<u8>, String>,
     hmacs: HashMap<(String, Vec<u8>, Vec<u8>), String>,
 }
 
 impl Credentials {
     pub(super) fn of_subject(&self, issuer: &str, subject: &str) -> Option<String> {
         self.subjects.get(&(issuer.to_owned(), subject.to_owned())).cloned()
+    }
+
+    pub(super) fn of_certificate(&self, sha256: &[u8]) -> Option<String> {
+        self.certificates.get(sha256).cloned()
     }
 
     pub(super) fn of_hmac(&self, key_id: &str, message: &[u8], hmac: &[u8]) -> Option<String> {
@@ -41,6 +46,13 @@ impl TestHost {
     pub fn subject(self, consumer: &str, issuer: &str, subject: &str) -> Self {
         self.owner(consumer, |credentials, owner| {
             credentials.subjects.insert((issuer.to_owned(), subject.to_owned()), owner);
+        })
+    }
+
+    /// Declares the certificate a consumer shows, by its SHA-256, and the consumer where there is none of this name yet.
+    pub fn certificate(self, consumer: &str, sha256: [u8; 32]) -> Self {
+        self.owner(consumer, |credentials, owner| {
+            credentials.certificates.insert(sha256.into(), owner);
         })
     }
 

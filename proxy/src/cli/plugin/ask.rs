@@ -148,6 +148,7 @@ impl AskArguments {
             method: Method::from_bytes(method.as_bytes()).with_context(|| format!("{method:?} is no method"))?,
             target: target.to_owned(),
             is_https: self.https,
+            certificate: None,
             authority: self.authority.clone(),
             client: self.client,
             route: self.route.clone(),

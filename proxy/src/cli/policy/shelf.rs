@@ -25,6 +25,7 @@ macro_rules! shelf {
 shelf![
     "api-key",
     "basic-auth",
+    "client-certificate",
     "jwt",
     "hmac-auth",
     "forward-auth",

@@ -14,7 +14,7 @@ use crate::config::fields::Fields;
 use crate::config::value::http::{header_name, method, target};
 use crate::config::value::net::{authority, endpoint_address};
 use crate::config::value::quantity::{count, duration};
-use crate::config::value::{self, Wrong, quoted, string, unexpected, word};
+use crate::config::value::{self, Wrong, quoted, secret, string, unexpected, word};
 use crate::config::written::At;
 
 /// An address for documentation (RFC 5737): of nobody.
@@ -24,10 +24,12 @@ const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 pub(super) fn request(fields: &mut Fields<'_, '_>) -> (AskedRequest, Option<At<String>>) {
     let written = fields.inline("request", "{ target = \"/items\", headers = { apikey = \"alice-key\" } }", |fields| {
         let consumer = fields.optional("consumer", value::name);
+        let certificate = fields.optional("certificate", secret::certificate).map(|certificate| certificate.value);
         let request = AskedRequest {
             method: fields.or("method", method, Method::GET),
             target: fields.or("target", |value| target(string(value)?), "/".to_owned()),
-            is_https: fields.or("scheme", word(&[("http", false), ("https", true)]), false),
+            is_https: fields.or("scheme", word(&[("http", false), ("https", true)]), certificate.is_some()),
+            certificate,
             authority: fields.or("authority", authority, "edge.test".to_owned()),
             client: fields.or("client", ip_address, CLIENT),
             route: fields.or("route", value::name, "test".to_owned()),
@@ -45,6 +47,7 @@ impl Default for AskedRequest {
             method: Method::GET,
             target: "/".to_owned(),
             is_https: false,
+            certificate: None,
             authority: "edge.test".to_owned(),
             client: CLIENT,
             route: "test".to_owned(),

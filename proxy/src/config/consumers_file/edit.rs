@@ -63,9 +63,21 @@ impl ConsumersText {
     /// # Errors
     /// There is no such consumer.
     pub fn add_key(&mut self, name: &str, hash: [u8; 32]) -> Result<(), EditError> {
-        let keys = self.find(name)?.entry("keys").or_insert_with(|| value(Array::new()));
-        let keys = keys.as_array_mut().ok_or_else(|| EditError::Form("keys".into()))?;
-        keys.push(format!("sha256:{}", hex::encode(hash)));
+        self.add_digest(name, "keys", hash)
+    }
+
+    /// Adds the digest of a certificate.
+    ///
+    /// # Errors
+    /// There is no such consumer.
+    pub fn add_certificate(&mut self, name: &str, sha256: [u8; 32]) -> Result<(), EditError> {
+        self.add_digest(name, "certificates", sha256)
+    }
+
+    fn add_digest(&mut self, name: &str, key: &str, sha256: [u8; 32]) -> Result<(), EditError> {
+        let known = self.find(name)?.entry(key).or_insert_with(|| value(Array::new()));
+        let known = known.as_array_mut().ok_or_else(|| EditError::Form(key.into()))?;
+        known.push(format!("sha256:{}", hex::encode(sha256)));
         Ok(())
     }
 

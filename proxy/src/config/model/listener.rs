@@ -57,6 +57,25 @@ pub struct ListenerTls {
     pub certificate: PathBuf,
     /// Path of the private key.
     pub key: PathBuf,
+    /// Whom clients have vouch for them; `None` where none is asked for a certificate.
+    pub clients: Option<ClientAuthorities>,
+}
+
+/// Who vouches for clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuthorities {
+    /// Path of their certificates, PEM.
+    pub ca: PathBuf,
+    /// Whether a client without a certificate is turned away.
+    pub is_required: bool,
+}
+
+impl ListenerTls {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let clients = self.clients.as_ref().map(|clients| clients.ca.clone());
+        [self.certificate.clone(), self.key.clone()].into_iter().chain(clients)
+    }
 }
 
 /// How the client of a connection is told to an endpoint.

@@ -27,6 +27,7 @@ pub(in crate::config) fn resolve(written: Vec<Consumer>, problems: &mut Problems
                 subjects: subjects
                     .map(|it| Some(TokenSubject { issuer: it.issuer?, subject: it.subject? }))
                     .collect::<Option<_>>()?,
+                certificates: consumer.certificates.into_iter().map(|certificate| certificate.value).collect(),
                 signing_keys: signing_keys
                     .map(|key| Some(SigningKey { id: key.id?.value, secret: key.secret? }))
                     .collect::<Option<_>>()?,
@@ -59,9 +60,13 @@ fn check_owners(written: &[Consumer], problems: &mut Problems<'_>) {
     let mut keys = Owners::new("API key");
     let mut subjects = Owners::new("subject");
     let mut signing_keys = Owners::new("id of a signing key");
+    let mut certificates = Owners::new("certificate");
     for consumer in written {
         for key in &consumer.keys {
             keys.claim(key.value, &key.at, &consumer.at, problems);
+        }
+        for certificate in &consumer.certificates {
+            certificates.claim(certificate.value, &certificate.at, &consumer.at, problems);
         }
         for subject in &consumer.subjects {
             subjects.claim((&subject.issuer, &subject.subject), &subject.at, &consumer.at, problems);

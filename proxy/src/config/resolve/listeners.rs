@@ -61,10 +61,19 @@ pub(super) fn resolve(
 }
 
 fn resolve_tls(tls: &ListenerTls, problems: &mut Problems<'_>) -> Option<model::ListenerTls> {
-    let files = [tls.certificate.as_ref(), tls.key.as_ref()];
+    let files = [tls.certificate.as_ref(), tls.key.as_ref(), tls.client_ca.as_ref()];
     files.into_iter().flatten().for_each(|file| check_file(file, problems));
     let path = |file: &Option<At<PathBuf>>| file.as_ref().map(|file| file.value.clone());
-    Some(model::ListenerTls { certificate: path(&tls.certificate)?, key: path(&tls.key)? })
+    if let (None, Some(asked)) = (&tls.client_ca, &tls.client_certificate) {
+        let wrong = Wrong::new("nothing says who may vouch for clients");
+        problems
+            .at_value(&asked.at, wrong.hint("add `client_ca = \"clients.pem\"`, the certificates of those who may"));
+    }
+    let clients = path(&tls.client_ca).map(|ca| model::ClientAuthorities {
+        ca,
+        is_required: tls.client_certificate.as_ref().is_none_or(|asked| asked.value),
+    });
+    Some(model::ListenerTls { certificate: path(&tls.certificate)?, key: path(&tls.key)?, clients })
 }
 
 /// With nobody trusted, every connection would be refused.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{each, host};
-use crate::config::model::{Listener, ListenerTls, Protocol, ServerNameRoute, TcpTargets};
+use crate::config::model::{ClientAuthorities, Listener, ListenerTls, Protocol, ServerNameRoute, TcpTargets};
 
 pub(super) fn listener(listener: &Listener) -> Value {
     let mut shown = Map::new();
@@ -30,5 +30,11 @@ fn route(route: &ServerNameRoute) -> Value {
 }
 
 fn tls(tls: &ListenerTls) -> Value {
-    json!({ "certificate": tls.certificate, "key": tls.key })
+    let required = |clients: &ClientAuthorities| if clients.is_required { "required" } else { "optional" };
+    json!({
+        "certificate": tls.certificate,
+        "key": tls.key,
+        "client_ca": tls.clients.as_ref().map(|clients| &clients.ca),
+        "client_certificate": tls.clients.as_ref().map(required),
+    })
 }

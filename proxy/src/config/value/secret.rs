@@ -17,6 +17,15 @@ pub(in crate::config) fn api_key(value: &DeValue<'_>) -> Result<[u8; 32], Wrong>
     Ok(Sha256::digest(written).into())
 }
 
+/// A certificate as its SHA-256, which is no secret: `sha256:<hex>`.
+pub(in crate::config) fn certificate(value: &DeValue<'_>) -> Result<[u8; 32], Wrong> {
+    match string(value)?.strip_prefix("sha256:") {
+        Some(hash) => digest(hash),
+        None => Err(Wrong::new("a certificate is known by its SHA-256, as \"sha256:<64 hex digits>\"")
+            .hint("`tidegate consumer certificate NAME FILE` writes it")),
+    }
+}
+
 /// A SHA-256 in hex, lower case whatever was written.
 pub(in crate::config) fn sha256(value: &DeValue<'_>) -> Result<String, Wrong> {
     digest(string(value)?).map(hex::encode)

@@ -16,6 +16,7 @@ pub(in crate::config) struct Consumer {
     pub(in crate::config) password: Option<PasswordHash>,
     pub(in crate::config) subjects: Vec<Subject>,
     pub(in crate::config) signing_keys: Vec<SigningKey>,
+    pub(in crate::config) certificates: Vec<At<[u8; 32]>>,
 }
 
 /// One `[[consumer.subject]]`.
@@ -43,6 +44,7 @@ impl Consumer {
             password: fields.optional("password", secret::password_hash).map(|hash| hash.value),
             subjects: fields.sections("subject", Subject::read),
             signing_keys: fields.sections("signing_key", SigningKey::read),
+            certificates: fields.list("certificates", secret::certificate).unwrap_or_default(),
         }
     }
 }

@@ -46,6 +46,9 @@ pub(in crate::config) struct ServerNameRoute {
 pub(in crate::config) struct Tls {
     pub(in crate::config) certificate: Option<At<PathBuf>>,
     pub(in crate::config) key: Option<At<PathBuf>>,
+    pub(in crate::config) client_ca: Option<At<PathBuf>>,
+    /// Whether a client must show a certificate.
+    pub(in crate::config) client_certificate: Option<At<bool>>,
 }
 
 impl Listener {
@@ -67,6 +70,9 @@ impl Listener {
             tls: fields.section("tls", |fields| Tls {
                 certificate: fields.required_file("certificate", "\"fullchain.pem\""),
                 key: fields.required_file("key", "\"key.pem\""),
+                client_ca: fields.file("client_ca"),
+                client_certificate: fields
+                    .optional("client_certificate", word(&[("required", true), ("optional", false)])),
             }),
         }
     }

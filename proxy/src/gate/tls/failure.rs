@@ -13,6 +13,10 @@ pub enum HandshakeFailure {
     Incompatible,
     /// The client did not like what it was shown; mostly the certificate.
     Alert,
+    /// The client showed no certificate where one is required.
+    NoCertificate,
+    /// The client showed a certificate that is not to be believed.
+    BadCertificate,
     /// Anything else.
     Other,
 }
@@ -27,6 +31,8 @@ impl HandshakeFailure {
             Self::Closed => "closed",
             Self::Incompatible => "incompatible",
             Self::Alert => "alert",
+            Self::NoCertificate => "no-certificate",
+            Self::BadCertificate => "bad-certificate",
             Self::Other => "other",
         }
     }
@@ -40,6 +46,8 @@ impl HandshakeFailure {
             ("peer is incompatible", Self::Incompatible),
             ("support any known protocol", Self::Incompatible),
             ("received fatal alert", Self::Alert),
+            ("peer sent no certificates", Self::NoCertificate),
+            ("invalid peer certificate", Self::BadCertificate),
             ("eof", Self::Closed),
             ("reset by peer", Self::Closed),
             ("Broken pipe", Self::Closed),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ServerConfig, version};
 use sha2::{Digest, Sha256};
 
+use super::client;
 use crate::certificates::{PemError, read_chain, read_key};
-use crate::config::model::ListenerTls;
+use crate::config::model::{ClientAuthorities, ListenerTls};
 
 /// Why a certificate and its key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum TlsError {
         /// What it says.
         source: rustls::Error,
     },
+    /// Those who are to vouch for clients are not as they should be.
+    #[error("{0}")]
+    Authorities(String),
 }
 
 impl TlsError {
@@ -43,6 +48,7 @@ impl TlsError {
     pub fn key(&self, spec: &ListenerTls) -> &'static str {
         let of = |path: &Path| if path == spec.key { "key" } else { "certificate" };
         match self {
+            Self::Authorities(_) => "client_ca",
             Self::File(PemError::Unreadable { path, .. } | PemError::Malformed { path, .. }) => of(path),
             Self::File(PemError::NoCertificate { .. }) | Self::Unusable { .. } => "certificate",
             Self::File(PemError::NoKey { .. }) | Self::Mismatch { .. } => "key",
@@ -50,10 +56,12 @@ impl TlsError {
     }
 }
 
-/// Tells certificate, key and settings from others; nothing of the key can be read from it.
+/// Tells certificates, key and settings from others; nothing of the key can be read from it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     sha256: [u8; 32],
+    /// Of those who may vouch for clients, and whether one must.
+    clients: Option<([u8; 32], bool)>,
     alpn: Alpn,
 }
 
@@ -78,17 +86,16 @@ impl Alpn {
     }
 }
 
-pub(super) fn server_config(
-    certificate: &Path,
-    key: &Path,
-    alpn: Alpn,
-) -> Result<(ServerConfig, Fingerprint), TlsError> {
+pub(super) fn server_config(spec: &ListenerTls, alpn: Alpn) -> Result<(ServerConfig, Fingerprint), TlsError> {
+    let ListenerTls { certificate, key, clients } = spec;
     let (chain, private_key) = (read_chain(certificate)?, read_key(key)?);
+    let clients = clients.as_ref().map(client_verifier).transpose()?;
+    let (verifier, clients) = clients.map_or((None, None), |(verifier, digest)| (Some(verifier), Some(digest)));
     let mut sha256 = Sha256::new();
     chain.iter().for_each(|certificate| sha256.update(certificate));
     sha256.update(private_key.secret_der());
-    let fingerprint = Fingerprint { sha256: sha256.finalize().into(), alpn };
-    let config = build(chain, private_key, alpn).map_err(|source| {
+    let fingerprint = Fingerprint { sha256: sha256.finalize().into(), clients, alpn };
+    let config = build(chain, private_key, alpn, verifier).map_err(|source| {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         match source {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificate, key },
@@ -98,16 +105,32 @@ pub(super) fn server_config(
     Ok((config, fingerprint))
 }
 
+type ClientVerifier = Arc<dyn ClientCertVerifier>;
+
+/// Who says whether clients are to be believed, and what tells it from others.
+fn client_verifier(spec: &ClientAuthorities) -> Result<(ClientVerifier, ([u8; 32], bool)), TlsError> {
+    let authorities = read_chain(&spec.ca).map_err(|error| TlsError::Authorities(error.to_string()))?;
+    let mut sha256 = Sha256::new();
+    authorities.iter().for_each(|certificate| sha256.update(Sha256::digest(certificate)));
+    let unusable = |why| TlsError::Authorities(format!("nobody in {} can vouch for clients: {why}", spec.ca.display()));
+    let verifier = client::verifier(authorities, spec.is_required).map_err(unusable)?;
+    Ok((verifier, (sha256.finalize().into(), spec.is_required)))
+}
+
 /// Names its provider instead of relying on the one installed for the process, which anybody may have set first.
 fn build(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     alpn: Alpn,
+    verifier: Option<ClientVerifier>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = alpn.protocols();
     // Stateless resumption: it costs no memory per client, and its keys rotate.
     config.ticketer = ring::Ticketer::new()?;
@@ -136,10 +159,55 @@ mod tests {
         directory
     }
 
+    fn spec(files: &tempfile::TempDir, certificate: &str, key: &str) -> ListenerTls {
+        ListenerTls { certificate: files.path().join(certificate), key: files.path().join(key), clients: None }
+    }
+
+    fn with_clients(files: &tempfile::TempDir, ca: &str, is_required: bool) -> ListenerTls {
+        let clients = Some(ClientAuthorities { ca: files.path().join(ca), is_required });
+        ListenerTls { clients, ..spec(files, "cert.pem", "key.pem") }
+    }
+
+    #[test]
+    fn whoever_vouches_for_clients_makes_a_difference() {
+        let files = files();
+        fs::write(
+            files.path().join("more.pem"),
+            generate_simple_self_signed(["b.test".to_owned()]).unwrap().cert.pem(),
+        )
+        .unwrap();
+        let specs = [
+            spec(&files, "cert.pem", "key.pem"),
+            with_clients(&files, "cert.pem", true),
+            with_clients(&files, "cert.pem", false),
+            with_clients(&files, "more.pem", true),
+        ];
+        let fingerprints: Vec<_> = specs.iter().map(|spec| server_config(spec, Alpn::Http2).unwrap().1).collect();
+        for (index, one) in fingerprints.iter().enumerate() {
+            assert!(fingerprints[index + 1..].iter().all(|other| one != other));
+        }
+    }
+
+    #[test]
+    fn an_error_with_authorities_names_their_file() {
+        let files = files();
+        for (ca, what) in [
+            ("none.pem", "cannot read"),
+            ("text.pem", "contains no certificate"),
+            ("key.pem", "contains no certificate"),
+            ("garbage.pem", "nobody in"),
+        ] {
+            let spec = with_clients(&files, ca, true);
+            let error = server_config(&spec, Alpn::Http2).err().unwrap();
+            assert_eq!(error.key(&spec), "client_ca");
+            assert!(error.to_string().contains(what) && error.to_string().contains(ca), "{error}");
+        }
+    }
+
     #[test]
     fn a_certificate_with_its_key_offers_the_protocols_asked_for() {
         let files = files();
-        let load = |alpn| server_config(&files.path().join("cert.pem"), &files.path().join("key.pem"), alpn).unwrap().0;
+        let load = |alpn| server_config(&spec(&files, "cert.pem", "key.pem"), alpn).unwrap().0;
         assert_eq!(load(Alpn::Http2).alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
         assert_eq!(load(Alpn::Http1).alpn_protocols, [b"http/1.1".to_vec()]);
         assert!(load(Alpn::Nothing).alpn_protocols.is_empty());
@@ -160,8 +228,7 @@ mod tests {
             ("garbage.pem", "key.pem", "cannot use the certificate", "garbage.pem"),
         ];
         for (certificate, key, what, which) in cases {
-            let error =
-                server_config(&files.path().join(certificate), &files.path().join(key), Alpn::Http2).err().unwrap();
+            let error = server_config(&spec(&files, certificate, key), Alpn::Http2).err().unwrap();
             let text = error.to_string();
             assert!(text.contains(what) && text.contains(which), "{certificate} {key}: {text}");
         }

@@ -19,6 +19,10 @@ impl Host for HostState {
         known(|consumers| consumers.by_subject(&subject).map(|consumer| consumer.id.0))
     }
 
+    fn find_by_certificate(&mut self, sha256: Vec<u8>) -> wasmtime::Result<Option<u64>> {
+        known(|consumers| consumers.by_certificate(&sha256).map(|consumer| consumer.id.0))
+    }
+
     fn verify_hmac(&mut self, key_id: String, message: Vec<u8>, hmac: Vec<u8>) -> wasmtime::Result<Option<u64>> {
         known(|consumers| consumers.by_hmac(&key_id, &message, &hmac).map(|consumer| consumer.id.0))
     }

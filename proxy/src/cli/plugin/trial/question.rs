@@ -12,7 +12,9 @@ use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
 use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime};
 use crate::policy::body::{Attention, Piece};
-use crate::policy::facts::{HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts};
+use crate::policy::facts::{
+    ClientCertificate, HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts,
+};
 use crate::policy::view::ResponseView;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::member::Member;
@@ -185,18 +187,21 @@ fn facts(asked: &AskedRequest, consumers: &Consumers) -> RequestFacts {
     let id = RequestId::new("trial").unwrap_or_default();
     let mut facts = RequestFacts::new(asked.client, id, asked.route.as_str().into(), scheme, asked.authority.clone());
     facts.consumer = asked.consumer.as_ref().and_then(|name| consumers.by_name(name)).cloned();
-    facts.tls = asked.is_https.then(|| Arc::new(tls(&asked.authority)));
+    facts.tls = asked.is_https.then(|| Arc::new(tls(asked)));
     facts
 }
 
 /// What a current client and this gateway mostly agree on.
-fn tls(authority: &str) -> TlsFacts {
+fn tls(asked: &AskedRequest) -> TlsFacts {
+    let authority = asked.authority.as_str();
+    let nameless = |sha256| ClientCertificate { sha256, common_name: None, dns_names: Vec::new() };
     let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(authority, |(host, _)| host);
     let is_name = host.parse::<std::net::Ipv4Addr>().is_err() && !host.starts_with('[');
     TlsFacts {
         version: "TLSv1.3",
         cipher: "TLS_AES_128_GCM_SHA256".into(),
         server_name: is_name.then(|| host.to_ascii_lowercase().into()),
+        client_certificate: asked.certificate.map(nameless),
     }
 }
 
