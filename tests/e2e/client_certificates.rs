@@ -31,11 +31,14 @@ impl Guarded {
             + &policy("certificates", "client-certificate", "")
             + &route("all", "origin", "policies = [\"certificates\"]")
             + "[consumers]\nfile = \"consumers.toml\"\n";
-        let listeners = format!(
-            "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n\
-             [[listener]]\nname = \"https\"\naddress = \"127.0.0.1:0\"\n[listener.tls]\ncertificate = \"edge.crt\"\n\
-             key = \"edge.key\"\nclient_ca = \"clients.pem\"\nclient_certificate = \"{asked}\"\n"
+        let listener =
+            |name: &str, more: &str| format!("[[listener]]\nname = \"{name}\"\naddress = \"127.0.0.1:0\"\n{more}");
+        let tls = format!(
+            "[listener.tls]\ncertificate = \"edge.crt\"\nkey = \"edge.key\"\nclient_ca = \"clients.pem\"\n\
+             client_certificate = \"{asked}\"\n"
         );
+        let tcp = format!("protocol = \"tcp\"\nupstream = \"origin\"\n{tls}");
+        let listeners = listener("http", "") + &listener("https", &tls) + &listener("tcp", &tcp);
         let setup = Setup::new(sections).listeners(&listeners);
         edge.issue(setup.directory(), "edge", "edge.test");
         clients.write(&setup.directory().join("clients.pem"));
@@ -168,6 +171,24 @@ async fn a_client_without_a_certificate_gets_no_connection_where_one_is_required
     let guarded = Guarded::start("required").await;
     guarded.is_turned_away(None, "no-certificate").await;
     assert_eq!(guarded.gateway.call(&Request::get("/")).await.status(), 401, "without TLS there is nothing to show");
+}
+
+#[tokio::test]
+async fn connections_that_are_passed_on_are_asked_for_certificates_too() {
+    let guarded = Guarded::start("required").await;
+    let client = async |name| {
+        let config = guarded.client(&[], name);
+        let stream = Secured::open(&config, guarded.gateway.listener("tcp"), "edge.test").await?.stream;
+        Client::over(stream).try_call(&Request::get("/")).await
+    };
+    assert_eq!(
+        client(Some("eve")).await.expect("a connection").status(),
+        200,
+        "whom it lets in is the endpoint's business"
+    );
+    assert!(client(None).await.is_err());
+    let labels = [("listener", "tcp"), ("reason", "no-certificate")];
+    guarded.gateway.admin().until_metric("tidegate_tls_handshake_failures_total", &labels, 1.0).await;
 }
 
 #[tokio::test]

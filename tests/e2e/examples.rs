@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::harness::Request;
-use crate::harness::command::check;
+use crate::harness::command::{check, run};
 use crate::harness::gateway::Gateway;
 use crate::harness::origin::Origin;
 use crate::harness::setup::Setup;
@@ -43,6 +43,21 @@ fn every_example_says_at_its_head_what_it_shows_and_how_to_try_it() {
         assert!(is_said, "{}: no comment that says what it shows", file.display());
         assert!(head.iter().any(|line| line.contains("curl ")), "{}: no curl line at its head", file.display());
     }
+}
+
+#[tokio::test]
+async fn the_certificate_of_an_example_is_that_of_its_consumer() {
+    let text = std::fs::read_to_string(folder().join("client-certificate.toml")).expect("the example can be read");
+    let made = tempfile::tempdir().expect("a folder for temporary files");
+    let (file, certificate) = (made.path().join("consumers.toml"), folder().join("certificates/alice.crt"));
+    let (file, certificate) = (file.display().to_string(), certificate.display().to_string());
+    for arguments in [&["add", "alice"][..], &["certificate", "alice", &certificate]] {
+        let done = run(&[&["consumer", "--file", &file], arguments].concat()).await;
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
+    let written = std::fs::read_to_string(&file).expect("a file of consumers");
+    let known = written.lines().find(|line| line.starts_with("certificates")).expect("a certificate");
+    assert!(text.contains(known), "{known}");
 }
 
 /// The inventory example as it stands, but for where its instances are and where it listens.

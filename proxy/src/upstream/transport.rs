@@ -88,11 +88,7 @@ impl Transport {
     /// # Errors
     /// Nobody can be reached, or not in the way that is wanted.
     pub async fn connect(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
-        let reached = self.reach(address).await;
-        if let (Some(tls), Err(Unreached::Tls(error))) = (&self.tls, &reached) {
-            tls.complain(address, &error.to_string());
-        }
-        reached
+        self.complaining(address, self.reach(address).await)
     }
 
     /// The same for a check, which says by itself what it came to.
@@ -101,18 +97,19 @@ impl Transport {
     /// As for [`Self::connect`].
     pub async fn reach(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
         let stream = Stream::connect(address).await.map_err(Unreached::Connect)?;
-        let Some(tls) = &self.tls else { return Ok(stream) };
-        tls.for_requests(address, stream).await.map(Stream::from).map_err(Unreached::Tls)
+        match &self.tls {
+            None => Ok(stream),
+            Some(tls) => tls.for_requests(address, stream).await.map(Stream::from).map_err(Unreached::Tls),
+        }
     }
 
-    /// Connects for a check that sends nothing: with TLS there is a session at the end, of no protocol.
+    /// Connects for a check that sends nothing: with TLS there is a session at the end, for no protocol.
     ///
     /// # Errors
     /// As for [`Self::connect`].
     pub async fn knock(&self, address: &EndpointAddress) -> Result<Stream, Unreached> {
         let stream = Stream::connect(address).await.map_err(Unreached::Connect)?;
-        let Some(tls) = &self.tls else { return Ok(stream) };
-        tls.for_octets(address, stream).await.map(Stream::from).map_err(Unreached::Tls)
+        self.over(address, stream).await
     }
 
     /// Does the handshake over a connection that carries what a client of a tcp listener says.
@@ -120,12 +117,21 @@ impl Transport {
     /// # Errors
     /// No TLS session can be agreed on.
     pub async fn secure(&self, address: &EndpointAddress, stream: Stream) -> Result<Stream, Unreached> {
+        self.complaining(address, self.over(address, stream).await)
+    }
+
+    async fn over(&self, address: &EndpointAddress, stream: Stream) -> Result<Stream, Unreached> {
         match &self.tls {
             None => Ok(stream),
-            Some(tls) => tls.for_octets(address, stream).await.map(Stream::from).map_err(|error| {
-                tls.complain(address, &error.to_string());
-                Unreached::Tls(error)
-            }),
+            Some(tls) => tls.for_octets(address, stream).await.map(Stream::from).map_err(Unreached::Tls),
         }
+    }
+
+    /// Whoever asks for something else than how an endpoint is would not say why it got no session.
+    fn complaining(&self, address: &EndpointAddress, reached: Result<Stream, Unreached>) -> Result<Stream, Unreached> {
+        if let (Some(tls), Err(Unreached::Tls(error))) = (&self.tls, &reached) {
+            tls.complain(address, &error.to_string());
+        }
+        reached
     }
 }

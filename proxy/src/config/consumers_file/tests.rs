@@ -16,13 +16,17 @@ fn what_is_added_can_be_read_and_what_was_there_stays_as_it_was() {
     text.add_key("carol", [8; 32]).unwrap();
     text.set_password("bob", &PasswordHash::make(b"pass", [1; 16]).unwrap()).unwrap();
     text.add_signing_key("bob", "bob-1", &"s".repeat(32)).unwrap();
+    text.add_certificate("bob", [9; 32]).unwrap();
     let written = text.to_string();
     assert!(written.starts_with("# ours\n[[consumer]]\nname = \"alice\" # since 2024\n"), "{written}");
     let consumers = parse("consumers.toml", &written).unwrap().consumers;
     let [alice, bob, carol] = consumers.as_slice() else { panic!("{written}") };
     assert_eq!(alice.credentials.api_key_hashes.len(), 2);
     assert!(bob.credentials.password.as_ref().unwrap().matches(b"pass"));
-    assert_eq!(bob.credentials.signing_keys[0].id, "bob-1");
+    assert_eq!(
+        (bob.credentials.signing_keys[0].id.as_str(), &*bob.credentials.certificates),
+        ("bob-1", &[[9; 32]][..])
+    );
     assert_eq!(
         (carol.tags.as_slice(), carol.credentials.api_key_hashes.len()),
         (&["gold".into(), "beta".into()][..], 1)
@@ -75,6 +79,11 @@ fn a_credential_belongs_to_one_consumer_of_both_files() {
     let rendered = config::load(&main).unwrap_err().render(false);
     assert!(rendered.contains("this name belongs to consumer \"dave\" of the configuration already"), "{rendered}");
     assert!(rendered.contains("consumers.toml:9:8") && rendered.contains("one of these API keys"), "{rendered}");
+    let certificates = format!("certificates = [\"sha256:{}\"]", "0".repeat(64));
+    std::fs::write(&main, format!("{}\n{own}{certificates}", include_str!("../../../../config/minimal.toml"))).unwrap();
+    std::fs::write(&file, TWO.replace("bob\"", &format!("bob\"\n{certificates}"))).unwrap();
+    let rendered = config::load(&main).unwrap_err().render(false);
+    assert!(rendered.contains("consumers.toml:9:") && rendered.contains("one of these certificates"), "{rendered}");
     std::fs::remove_file(&file).unwrap();
     let rendered = config::load(&main).unwrap_err().render(false);
     assert!(rendered.contains("there is no such file") && rendered.contains("tidegate.toml:"), "{rendered}");

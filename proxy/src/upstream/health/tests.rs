@@ -190,16 +190,16 @@ async fn refused_cut_and_senseless_answers_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = EndpointAddress::Ip(listener.local_addr().unwrap());
     drop(listener);
-    let find = |address: EndpointAddress| async move { self::find(&address, &check()).await };
-    assert_eq!(find(refused).await, Finding::Unreachable("connection refused".into()));
-    assert!(matches!(find(raw_origin(b"").await).await, Finding::Unreachable(_)));
+    let found = |address: EndpointAddress| async move { find(&address, &check()).await };
+    assert_eq!(found(refused).await, Finding::Unreachable("connection refused".into()));
+    assert!(matches!(found(raw_origin(b"").await).await, Finding::Unreachable(_)));
     assert!(matches!(
-        find(raw_origin(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n").await).await,
+        found(raw_origin(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n").await).await,
         Finding::Unreachable(_)
     ));
-    assert!(matches!(find(raw_origin(b"SSH-2.0-server\r\n\r\n").await).await, Finding::Garbage(_)));
-    assert_eq!(find(raw_origin(b"HTTP/1.1 304 Not Modified\r\n\r\n").await).await, Finding::Good(304));
-    assert_eq!(find(raw_origin(b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n").await).await, Finding::Bad(302));
+    assert!(matches!(found(raw_origin(b"SSH-2.0-server\r\n\r\n").await).await, Finding::Garbage(_)));
+    assert_eq!(found(raw_origin(b"HTTP/1.1 304 Not Modified\r\n\r\n").await).await, Finding::Good(304));
+    assert_eq!(found(raw_origin(b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n").await).await, Finding::Bad(302));
 }
 
 #[tokio::test]

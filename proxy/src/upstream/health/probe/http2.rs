@@ -73,7 +73,11 @@ pub(super) async fn exchange(
         }
     };
     // Nobody holds it any more, so that it says goodbye, as far as that can be said at once.
-    poll_fn(|cx| Poll::Ready(drop(Pin::new(&mut connection).poll(cx)))).await;
+    poll_fn(|cx| {
+        let _ = Pin::new(&mut connection).poll(cx);
+        Poll::Ready(())
+    })
+    .await;
     Ok(answer)
 }
 
