@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use serde_json::Value;
-
 use crate::harness::service::{Service, Speaks};
 use crate::harness::tls::Authority;
 use crate::harness::{Gateway, Origin, Reply, Setup, eventually, route};
@@ -41,18 +39,13 @@ fn address(service: &Service) -> SocketAddr {
     service.address().parse().expect("an address with a port")
 }
 
-/// What the first check found.
-async fn found(gateway: &Gateway, service: &Service) -> Value {
+/// Waits for the first check, and says what it found where that was bad.
+async fn verdict(gateway: &Gateway, service: &Service) -> Result<(), String> {
     let ask = async || {
         let endpoint = gateway.admin().endpoint("service", address(service)).await?;
         Some(endpoint["last_check"].clone()).filter(|check| !check.is_null())
     };
-    eventually("a check", ask).await
-}
-
-/// Waits for the first check, and says what it found where that was bad.
-async fn verdict(gateway: &Gateway, service: &Service) -> Result<(), String> {
-    let check = found(gateway, service).await;
+    let check = eventually("a check", ask).await;
     match check["good"].as_bool() {
         Some(true) => Ok(()),
         _ => Err(check.to_string()),
@@ -104,7 +97,7 @@ async fn a_connection_is_checked_with_its_handshake() {
         "[[upstream]]\nname = \"plain\"\nendpoint = [{{ address = \"{}\" }}]\n{}{}",
         plain.address(),
         tls(),
-        check("kind = \"tcp\"")
+        check("kind = \"tcp\"").replace("10s", "100ms")
     );
     gateway.take_over(rest + &route("all", "plain", "")).await;
     gateway.admin().until_healthy("plain", plain.address(), false).await;

@@ -223,7 +223,8 @@ async fn those_who_vouch_for_clients_are_changed_while_the_gateway_serves() {
         Client::over(stream).try_call(&Request::get("/")).await
     };
     assert!(resumed.await.is_err(), "a session of before is not resumed");
-    guarded.is_turned_away(Some("alice"), "bad-certificate").await;
+    let labels = [("listener", "https"), ("reason", "bad-certificate")];
+    guarded.gateway.admin().until_metric("tidegate_tls_handshake_failures_total", &labels, 1.0).await;
     assert_eq!(guarded.asked(Some("new-alice"), &Request::get("/")).await.expect("a connection"), 401);
     let added = consumer(folder, &["certificate", "alice", "new-alice.crt"]).await;
     assert_eq!(added.code, Some(0), "{}", added.stderr);
