@@ -36,26 +36,33 @@ type HttpClient = Client<Connector, Full<Bytes>>;
 
 /// Connections to endpoints, kept alive over reloads: a pool for each way of reaching them.
 #[derive(Clone, Debug, Default)]
-pub struct OutboundPool(Arc<Mutex<Vec<(Arc<Transport>, HttpClient)>>>);
+pub struct OutboundPool(Arc<Mutex<Vec<Reached>>>);
+
+/// Connections that are reached alike.
+#[derive(Debug)]
+struct Reached {
+    transport: Arc<Transport>,
+    client: HttpClient,
+}
 
 impl OutboundPool {
     fn client(&self, transport: &Transport) -> HttpClient {
         let mut pools = self.0.lock();
-        if let Some((_, client)) = pools.iter().find(|(known, _)| known.is_same_as(transport)) {
+        if let Some(Reached { client, .. }) = pools.iter().find(|known| known.transport.is_same_as(transport)) {
             return client.clone();
         }
         let transport = Arc::new(transport.clone());
         let mut client = Client::builder(TokioExecutor::new());
         client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).set_host(false);
         let client = client.build(Connector(Arc::clone(&transport)));
-        pools.push((transport, client.clone()));
+        pools.push(Reached { transport, client: client.clone() });
         client
     }
 
     /// Drops the pools of settings that no upstream has any more.
     fn keep(&self, upstreams: &BTreeMap<String, Arc<Upstream>>) {
         let is_used = |known: &Transport| upstreams.values().any(|upstream| upstream.transport.is_same_as(known));
-        self.0.lock().retain(|(known, _)| is_used(known));
+        self.0.lock().retain(|known| is_used(&known.transport));
     }
 }
 
