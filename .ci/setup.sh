@@ -14,6 +14,7 @@ fail() { echo "setup: $*" >&2; exit 1; }
 wanted=(cc:gcc make:make cmake:cmake)
 [ "$task" != test ] || wanted+=(git:git) # fetches the database of known vulnerabilities
 [ "$task" != test ] || wanted+=(redis-server:redis-server redis-cli:redis-tools psql:postgresql-client) # behind a tcp listener
+[ "$task" != test ] || wanted+=(etcd:etcd-server) # lists endpoints
 [ "$task" != test ] && [ "$task" != languages ] || wanted+=(python3:python3)
 [ "$task" != bench ] || wanted+=(nginx:nginx-light haproxy:haproxy wrk:wrk taskset:util-linux ip:iproute2)
 [ "$task" != bench ] || wanted+=(h2load:nghttp2-client nghttpd:nghttp2-server)

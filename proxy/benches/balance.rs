@@ -20,10 +20,10 @@ use tidegate::process::Process;
 use tidegate::reload::{ReloadOutcome, Reloader, Trigger};
 use tidegate::running::Running;
 use tidegate::snapshot::{Refresh, Snapshot};
-use tidegate::upstream::Upstream;
 use tidegate::upstream::overlay::Overlays;
 use tidegate::upstream::registry::EndpointRegistry;
 use tidegate::upstream::transport::Transport;
+use tidegate::upstream::{Listing, Upstream};
 
 /// Each with the keys that choose it. The hash of 10 000 endpoints has the slots it needs.
 const BALANCERS: [(&str, &str); 8] = [
@@ -63,7 +63,7 @@ fn spec(keys: &str, endpoints: usize) -> Result<model::Upstream, Box<dyn Error>>
 }
 
 fn build(spec: &model::Upstream, known: &(EndpointRegistry, Metrics), previous: Option<&Upstream>) -> Upstream {
-    Upstream::build(spec, None, &known.0, &known.1, previous, None, Transport::default())
+    Upstream::build(spec, Listing::of_file(spec), &known.0, &known.1, previous, None, Transport::default())
 }
 
 fn request() -> Result<(Parts, RequestFacts), Box<dyn Error>> {
@@ -155,8 +155,8 @@ fn change(overlays: &mut Overlays, snapshot: &Snapshot, add: bool) -> Result<(),
     let spec = snapshot.loaded.config.upstreams.first().ok_or("no upstream")?;
     let address = EndpointAddress::from(([10, 1, 0, 1], 80));
     match add {
-        true => overlays.edit(spec).add(address, 100)?,
-        false => overlays.edit(spec).remove(&address)?,
+        true => overlays.edit(spec, &spec.endpoints).add(address, 100)?,
+        false => overlays.edit(spec, &spec.endpoints).remove(&address)?,
     }
     Ok(())
 }

@@ -10,6 +10,9 @@
 //! | `POST /upstreams/{name}/endpoints` | adds `{"address": "10.0.0.4:80", "weight": 100}`; 201 |
 //! | `PATCH /upstreams/{name}/endpoints/{address}` | sets `{"weight": 50, "draining": true}`, either or both |
 //! | `DELETE /upstreams/{name}/endpoints/{address}` | removes it; requests under way end in peace |
+//! | `GET /upstreams/{name}/targets`, `GET /upstreams/{name}/health` | the endpoints as Kong's admin API shows them |
+//! | `POST /upstreams/{name}/targets` | adds `{"target": "10.0.0.4:80", "weight": 100}`; 201 |
+//! | `PATCH`, `DELETE /upstreams/{name}/targets/{host:port}` | sets `{"weight": 50}`; removes it, 204 |
 //! | `GET /plugins` | plugins with their grants, policies and failures |
 //! | `GET /keysets` | key sets with their keys, their age and what kept them from being fetched |
 //! | `GET /config` | the running configuration, secrets redacted |
@@ -31,6 +34,7 @@ mod plugin;
 mod routes;
 mod serve;
 mod status;
+mod targets;
 mod time;
 mod upstream;
 
@@ -42,8 +46,8 @@ pub use serve::serve;
 pub use status::{LastReload, PlaceReport, ProblemReport, ReloadReport, SharedCountersStatus, Status};
 pub use time::Timestamp;
 pub use upstream::{
-    ChangeError, CheckStatus, EjectionStatus, EndpointChange, EndpointSource, EndpointStatus, EventStatus,
-    HealthChange, UpstreamStatus,
+    ChangeError, CheckStatus, DiscoveryProblem, DiscoveryStatus, EjectionStatus, EndpointChange, EndpointSource,
+    EndpointStatus, EventStatus, HealthChange, UpstreamStatus,
 };
 
 /// What the admin listener needs of the program.

@@ -32,6 +32,10 @@ pub enum Cause {
     Quarantined,
     /// No endpoint of the upstream may be asked.
     NoEndpoint,
+    /// The upstream has no endpoint.
+    NoEndpoints,
+    /// Who lists the upstream's endpoints has not said anything yet.
+    EndpointsUnknown,
     /// Every endpoint that could be asked has as many requests under way as it may have.
     EndpointsBusy,
     /// The upstream has as many requests under way as it may have.
@@ -64,6 +68,8 @@ impl Cause {
             Self::PolicyFailed
             | Self::Quarantined
             | Self::NoEndpoint
+            | Self::NoEndpoints
+            | Self::EndpointsUnknown
             | Self::EndpointsBusy
             | Self::UpstreamBusy
             | Self::QueueFull
@@ -97,6 +103,8 @@ impl Cause {
             Self::Policy => "answered by a policy",
             Self::PolicyFailed | Self::Quarantined => "a policy of this route could not decide",
             Self::NoEndpoint => "no instance of the service is available",
+            Self::NoEndpoints => "the service has no instances",
+            Self::EndpointsUnknown => "the instances of the service are not known yet",
             Self::EndpointsBusy => "every instance of the service is busy",
             Self::UpstreamBusy => "the service is busy",
             Self::QueueFull => "too many requests wait for the service",
@@ -129,6 +137,8 @@ impl Cause {
             Self::PolicyFailed => "policy-failed",
             Self::Quarantined => "quarantined",
             Self::NoEndpoint => "no-endpoint",
+            Self::NoEndpoints => "no-endpoints",
+            Self::EndpointsUnknown => "endpoints-unknown",
             Self::EndpointsBusy => "endpoints-busy",
             Self::UpstreamBusy => "upstream-busy",
             Self::QueueFull => "queue-full",
@@ -159,6 +169,8 @@ mod tests {
         assert_eq!(Cause::Upstream(TryFailure::ConnectTimeout).status(), 504);
         assert_eq!(Cause::Deadline.status(), 504);
         assert_eq!(Cause::NoEndpoint.status(), 503);
+        assert_eq!(Cause::NoEndpoints.status(), 503);
+        assert_eq!(Cause::EndpointsUnknown.status(), 503);
         assert_eq!(Cause::NoRoute.status(), 404);
         assert!(Cause::BodyTooLarge.status().is_client_error());
     }

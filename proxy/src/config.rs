@@ -7,6 +7,7 @@
 pub mod cases;
 mod changes;
 pub mod consumers_file;
+pub mod endpoints_file;
 mod fields;
 mod key_path;
 pub mod model;

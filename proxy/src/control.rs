@@ -1,8 +1,9 @@
 //! The program as the admin listener sees it: asks the running snapshot, changes overlays, reloads.
 
+mod discovery;
 mod keysets;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::config::model::EndpointAddress;
 use crate::config::problem::Report;
 use crate::config::{model, show};
 use crate::counters::shared::{Link, LinkStatus};
+use crate::discovery::SourceFacts;
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::policy::{PolicyRuntime, Roles};
@@ -28,7 +30,7 @@ use crate::snapshot::Snapshot;
 use crate::upstream::Upstream;
 use crate::upstream::journal::Event;
 use crate::upstream::member::Member;
-use crate::upstream::overlay::{OverlayError, Overlays};
+use crate::upstream::overlay::{Overlay, OverlayError};
 
 /// Answers the admin listener.
 #[derive(Debug)]
@@ -67,8 +69,12 @@ impl crate::admin::Control for Control {
 
     fn upstreams(&self) -> Vec<UpstreamStatus> {
         let snapshot = self.running().snapshot();
-        let specs = snapshot.loaded.config.upstreams.iter();
-        specs.filter_map(|spec| Some(upstream_status(spec, snapshot.upstreams.get(&spec.name)?))).collect()
+        let facts = self.running().process.discovery.facts();
+        let status = |spec: &model::Upstream| {
+            let upstream = snapshot.upstreams.get(&spec.name)?;
+            Some(upstream_status(self.running(), spec, upstream, &facts))
+        };
+        snapshot.loaded.config.upstreams.iter().filter_map(status).collect()
     }
 
     fn events(&self) -> Vec<EventStatus> {
@@ -98,14 +104,16 @@ impl crate::admin::Control for Control {
     }
 
     async fn change_endpoint(&self, upstream: &str, change: EndpointChange) -> Result<UpstreamStatus, ChangeError> {
-        let changed = self
-            .reloader
-            .change_endpoints(|overlays, snapshot| lay_over(overlays, spec_of(snapshot, upstream)?, &change));
+        let changed = self.reloader.change_endpoints(|overlays, snapshot| {
+            let spec = spec_of(snapshot, upstream)?;
+            lay_over(overlays.edit(spec, &self.running().process.discovery.endpoints(spec).endpoints), &change)
+        });
         changed.await?;
         tracing::info!(upstream, ?change, "endpoint changed at run time");
         let snapshot = self.running().snapshot();
         let now = snapshot.upstreams.get(upstream).ok_or(ChangeError::UnknownUpstream)?;
-        Ok(upstream_status(spec_of(&snapshot, upstream)?, now))
+        let facts = self.running().process.discovery.facts();
+        Ok(upstream_status(self.running(), spec_of(&snapshot, upstream)?, now, &facts))
     }
 }
 
@@ -115,8 +123,7 @@ fn spec_of<'s>(snapshot: &'s Snapshot, upstream: &str) -> Result<&'s model::Upst
 }
 
 /// Works on a copy: where one half of an update is refused, the other does not stay.
-fn lay_over(overlays: &mut Overlays, spec: &model::Upstream, change: &EndpointChange) -> Result<(), ChangeError> {
-    let overlay = overlays.edit(spec);
+fn lay_over(overlay: &mut Overlay, change: &EndpointChange) -> Result<(), ChangeError> {
     match change {
         EndpointChange::Add { address, weight } => overlay.add(address.clone(), *weight)?,
         EndpointChange::Remove { address } => overlay.remove(address)?,
@@ -162,6 +169,9 @@ impl Gauges for Running {
         for keyset in snapshot.keysets.iter() {
             out.keyset(keyset.name(), &keysets::gauges(keyset));
         }
+        for facts in self.process.discovery.facts() {
+            out.discovery(&facts.upstream, &facts.label, discovery::gauges(&facts));
+        }
         let counters = &self.process.counters;
         if let Some(link) = &snapshot.shared_counters {
             out.shared_counters(link.status().away_because.is_none());
@@ -201,21 +211,30 @@ fn reload_report(outcome: &ReloadOutcome) -> ReloadReport {
     }
 }
 
-fn upstream_status(spec: &model::Upstream, upstream: &Upstream) -> UpstreamStatus {
-    let file: HashMap<&EndpointAddress, &model::Endpoint> = spec.endpoints.iter().map(|e| (&e.address, e)).collect();
-    let in_file = |member: &Member| file.get(&member.endpoint.address).copied();
-    let changed = upstream.members.len() != spec.endpoints.len()
-        || upstream.members.iter().any(|m| m.draining || in_file(m).is_none_or(|file| file.weight != m.weight));
+fn upstream_status(
+    running: &Running,
+    spec: &model::Upstream,
+    upstream: &Upstream,
+    facts: &[SourceFacts],
+) -> UpstreamStatus {
+    let file: HashSet<&EndpointAddress> = spec.endpoints.iter().map(|endpoint| &endpoint.address).collect();
+    let source = |member: &Member| match file.contains(&member.endpoint.address) {
+        true => EndpointSource::File,
+        false if member.added => EndpointSource::Runtime,
+        false => EndpointSource::Discovery,
+    };
+    let changed = running.process.overlays.lock().get(&spec.name).is_some_and(Overlay::changes_anything);
     UpstreamStatus {
         name: upstream.name.clone(),
         balancer: spec.balancer.to_string(),
         sticky_cookie: spec.sticky.as_ref().map(|sticky| sticky.cookie.clone()),
         changed_at_run_time: changed,
-        endpoints: upstream.members.iter().map(|member| endpoint_status(member, in_file(member).is_some())).collect(),
+        discovery: facts.iter().filter(|facts| facts.upstream == spec.name).map(discovery::status).collect(),
+        endpoints: upstream.members.iter().map(|member| endpoint_status(member, source(member))).collect(),
     }
 }
 
-fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
+fn endpoint_status(member: &Member, source: EndpointSource) -> EndpointStatus {
     let endpoint = &member.endpoint;
     let health = endpoint.health();
     EndpointStatus {
@@ -232,7 +251,7 @@ fn endpoint_status(member: &Member, in_file: bool) -> EndpointStatus {
         share_percent: endpoint.share_percent(),
         in_flight: endpoint.in_flight(),
         latency_us: Some(endpoint.latency_us()).filter(|us| *us > 0),
-        source: if in_file { EndpointSource::File } else { EndpointSource::Runtime },
+        source,
         last_change: health.cause.map(|cause| HealthChange { at: health.since.into(), cause: cause.to_string() }),
         last_check: health.last_check.map(|check| CheckStatus {
             at: check.at.into(),

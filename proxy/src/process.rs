@@ -13,6 +13,7 @@ use crate::consumers::PasswordChecks;
 use crate::counters::Counters;
 use crate::counters::clock::{Clock, SystemClock};
 use crate::counters::shared::LinkKeeper;
+use crate::discovery::Discovery;
 use crate::gate::Connections;
 use crate::keysets::KeysetKeeper;
 use crate::observe::metrics::Metrics;
@@ -39,6 +40,8 @@ pub struct Process {
     pub endpoints: EndpointRegistry,
     /// What was changed about endpoints at run time.
     pub overlays: Mutex<Overlays>,
+    /// Endpoints that others list.
+    pub discovery: Discovery,
     /// Connections for the requests that policies send.
     pub outbound: OutboundPool,
     /// Rate counters of policies.
@@ -78,6 +81,7 @@ impl Process {
             engine: OnceCell::new(),
             endpoints: EndpointRegistry::default(),
             overlays: Mutex::default(),
+            discovery: Discovery::new(control.clone(), Arc::clone(&metrics)),
             outbound: OutboundPool::default(),
             counters: Counters::new(Arc::clone(&clock)),
             shared_counters: LinkKeeper::new(control.clone()),

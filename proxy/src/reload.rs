@@ -1,5 +1,6 @@
 //! From a change to a running configuration: load, validate everything, build, swap; or keep what runs and say why.
 
+pub mod follow;
 pub mod watch;
 
 use std::collections::BTreeSet;
@@ -162,21 +163,35 @@ impl Reloader {
         change: impl FnOnce(&mut Overlays, &Snapshot) -> Result<(), E>,
     ) -> Result<(), E> {
         let _turn = self.turn.lock().await;
-        let running = Arc::clone(&self.running);
+        let running = &self.running;
         let previous = running.snapshot();
         let before = running.process.overlays.lock().clone();
         let mut changed = before.clone();
         change(&mut changed, &previous)?;
         *running.process.overlays.lock() = changed;
-        let built = tokio::task::spawn_blocking(move || {
-            Snapshot::build(&running.process, Arc::clone(&previous.loaded), Some(&previous), Refresh::Endpoints)
-                .map(|next| swap(&running, next))
-        });
-        let built = built.await.unwrap_or_else(|panicked| Err(Report::message(panicked.to_string())));
-        built.map(drop).map_err(|report| {
+        self.rebuild().await.map_err(|report| {
             *self.running.process.overlays.lock() = before;
             report.into()
         })
+    }
+
+    /// Builds what runs anew with the endpoints that are known now; files are not read.
+    ///
+    /// # Errors
+    /// The result could not be built; what ran before runs on.
+    pub async fn refresh_endpoints(&self) -> Result<(), Report> {
+        let _turn = self.turn.lock().await;
+        self.rebuild().await
+    }
+
+    async fn rebuild(&self) -> Result<(), Report> {
+        let running = Arc::clone(&self.running);
+        let built = tokio::task::spawn_blocking(move || {
+            let previous = running.snapshot();
+            Snapshot::build(&running.process, Arc::clone(&previous.loaded), Some(&previous), Refresh::Endpoints)
+                .map(|next| swap(&running, next))
+        });
+        built.await.unwrap_or_else(|panicked| Err(Report::message(panicked.to_string()))).map(drop)
     }
 
     fn tell(&self, outcome: &ReloadOutcome, trigger: Trigger) {

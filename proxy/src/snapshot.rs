@@ -115,7 +115,10 @@ impl Snapshot {
         process.health.reconcile(wanted.collect());
         let watched = self.upstreams.values();
         process.watch.reconcile(watched.map(|upstream| (upstream.watch.clone(), Arc::clone(&upstream.members))));
-        for upstream in process.overlays.lock().follow(&self.loaded.config.upstreams) {
+        let ours = self.loaded.config.listeners.iter().map(|listener| listener.address).collect();
+        let upstreams = &self.loaded.config.upstreams;
+        process.discovery.reconcile(upstreams, &ours);
+        for upstream in process.overlays.lock().follow(upstreams, |spec| process.discovery.endpoints(spec).endpoints) {
             tracing::warn!(upstream, "the file's endpoints changed: what was changed at run time is dropped");
         }
         process.keysets.reconcile(&self.keysets);

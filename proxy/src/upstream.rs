@@ -31,8 +31,10 @@ use std::time::{Duration, Instant};
 use crate::balance::sticky::StickyKey;
 use crate::balance::tiers::{Place, ranks};
 use crate::balance::{Balancer, Picked};
+use crate::cause::Cause;
 use crate::config::model;
 use crate::config::model::EndpointAddress;
+use crate::discovery::Known;
 use crate::observe::metrics::{Metrics, QueueMetrics};
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
@@ -45,6 +47,23 @@ use retry::{RetryBudget, RetryTerms};
 use traffic::{Failing, Heard};
 use transport::Transport;
 use watch::WatchTerms;
+
+/// Who is in an upstream: what is listed, and what was changed about it at run time.
+#[derive(Clone, Debug)]
+pub struct Listing<'a> {
+    /// What the file lists, and others.
+    pub known: Known<'a>,
+    /// What was changed.
+    pub overlay: Option<&'a Overlay>,
+}
+
+impl<'a> Listing<'a> {
+    /// What the file lists, and no more.
+    #[must_use]
+    pub fn of_file(spec: &'a model::Upstream) -> Self {
+        Self { known: Known::listed(spec), overlay: None }
+    }
+}
 
 /// A named set of endpoints behind one balancer, as one snapshot sees it.
 #[derive(Debug)]
@@ -76,6 +95,8 @@ pub struct Upstream {
     pub proxy_protocol: Option<model::ProxyProtocol>,
     /// How its endpoints are reached.
     pub transport: Transport,
+    /// Whether somebody who lists endpoints has not said anything yet.
+    pub awaited: bool,
     peers: Peers,
 }
 
@@ -105,16 +126,17 @@ impl Upstream {
     #[must_use]
     pub fn build(
         spec: &model::Upstream,
-        overlay: Option<&Overlay>,
+        listing: Listing<'_>,
         registry: &EndpointRegistry,
         metrics: &Metrics,
         previous: Option<&Self>,
         policy: Option<Arc<PolicyRuntime>>,
         transport: Transport,
     ) -> Self {
+        let Listing { known, overlay } = listing;
         let placements = match overlay {
-            Some(overlay) => overlay.apply(&spec.endpoints),
-            None => spec.endpoints.iter().map(Placement::from).collect(),
+            Some(overlay) => overlay.apply(spec, &known.endpoints),
+            None => known.endpoints.iter().map(Placement::from).collect(),
         };
         let members = members(spec, &placements, registry, metrics, previous);
         let (members, balancer) = take_over(spec, members, policy, &registry.sticky_key, previous);
@@ -133,6 +155,7 @@ impl Upstream {
             watch: WatchTerms { outliers: spec.outliers.clone(), slow_start: spec.slow_start },
             host,
             proxy_protocol: spec.proxy_protocol,
+            awaited: known.awaited,
             peers: Peers::new(members.iter().map(|member| &member.endpoint.address), &spec.timeouts, &transport),
             transport,
             members,
@@ -159,9 +182,22 @@ impl Upstream {
         self.balancer.pick(request, &self.members, tried)
     }
 
-    /// Whether one could be asked if it had not as many requests under way as it may have.
+    /// Why there is nobody to ask, where nobody was asked.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
+    pub fn why_nobody(&self) -> Cause {
+        if self.is_busy() {
+            Cause::EndpointsBusy
+        } else if !self.members.is_empty() {
+            Cause::NoEndpoint
+        } else if self.awaited {
+            Cause::EndpointsUnknown
+        } else {
+            Cause::NoEndpoints
+        }
+    }
+
+    /// Whether one could be asked if it had not as many requests under way as it may have.
+    fn is_busy(&self) -> bool {
         self.members.iter().any(|member| member.is_open() && !member.has_room())
     }
 }
@@ -195,8 +231,9 @@ fn members(
         let metrics =
             before.map_or_else(|| metrics.endpoint(&spec.name, &endpoint.label), |before| before.metrics.clone());
         let (weight, zone, draining) = (placement.weight, Arc::clone(&placement.zone), placement.draining);
+        let added = placement.added;
         let max_in_flight = spec.max_in_flight.unwrap_or(u32::MAX);
-        Member { endpoint, weight, zone, tier, draining, max_in_flight, metrics }
+        Member { endpoint, weight, zone, tier, draining, added, max_in_flight, metrics }
     };
     placements.iter().zip(ranks(&places)).map(member).collect()
 }

@@ -124,3 +124,30 @@ async fn an_unknown_path_and_a_wrong_method_are_told_apart() {
     assert_eq!(gateway.admin().call("DELETE", "/status", None).await.status(), 405);
     assert_eq!(gateway.admin().call("GET", "/reload", None).await.status(), 405);
 }
+
+#[tokio::test]
+async fn scripts_for_kong_find_targets_and_their_health() {
+    let (gateway, origin) = proxied().await;
+    let (admin, other) = (gateway.admin(), Origin::named("other").await);
+    let (here, there) = (origin.address().to_string(), other.address().to_string());
+    let added = admin.call("POST", "/upstreams/origin/targets", Some(json!({ "target": there, "weight": 5 }))).await;
+    assert_eq!((added.status(), &added.json()["target"]), (201, &json!(there)));
+    let listed = admin.get("/upstreams/origin/targets").await;
+    assert_eq!(listed["data"][0]["target"], here);
+    assert_eq!((&listed["data"][1]["weight"], &listed["next"]), (&json!(5), &json!(null)));
+    assert_eq!(listed["data"][1]["upstream"]["name"], "origin");
+    let path = format!("/upstreams/origin/targets/{there}");
+    assert_eq!(admin.ok("PATCH", &path, Some(json!({ "weight": 9 }))).await["weight"], 9);
+    let health = admin.get("/upstreams/origin/health").await;
+    assert_eq!(
+        health["data"][1],
+        json!({ "target": there, "weight": 9, "upstream": { "name": "origin" }, "health": "HEALTHY" })
+    );
+    assert_eq!(admin.call("DELETE", &path, None).await.status(), 204);
+    assert_eq!(admin.call("DELETE", &path, None).await.status(), 404);
+    assert_eq!(admin.call("GET", "/upstreams/orign/health", None).await.status(), 404);
+    assert_eq!(
+        admin.call("POST", "/upstreams/origin/targets", Some(json!({ "target": "nowhere" }))).await.status(),
+        400
+    );
+}

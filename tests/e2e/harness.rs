@@ -4,6 +4,8 @@ pub(crate) mod admin;
 pub(crate) mod by_hand;
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod dns;
+pub(crate) mod etcd;
 pub(crate) mod gateway;
 pub(crate) mod guests;
 pub(crate) mod h2;

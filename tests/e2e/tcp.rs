@@ -142,7 +142,7 @@ async fn where_no_endpoint_can_be_reached_the_connection_is_closed_and_the_line_
 
     let empty = relaying(&[], "").await;
     assert!(peer::all(&mut connect(&empty).await).await.is_empty());
-    assert_eq!(line(&empty, Some("no-endpoint")).await["endpoint"], Value::Null);
+    assert_eq!(line(&empty, Some("no-endpoints")).await["endpoint"], Value::Null);
 }
 
 #[tokio::test]

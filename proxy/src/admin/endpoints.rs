@@ -20,7 +20,7 @@ use crate::config::model::EndpointAddress;
 /// What a new endpoint weighs where nobody says: the default of the configuration file.
 const DEFAULT_WEIGHT: u32 = 100;
 
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +30,7 @@ struct Addition {
     weight: u32,
 }
 
-fn default_weight() -> u32 {
+pub(super) fn default_weight() -> u32 {
     DEFAULT_WEIGHT
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn remove(
 }
 
 /// Applies the change in a task of its own, so that a caller who hangs up does not stop it half-way.
-async fn change(
+pub(super) async fn change(
     control: Arc<dyn Control>,
     upstream: String,
     change: EndpointChange,
@@ -108,14 +108,14 @@ fn refusal(error: &ChangeError, control: &dyn Control, upstream: &str) -> Proble
     }
 }
 
-fn parse_address(text: &str) -> Result<EndpointAddress, Problem> {
+pub(super) fn parse_address(text: &str) -> Result<EndpointAddress, Problem> {
     text.parse().map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, format!("`{text}` {error}"))
             .hint("as in `10.0.0.4:80`, `[::1]:80` or `unix:/run/shop.sock`")
     })
 }
 
-fn read<T: DeserializeOwned>(body: Body, example: &str) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(body: Body, example: &str) -> Result<T, Problem> {
     let body = body.map_err(|error| Problem::new(error.status(), error.body_text().to_lowercase()))?;
     serde_json::from_slice(&body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not what this call takes: {error}"))

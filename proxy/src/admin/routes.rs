@@ -17,10 +17,11 @@ use super::entry::Entry;
 use super::keyset::KeysetStatus;
 use super::plugin::PluginStatus;
 use super::status::{ReloadReport, Status};
+use super::targets;
 use super::upstream::{EventStatus, UpstreamStatus};
 
 /// All calls, as an unknown path is told.
-pub(super) const ROUTES: [&str; 14] = [
+pub(super) const ROUTES: [&str; 19] = [
     "GET /",
     "GET /healthz",
     "GET /status",
@@ -29,6 +30,11 @@ pub(super) const ROUTES: [&str; 14] = [
     "POST /upstreams/{name}/endpoints",
     "PATCH /upstreams/{name}/endpoints/{address}",
     "DELETE /upstreams/{name}/endpoints/{address}",
+    "GET /upstreams/{name}/health",
+    "GET /upstreams/{name}/targets",
+    "POST /upstreams/{name}/targets",
+    "PATCH /upstreams/{name}/targets/{host:port}",
+    "DELETE /upstreams/{name}/targets/{host:port}",
     "GET /events",
     "GET /plugins",
     "GET /keysets",
@@ -57,6 +63,9 @@ pub(super) fn router(control: Arc<dyn Control>, entry: Entry) -> Router {
         .route("/upstreams/{name}", get(upstream))
         .route("/upstreams/{name}/endpoints", post(endpoints::add))
         .route("/upstreams/{name}/endpoints/{address}", patch(endpoints::update).delete(endpoints::remove))
+        .route("/upstreams/{name}/health", get(targets::health))
+        .route("/upstreams/{name}/targets", get(targets::list).post(targets::add))
+        .route("/upstreams/{name}/targets/{address}", patch(targets::update).delete(targets::remove))
         .route("/events", get(events))
         .route("/plugins", get(plugins))
         .route("/keysets", get(keysets))
@@ -105,8 +114,13 @@ async fn upstreams(State(control): Controlled) -> Json<Vec<UpstreamStatus>> {
 }
 
 async fn upstream(State(control): Controlled, Path(name): Path<String>) -> Result<Json<UpstreamStatus>, Problem> {
+    find_upstream(&*control, &name).map(Json)
+}
+
+/// The upstream of this name, or the problem that there is none.
+pub(super) fn find_upstream(control: &dyn Control, name: &str) -> Result<UpstreamStatus, Problem> {
     let found = control.upstreams().into_iter().find(|upstream| upstream.name == name);
-    found.map(Json).ok_or_else(|| unknown_upstream(&*control, &name))
+    found.ok_or_else(|| unknown_upstream(control, name))
 }
 
 async fn events(State(control): Controlled) -> Json<Vec<EventStatus>> {

@@ -52,6 +52,7 @@ fn upstream_status(name: &str) -> UpstreamStatus {
         balancer: "round-robin".into(),
         sticky_cookie: None,
         changed_at_run_time: false,
+        discovery: Vec::new(),
         endpoints: vec![endpoint],
     }
 }

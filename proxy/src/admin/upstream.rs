@@ -16,8 +16,32 @@ pub struct UpstreamStatus {
     pub sticky_cookie: Option<String>,
     /// Whether anything was changed at run time that the file does not say.
     pub changed_at_run_time: bool,
-    /// In the order of the file, those added at run time last.
+    /// Who lists endpoints besides the file.
+    pub discovery: Vec<DiscoveryStatus>,
+    /// In the order of the file, then those discovered, those added at run time last.
     pub endpoints: Vec<EndpointStatus>,
+}
+
+/// Somebody who lists endpoints, now.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiscoveryStatus {
+    /// `dns shop.internal:80`, `file endpoints.toml` and so on.
+    pub source: String,
+    /// Endpoints of the last good set; `null` before there was one.
+    pub endpoints: Option<usize>,
+    /// When it last gave a good answer.
+    pub last_success: Option<Timestamp>,
+    /// What is wrong now; `null` where nothing is.
+    pub problem: Option<DiscoveryProblem>,
+}
+
+/// What is wrong with what somebody lists.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiscoveryProblem {
+    /// When it was met first.
+    pub since: Timestamp,
+    /// In words.
+    pub why: String,
 }
 
 /// An endpoint now.
@@ -83,6 +107,8 @@ pub struct EventStatus {
 pub enum EndpointSource {
     /// The configuration file.
     File,
+    /// Somebody whom the configuration file names.
+    Discovery,
     /// This API; it is gone when the process ends.
     Runtime,
 }

@@ -72,6 +72,9 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
     let admin = runtime.block_on(start_admin(&reloader, stopping.clone()))?;
     runtime.spawn(reload_on_hangup(Arc::clone(&reloader), signals.hangup));
     runtime.spawn(crate::reload::watch::watch(Arc::clone(&reloader)));
+    let mut news = running.process.discovery.news();
+    runtime.block_on(await_endpoints(&reloader, &mut news));
+    runtime.spawn(crate::reload::follow::follow(Arc::clone(&reloader), news));
     runtime.spawn(tidy(Arc::clone(&running)));
     let server = Server::start(&running, sockets, &stopping)?;
     announce(ready, &server, admin);
@@ -120,6 +123,19 @@ fn start(file: &Path, runtime: &Runtime) -> anyhow::Result<(Arc<Running>, Socket
     })?;
     let sockets = Sockets::bind(&snapshot.loaded.config)?;
     Ok((Arc::new(Running::new(process, Arc::new(snapshot))), sockets))
+}
+
+/// A restart must not answer 503 for what is known in a moment.
+async fn await_endpoints(reloader: &Reloader, news: &mut watch::Receiver<u64>) {
+    let running = reloader.running();
+    let patience = running.snapshot().loaded.config.server.discovery_wait;
+    if !running.process.discovery.first_answers(patience).await {
+        return;
+    }
+    news.mark_unchanged();
+    if let Err(report) = reloader.refresh_endpoints().await {
+        tracing::error!("discovered endpoints cannot be taken up\n{}", report.render(false));
+    }
 }
 
 async fn start_admin(

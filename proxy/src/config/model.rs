@@ -6,6 +6,7 @@
 mod address;
 mod balancer;
 mod counters;
+mod discovery;
 mod health;
 mod keyset;
 mod listener;
@@ -24,6 +25,7 @@ use crate::consumers::Credentials;
 pub use address::{AddressError, EndpointAddress};
 pub use balancer::{Balancer, ConsistentHash, HashKey, HashTable, LoadFactor, MissingKey, SameSite, Sticky};
 pub use counters::{Counting, RedisServer, SharedStore};
+pub use discovery::{Dns, EtcdPrefix, NamedEndpoints, Source, SourceKind};
 pub use health::{CheckKind, GrpcCheck, HealthCheck, HttpCheck, Outliers};
 pub use keyset::{
     Algorithms, KeyMaterial, Keyset, KeysetSource, RemoteKeyset, SharedSecret, StaticKey, TokenAlgorithm,
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How names of endpoints are looked up.
+    pub dns: Arc<Dns>,
     /// Where access lines go.
     pub access_log: AccessLog,
     /// Where gateways share what they count; none where they do not.
@@ -73,6 +77,8 @@ pub struct Server {
     pub threads: usize,
     /// How long requests under way may take after a request to stop.
     pub shutdown_timeout: Duration,
+    /// How long listeners wait at start for endpoints that others list.
+    pub discovery_wait: Duration,
     /// Idle upstream connections kept in all.
     pub upstream_idle_connections: usize,
     /// Directory for what the gateway itself writes (compiled plugins); the user's own where none was written.
@@ -178,8 +184,12 @@ pub struct Upstream {
     pub prefer_zone: Option<Arc<str>>,
     /// How many of its endpoints this gateway asks first; `None` for all.
     pub subset: Option<Subset>,
-    /// Unique by address. May be empty: then requests are answered 503.
+    /// Those listed by address, unique by it. May be empty: where nobody else lists any, requests are answered 503.
     pub endpoints: Vec<Endpoint>,
+    /// Those listed by name.
+    pub named: Vec<Source>,
+    /// Who lists further ones.
+    pub discovery: Option<Source>,
     /// Active checks; none where the user wrote none.
     pub health: Option<HealthCheck>,
     /// When traffic itself takes an endpoint out; `None` is never.
@@ -217,6 +227,13 @@ pub struct Queue {
     pub most: usize,
     /// How long one may.
     pub timeout: Duration,
+}
+
+impl Upstream {
+    /// Everybody who is asked for endpoints, in the order these are taken in.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.named.iter().chain(&self.discovery)
+    }
 }
 
 /// A failure after which a request may be tried again.

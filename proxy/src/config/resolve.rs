@@ -34,7 +34,10 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let trusts_anybody = !written.trusted_proxies.is_empty();
     let listeners =
         each(written.listeners, |listener| listeners::resolve(listener, &known.upstreams, trusts_anybody, problems));
-    let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &known.policies, problems));
+    let dns = Arc::new(written.dns);
+    let ours: Vec<_> = listeners.iter().flatten().map(|listener| listener.address).collect();
+    let surroundings = upstreams::Surroundings { policies: &known.policies, dns: &dns, listeners: &ours };
+    let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &surroundings, problems));
     let introducing = upstreams::introducing(upstreams.as_deref().unwrap_or_default());
     check_pooled(&written.routes, &written.plugins, &introducing, problems);
     let counters = written.counters.map(Arc::new);
@@ -48,6 +51,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
         server: process.server,
         limits: process.limits,
         trusted_proxies: written.trusted_proxies,
+        dns,
         access_log: process.access_log,
         counters,
         admin,

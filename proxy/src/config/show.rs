@@ -2,6 +2,7 @@
 
 mod balancer;
 mod consumer;
+mod discovery;
 mod health;
 mod keyset;
 mod listener;
@@ -34,6 +35,7 @@ pub fn to_json(config: &Config) -> Value {
         "server": server(&config.server),
         "limits": limits(&config.limits),
         "forwarded": { "trusted": texts(&config.trusted_proxies) },
+        "dns": discovery::dns(&config.dns),
         "access_log": access_log(&config.access_log),
         "admin": config.admin.as_ref().map_or_else(|| json!({ "enabled": false }), admin),
         "counters": config.counters.as_ref().map_or_else(|| json!({ "redis": null }), |store| shared_store(store)),
@@ -68,6 +70,7 @@ fn server(server: &Server) -> Value {
     json!({
         "threads": server.threads,
         "shutdown_timeout": time(server.shutdown_timeout),
+        "discovery_wait": time(server.discovery_wait),
         "upstream_idle_connections": server.upstream_idle_connections,
         "state_directory": server.state_directory,
         "compile": { "timeout": time(server.compile.timeout), "memory": shown_size(server.compile.memory) },
@@ -125,14 +128,8 @@ fn upstream(upstream: &Upstream) -> Value {
         "sticky": upstream.sticky.as_ref().map(sticky),
         "prefer_zone": upstream.prefer_zone.as_deref(),
         "subset": upstream.subset.as_ref().map(|subset| json!({ "size": subset.size, "gateway": subset.gateway })),
-        "endpoint": each(&upstream.endpoints, |endpoint| {
-            json!({
-                "address": endpoint.address.to_string(),
-                "weight": endpoint.weight,
-                "zone": *endpoint.zone,
-                "priority": endpoint.priority,
-            })
-        }),
+        "endpoint": discovery::endpoints(upstream),
+        "discovery": upstream.discovery.as_ref().map(discovery::source),
         "retries": upstream.retries,
         "retry_on": retry_on(&upstream.retry_on),
         "retry_budget": upstream.retry_budget,

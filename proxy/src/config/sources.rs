@@ -31,6 +31,8 @@ pub struct Sources {
 struct Text {
     file: String,
     text: String,
+    /// What the user wrote, where that is another notation; each character has its place in both.
+    shown: Option<String>,
     /// Made when the first problem needs it: a good configuration never pays for it.
     index: OnceLock<Index>,
 }
@@ -50,7 +52,13 @@ struct Spans {
 
 impl Sources {
     pub(super) fn new(file: &str, text: &str) -> Self {
-        Self { text: Arc::new(Text { file: file.to_owned(), text: text.to_owned(), index: OnceLock::new() }) }
+        Self::translated(file, text, None)
+    }
+
+    /// The sources of a text in another notation, as TOML: problems show what was written.
+    pub(super) fn translated(file: &str, text: &str, shown: Option<&str>) -> Self {
+        let (file, text, shown) = (file.to_owned(), text.to_owned(), shown.map(str::to_owned));
+        Self { text: Arc::new(Text { file, text, shown, index: OnceLock::new() }) }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -116,7 +124,8 @@ impl Sources {
 
     fn excerpt(&self, span: Range<usize>) -> Excerpt {
         let (_, start) = self.line_at(span.start);
-        let rest = self.text().get(start..).unwrap_or_default();
+        let shown = self.text.shown.as_deref().unwrap_or_else(|| self.text());
+        let rest = shown.get(start..).unwrap_or_default();
         let line = rest.lines().next().unwrap_or_default();
         let within = |offset: usize| offset.saturating_sub(start).min(line.len());
         let hidden = self.index().secrets.iter().map(|secret| within(secret.start)..within(secret.end));

@@ -6,6 +6,7 @@
 mod balancer;
 mod consumer;
 mod counters;
+mod discovery;
 mod keyset;
 mod listener;
 pub(super) mod plugin;
@@ -19,17 +20,18 @@ use toml::de::DeTable;
 
 use super::fields::{Fields, Reader};
 use super::key_path::KeyPath;
-use super::model::SharedStore;
+use super::model::{Dns, SharedStore};
 use super::value::net;
 
 pub(super) use consumer::Consumer;
 pub(super) use counters::CountingWord;
+pub(super) use discovery::{Discovery, MAX_ENDPOINTS, Origin};
 pub(super) use keyset::{Key, Keyset, KeysetOrigin, Material, Remote};
 pub(super) use listener::{Listener, Protocol as ListenerProtocol, ServerNameRoute, Tls as ListenerTls};
 pub(super) use plugin::{Plugin, Policy};
 pub(super) use process::{Admin, Process};
 pub(super) use route::{Route, Step};
-pub(super) use upstream::{Endpoint, Health, Upstream};
+pub(super) use upstream::{Endpoint, EndpointHost, Health, Upstream};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub(super) struct Config {
     pub(super) process: Process,
     pub(super) trusted_proxies: Vec<ipnet::IpNet>,
     pub(super) counters: Option<SharedStore>,
+    pub(super) dns: Dns,
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Upstream>,
     pub(super) plugins: Vec<Plugin>,
@@ -63,6 +66,7 @@ impl Config {
                 .section("forwarded", |fields| values(fields.list("trusted", net::network)))
                 .unwrap_or_default(),
             counters: fields.section("counters", counters::store).flatten(),
+            dns: fields.section("dns", discovery::dns).unwrap_or_else(discovery::default_dns),
             listeners: fields.sections("listener", Listener::read),
             upstreams: fields.sections("upstream", Upstream::read),
             plugins: fields.sections("plugin", Plugin::read),

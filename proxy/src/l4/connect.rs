@@ -65,7 +65,7 @@ impl<'u> Asker<'u> {
 
     async fn ask_one(&mut self) -> Result<Result<Stream, TryFailure>, Cause> {
         let view = HttpRequestView { parts: &self.request, facts: &self.facts };
-        let picked = self.upstream.pick(&view, &self.tried).ok_or(Cause::NoEndpoint)?;
+        let picked = self.upstream.pick(&view, &self.tried).ok_or_else(|| self.upstream.why_nobody())?;
         let member = picked.member;
         member.metrics.attempt(if self.tried.is_empty() { Try::First } else { Try::Retry });
         self.tried.push(member.endpoint.address.clone());

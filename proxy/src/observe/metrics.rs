@@ -11,6 +11,7 @@
 
 mod by_key;
 mod consumer;
+mod discovery;
 mod endpoint;
 mod families;
 mod family;
@@ -36,9 +37,10 @@ use prometheus::Registry;
 
 use by_key::ByKey;
 pub use consumer::ConsumerMetrics;
+pub use discovery::DiscoveryMetrics;
 pub use endpoint::{EndpointMetrics, Try, TryFailure};
 use families::Families;
-pub use gauges::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, KeysetGauges, PolicyGauges};
+pub use gauges::{CounterStoreGauges, DiscoveryGauges, EndpointGauges, GaugeSink, Gauges, KeysetGauges, PolicyGauges};
 pub use keyset::KeysetMetrics;
 pub use listener::ListenerMetrics;
 use plugin_series::PluginSeries;
@@ -184,6 +186,18 @@ impl Metrics {
     #[must_use]
     pub fn shared_counters(&self) -> SharedCounterMetrics {
         SharedCounterMetrics::new(&self.families)
+    }
+
+    /// Handles of one who lists endpoints of an upstream.
+    #[must_use]
+    pub fn discovery(&self, upstream: &str, source: &str) -> DiscoveryMetrics {
+        DiscoveryMetrics::new(&self.families, upstream, source)
+    }
+
+    /// Drops the series of all who list endpoints but these, by upstream and source.
+    pub fn retain_discovery(&self, wanted: &[(&str, &str)]) {
+        let wanted: HashSet<_> = wanted.iter().copied().collect();
+        self.families.discovery_answers.retain(|[upstream, source, _]| wanted.contains(&(upstream, source)));
     }
 
     /// What the access log counts.

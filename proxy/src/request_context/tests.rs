@@ -152,7 +152,7 @@ fn an_upstream_without_endpoints_has_none_to_ask() {
     let parts = get("/", &[("host", "empty.example")]);
     let (mut context, outcome) = begun(&parts);
     assert_eq!(outcome, Ok(()));
-    assert_eq!(context.next_member(&parts), Err(Cause::NoEndpoint));
+    assert_eq!(context.next_member(&parts), Err(Cause::NoEndpoints));
 }
 
 #[test]

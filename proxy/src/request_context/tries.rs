@@ -123,8 +123,7 @@ impl RequestContext {
     fn nobody_to_ask(&self, upstream: &Upstream) -> Cause {
         match self.tries.last_failure {
             Some(failure) => Cause::Upstream(failure),
-            None if upstream.is_busy() => Cause::EndpointsBusy,
-            None => Cause::NoEndpoint,
+            None => upstream.why_nobody(),
         }
     }
 

@@ -25,8 +25,8 @@ use crate::route::RouteTable;
 use crate::route::rewrite::PathRewrite;
 use crate::route::server_names::ServerNames;
 use crate::route::timeouts::Timeouts;
-use crate::upstream::Upstream;
 use crate::upstream::transport::Transport;
+use crate::upstream::{Listing, Upstream};
 use crate::wire::loop_guard::LoopGuard;
 
 type ByName<T> = BTreeMap<String, Arc<T>>;
@@ -307,7 +307,9 @@ impl Builder<'_> {
             return Some(Arc::new(AccessLog::off()));
         }
         if let Some(previous) = self.previous.filter(|previous| previous.loaded.config.access_log == *spec) {
-            previous.access_log.reopen();
+            if self.refresh != Refresh::Endpoints {
+                previous.access_log.reopen();
+            }
             return Some(Arc::clone(&previous.access_log));
         }
         match AccessLog::open(spec, self.process.metrics.access_lines()) {
@@ -331,7 +333,7 @@ impl Builder<'_> {
             let previous = self.previous.and_then(|previous| previous.upstreams.get(&spec.name));
             let upstream = Upstream::build(
                 spec,
-                overlays.get(&spec.name),
+                Listing { known: self.process.discovery.endpoints(spec), overlay: overlays.get(&spec.name) },
                 &self.process.endpoints,
                 &self.process.metrics,
                 previous.map(AsRef::as_ref),

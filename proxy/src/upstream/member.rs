@@ -19,6 +19,8 @@ pub struct Member {
     pub tier: u8,
     /// No new requests, those under way end in peace.
     pub draining: bool,
+    /// Whether it was added at run time: nobody else lists it.
+    pub added: bool,
     /// Requests it may have under way; `u32::MAX` is without limit.
     pub max_in_flight: u32,
     /// Counts its tries.
@@ -56,6 +58,7 @@ impl Member {
             && self.zone == other.zone
             && self.tier == other.tier
             && self.draining == other.draining
+            && self.added == other.added
             && self.max_in_flight == other.max_in_flight
     }
 }

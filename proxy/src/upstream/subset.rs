@@ -59,6 +59,7 @@ mod tests {
             zone: "".into(),
             priority: 0,
             draining: false,
+            added: false,
         };
         (1..=count).map(place).collect()
     }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Upstream;
 use super::endpoint::Endpoint;
 use super::member::Member;
 use super::overlay::Overlays;
 use super::registry::EndpointRegistry;
 use super::transport::Transport;
+use super::{Listing, Upstream};
 use crate::config::model::{self, EndpointAddress};
 use crate::observe::metrics::Metrics;
 use crate::plugin::fixture::Fixture;
@@ -23,6 +23,7 @@ pub(crate) fn members(weights: &[u32]) -> Vec<Member> {
             zone: "".into(),
             tier: 0,
             draining: false,
+            added: false,
             max_in_flight: u32::MAX,
             metrics,
         }
@@ -45,6 +46,8 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
         prefer_zone: None,
         subset: None,
         endpoints: ports.iter().map(endpoint).collect(),
+        named: Vec::new(),
+        discovery: None,
         health: None,
         outliers: None,
         slow_start: Duration::ZERO,
@@ -70,7 +73,15 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
 
 /// Builds by itself, with a registry that nobody else has.
 pub(crate) fn build(spec: &model::Upstream, previous: Option<&Upstream>) -> Upstream {
-    Upstream::build(spec, None, &EndpointRegistry::default(), &Metrics::new(), previous, None, Transport::default())
+    Upstream::build(
+        spec,
+        Listing::of_file(spec),
+        &EndpointRegistry::default(),
+        &Metrics::new(),
+        previous,
+        None,
+        Transport::default(),
+    )
 }
 
 fn ports(upstream: &Upstream) -> Vec<u16> {
@@ -81,10 +92,17 @@ fn ports(upstream: &Upstream) -> Vec<u16> {
 fn an_upstream_has_the_endpoints_of_the_file_with_the_overlay_on_top() {
     let (registry, spec) = (EndpointRegistry::default(), spec("shop", &[1, 2]));
     let mut overlays = Overlays::default();
-    overlays.edit(&spec).add(([127, 0, 0, 1], 9).into(), 5).unwrap();
-    overlays.edit(&spec).set_draining(&([127, 0, 0, 1], 1).into(), true).unwrap();
-    let upstream =
-        Upstream::build(&spec, overlays.get("shop"), &registry, &Metrics::new(), None, None, Transport::default());
+    overlays.edit(&spec, &spec.endpoints).add(([127, 0, 0, 1], 9).into(), 5).unwrap();
+    overlays.edit(&spec, &spec.endpoints).set_draining(&([127, 0, 0, 1], 1).into(), true).unwrap();
+    let upstream = Upstream::build(
+        &spec,
+        Listing { overlay: overlays.get("shop"), ..Listing::of_file(&spec) },
+        &registry,
+        &Metrics::new(),
+        None,
+        None,
+        Transport::default(),
+    );
     assert_eq!(ports(&upstream), [1, 2, 9]);
     assert_eq!(upstream.members[2].weight, 5);
     assert!(!upstream.members[0].is_eligible() && upstream.members[1].is_eligible());
@@ -94,10 +112,19 @@ fn an_upstream_has_the_endpoints_of_the_file_with_the_overlay_on_top() {
 fn members_and_rotation_are_taken_over_where_the_members_are_the_same() {
     let registry = EndpointRegistry::default();
     let mut spec = spec("shop", &[1, 2, 3]);
-    let old = Upstream::build(&spec, None, &registry, &Metrics::new(), None, None, Transport::default());
+    let old =
+        Upstream::build(&spec, Listing::of_file(&spec), &registry, &Metrics::new(), None, None, Transport::default());
     spec.timeouts.read = Duration::from_secs(9);
     spec.host = Some("shop.internal".into());
-    let new = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&old), None, Transport::default());
+    let new = Upstream::build(
+        &spec,
+        Listing::of_file(&spec),
+        &registry,
+        &Metrics::new(),
+        Some(&old),
+        None,
+        Transport::default(),
+    );
     assert!(Arc::ptr_eq(&old.members, &new.members) && Arc::ptr_eq(&old.balancer, &new.balancer));
     assert_eq!(new.timeouts.read, Duration::from_secs(9));
     assert_eq!(new.host.unwrap(), "shop.internal");
@@ -107,10 +134,19 @@ fn members_and_rotation_are_taken_over_where_the_members_are_the_same() {
 fn another_weight_starts_another_rotation_over_the_same_endpoints() {
     let registry = EndpointRegistry::default();
     let mut spec = spec("shop", &[1, 2]);
-    let old = Upstream::build(&spec, None, &registry, &Metrics::new(), None, None, Transport::default());
+    let old =
+        Upstream::build(&spec, Listing::of_file(&spec), &registry, &Metrics::new(), None, None, Transport::default());
     old.members[0].endpoint.mark(false, "down");
     spec.endpoints[1].weight = 7;
-    let new = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&old), None, Transport::default());
+    let new = Upstream::build(
+        &spec,
+        Listing::of_file(&spec),
+        &registry,
+        &Metrics::new(),
+        Some(&old),
+        None,
+        Transport::default(),
+    );
     assert!(!Arc::ptr_eq(&old.balancer, &new.balancer));
     assert!(Arc::ptr_eq(&old.members[0].endpoint, &new.members[0].endpoint));
     assert!(!new.members[0].endpoint.is_healthy());
@@ -120,11 +156,12 @@ fn another_weight_starts_another_rotation_over_the_same_endpoints() {
 fn another_policy_keeps_members_and_rotation() {
     let registry = EndpointRegistry::default();
     let spec = spec("shop", &[1, 2]);
-    let old = Upstream::build(&spec, None, &registry, &Metrics::new(), None, None, Transport::default());
+    let old =
+        Upstream::build(&spec, Listing::of_file(&spec), &registry, &Metrics::new(), None, None, Transport::default());
     let policy = crate::plugin::fixture::bind(&Fixture::balancing("(i32.const 0)"));
     let new = Upstream::build(
         &spec,
-        None,
+        Listing::of_file(&spec),
         &registry,
         &Metrics::new(),
         Some(&old),
@@ -133,7 +170,15 @@ fn another_policy_keeps_members_and_rotation() {
     );
     assert!(Arc::ptr_eq(&old.members, &new.members) && !Arc::ptr_eq(&old.balancer, &new.balancer));
     assert!(Arc::ptr_eq(&old.balancer.round_robin, &new.balancer.round_robin));
-    let same = Upstream::build(&spec, None, &registry, &Metrics::new(), Some(&new), Some(policy), Transport::default());
+    let same = Upstream::build(
+        &spec,
+        Listing::of_file(&spec),
+        &registry,
+        &Metrics::new(),
+        Some(&new),
+        Some(policy),
+        Transport::default(),
+    );
     assert!(Arc::ptr_eq(&new.balancer, &same.balancer));
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::reload::watch::{Stamp, stamp};
+use crate::file_watch::{Stamp, stamp};
 
 /// What tool chains write, or fetch.
 const LEFT_BY_BUILDS: [&str; 7] =

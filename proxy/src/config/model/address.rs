@@ -39,6 +39,14 @@ impl EndpointAddress {
         }
     }
 
+    /// Whether a listener at this address takes what is sent there.
+    #[must_use]
+    pub fn is_served_by(&self, listener: SocketAddr) -> bool {
+        let Self::Ip(address) = self else { return false };
+        let (ours, theirs) = (listener.ip().to_canonical(), address.ip().to_canonical());
+        listener.port() == address.port() && (ours == theirs || ours.is_unspecified() && theirs.is_loopback())
+    }
+
     /// The same host at another port; a Unix socket stays what it is.
     #[must_use]
     pub fn with_port(&self, port: Option<u16>) -> Self {

@@ -199,3 +199,16 @@ fn a_report_of_one_message_has_no_place() {
 fn a_section_without_a_name_is_the_only_problem_of_who_refers_to_it() {
     assert_eq!(refused(&MINIMAL.replace("name = \"app\"", "")).problems.len(), 1);
 }
+
+#[test]
+fn a_name_is_what_the_certificate_of_its_endpoints_must_have() {
+    let tls = |keys: &str| {
+        let text = format!("[[upstream]]\nname = \"named\"\n{keys}\n[upstream.tls]");
+        minimal_and(&text).upstreams.pop().unwrap().tls.unwrap().server_name
+    };
+    let named = Some("shop.internal".to_owned());
+    assert_eq!(tls("endpoint = [{ address = \"shop.internal.:443\" }, { address = \"shop.internal:8443\" }]"), named);
+    assert_eq!(tls("discovery = { dns = \"shop.internal\", port = 443 }"), named);
+    assert_eq!(tls("host = \"shop\"\nendpoint = [{ address = \"shop.internal:443\" }]"), None);
+    assert_eq!(tls("discovery = { file = \"shop.toml\" }"), None);
+}

@@ -37,6 +37,56 @@ pub(in crate::config) fn endpoint_address(value: &DeValue<'_>) -> Result<Endpoin
     })
 }
 
+/// A name with a port, where that is what is written.
+pub(in crate::config) fn host_and_port(value: &DeValue<'_>) -> Option<(String, u16)> {
+    let (name, port) = value.as_str()?.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    is_host_name(name).then(|| (name.to_ascii_lowercase(), port))
+}
+
+/// A name that DNS can be asked for.
+pub(in crate::config) fn dns_name(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let written = string(value)?;
+    if is_host_name(written) {
+        return Ok(written.to_ascii_lowercase());
+    }
+    let wrong = Wrong::new(format!("{} is not a name in the DNS", quoted(written)));
+    Err(wrong.hint("as in \"shop.internal\"; an address is written at `[[upstream.endpoint]]`"))
+}
+
+/// A name whose last part is a number is a mistyped address.
+fn is_host_name(written: &str) -> bool {
+    let name = written.strip_suffix('.').unwrap_or(written).to_ascii_lowercase();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    is_dns_name(&name) && name != "unix" && !last.chars().all(|c| c.is_ascii_digit())
+}
+
+/// The address of a DNS server, at port 53 where it names none.
+pub(in crate::config) fn nameserver(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
+    let written = string(value)?;
+    let bare = || written.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, 53));
+    let address = written.parse().ok().or_else(bare).filter(|address: &SocketAddr| address.port() > 0);
+    address.ok_or_else(|| {
+        let wrong = Wrong::new(format!("{} is not the address of a DNS server", quoted(written)));
+        wrong.hint("as in \"10.0.0.53\" or \"127.0.0.1:5353\"")
+    })
+}
+
+/// The address of an etcd server.
+pub(in crate::config) fn etcd_server(value: &DeValue<'_>) -> Result<Uri, Wrong> {
+    let example = "as in \"http://127.0.0.1:2379\"";
+    let server = url(value).map_err(|wrong| wrong.hint(example))?;
+    if server.scheme() == Some(&Scheme::HTTPS) {
+        let wrong = Wrong::new("etcd is not asked over TLS yet");
+        return Err(wrong.hint("a `etcd grpc-proxy` on this machine can be asked without"));
+    }
+    if server.path() != "/" || server.query().is_some() {
+        let wrong = Wrong::new(format!("{} has a path", quoted(&server)));
+        return Err(wrong.hint(example));
+    }
+    Ok(server)
+}
+
 /// A network, or one address.
 pub(in crate::config) fn network(value: &DeValue<'_>) -> Result<IpNet, Wrong> {
     let written = string(value)?;

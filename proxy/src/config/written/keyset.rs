@@ -96,7 +96,7 @@ fn source(fields: &mut Fields<'_, '_>) -> Option<KeysetOrigin> {
 }
 
 /// The only one that is there; where none is, or several are, that is the problem, unless one was there and wrong.
-fn one_of<T, const N: usize>(
+pub(super) fn one_of<T, const N: usize>(
     fields: &mut Fields<'_, '_>,
     at: &KeyPath,
     before: usize,

@@ -53,6 +53,7 @@ fn default_server() -> Server {
     Server {
         threads: available_threads(),
         shutdown_timeout: Duration::from_secs(30),
+        discovery_wait: Duration::from_secs(5),
         upstream_idle_connections: 1024,
         state_directory: None,
         compile: CompileLimits { timeout: Duration::from_secs(10), memory: 2 << 30 },
@@ -68,6 +69,7 @@ fn server(fields: &mut Fields<'_, '_>) -> Server {
     Server {
         threads: fields.or("threads", threads, default.threads),
         shutdown_timeout: fields.or("shutdown_timeout", duration(Duration::ZERO..=HOUR), default.shutdown_timeout),
+        discovery_wait: fields.or("discovery_wait", duration(Duration::ZERO..=HOUR), default.discovery_wait),
         upstream_idle_connections: fields.or(
             "upstream_idle_connections",
             count(0..=1_000_000),

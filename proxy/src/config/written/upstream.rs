@@ -4,11 +4,13 @@ mod health;
 mod outliers;
 mod tls;
 
+use std::fmt;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::balancer::{balancer, sticky};
+use super::discovery::{Discovery, discovery};
 use super::{At, name, values};
 use crate::config::fields::Fields;
 use crate::config::model::EndpointAddress;
@@ -32,6 +34,7 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) prefer_zone: Option<At<String>>,
     pub(in crate::config) subset: Option<Subset>,
     pub(in crate::config) endpoints: Vec<Endpoint>,
+    pub(in crate::config) discovery: Option<Discovery>,
     pub(in crate::config) health: Option<Health>,
     pub(in crate::config) outliers: Option<Outliers>,
     pub(in crate::config) slow_start: Duration,
@@ -51,7 +54,7 @@ pub(in crate::config) struct Upstream {
 /// An endpoint as written.
 #[derive(Debug)]
 pub(in crate::config) struct Endpoint {
-    pub(in crate::config) address: Option<At<EndpointAddress>>,
+    pub(in crate::config) address: Option<At<EndpointHost>>,
     pub(in crate::config) weight: u32,
     pub(in crate::config) zone: Option<String>,
     pub(in crate::config) priority: u8,
@@ -66,6 +69,7 @@ impl Upstream {
             prefer_zone: fields.optional("prefer_zone", value::name),
             subset: fields.inline("subset", "{ size = 20 }", subset).flatten(),
             endpoints: fields.sections("endpoint", Endpoint::read),
+            discovery: discovery(fields),
             retries: fields.or("retries", count(0..=10), 2),
             retry_on: match fields.list("retry_on", value::word(&RetryCondition::WORDS)) {
                 Some(written) => values(Some(written)),
@@ -87,10 +91,28 @@ impl Upstream {
     }
 }
 
+/// Where an endpoint listens, or who knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::config) enum EndpointHost {
+    /// There.
+    Address(EndpointAddress),
+    /// At this port of every address that DNS has for this name.
+    Name(String, u16),
+}
+
+impl fmt::Display for EndpointHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
 impl Endpoint {
-    fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
-            address: fields.required("address", net::endpoint_address, "\"127.0.0.1:9001\""),
+            address: fields.required("address", endpoint_host, "\"127.0.0.1:9001\""),
             weight: fields.or("weight", count(0..=1000), 100),
             zone: fields.optional("zone", value::name).map(|zone| zone.value),
             priority: fields.or("priority", count(0..=9), 0),
@@ -112,6 +134,18 @@ fn queue(fields: &mut Fields<'_, '_>) -> Option<At<Queue>> {
         Some(Queue { most: most?.value, timeout })
     });
     terms.flatten().map(|value| At { value, at })
+}
+
+fn endpoint_host(value: &DeValue<'_>) -> Result<EndpointHost, value::Wrong> {
+    match net::host_and_port(value) {
+        Some((name, port)) => Ok(EndpointHost::Name(name, port)),
+        None => net::endpoint_address(value).map(EndpointHost::Address).map_err(|wrong| match wrong.hint.as_deref() {
+            Some(hint) if hint.starts_with("as in \"127") => {
+                wrong.hint("as in \"127.0.0.1:8080\", \"shop.internal:8080\" or \"unix:/run/shop.sock\"")
+            }
+            _ => wrong,
+        }),
+    }
 }
 
 fn proxy_protocol(value: &DeValue<'_>) -> Result<ProxyProtocol, value::Wrong> {

@@ -94,6 +94,8 @@ families! {
         "Calls of shared counters, by who decided: Redis (shared), or the gateway by itself (local).", ["decided"];
     shared_counter_failures: Counter, "tidegate_shared_counter_failures_total",
         "Calls of shared counters that Redis did not decide though it seemed to be there, by kind.", ["kind"];
+    discovery_answers: Counter, "tidegate_discovery_answers_total",
+        "Answers of those who list endpoints, by outcome: changed, unchanged or failed.", ["upstream", "source", "outcome"];
 
     reloads: Counter, "tidegate_reloads_total", "Attempts to load the configuration, by outcome.", ["outcome"];
     generation: Gauge, "tidegate_config_generation", "Number of the configuration in force.", [];

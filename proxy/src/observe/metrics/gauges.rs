@@ -55,6 +55,15 @@ pub struct KeysetGauges {
     pub age: Option<Duration>,
 }
 
+/// Somebody who lists endpoints, now.
+#[derive(Clone, Copy, Debug)]
+pub struct DiscoveryGauges {
+    /// Endpoints of the last good set.
+    pub endpoints: usize,
+    /// Nothing is wrong with the last answer.
+    pub up_to_date: bool,
+}
+
 /// The store of counters that policies use, now.
 #[derive(Clone, Copy, Debug)]
 pub struct CounterStoreGauges {
@@ -115,6 +124,10 @@ const POLICY_QUARANTINED: Scraped =
     gauge("tidegate_policy_quarantined", "1 where it is not called, because it kept failing.");
 const KEYSET_KEYS: Scraped = gauge("tidegate_keyset_keys", "Keys of a key set that can be used.");
 const KEYSET_AGE: Scraped = gauge("tidegate_keyset_age_seconds", "Since a key set was last fetched.");
+const DISCOVERY_ENDPOINTS: Scraped =
+    gauge("tidegate_discovery_endpoints", "Endpoints of the last good set of one who lists endpoints.");
+const DISCOVERY_UP_TO_DATE: Scraped =
+    gauge("tidegate_discovery_up_to_date", "1 where nothing is wrong with the last answer of one who lists endpoints.");
 const COUNTERS: Scraped = gauge("tidegate_counters", "Counters that policies keep.");
 const COUNTER_EVICTIONS: Scraped = counter("tidegate_counters_evicted_total", "Live counters dropped to make room.");
 const SHARED_COUNTERS_UP: Scraped =
@@ -126,7 +139,7 @@ const THREADS: Scraped = gauge("process_threads", "Threads.");
 const OPEN_FDS: Scraped = gauge("process_open_fds", "File descriptors open.");
 const MAX_FDS: Scraped = gauge("process_max_fds", "File descriptors allowed.");
 
-const ALL: [&Scraped; 19] = [
+const ALL: [&Scraped; 21] = [
     &ENDPOINT_HEALTHY,
     &ENDPOINT_EJECTED,
     &ENDPOINT_DRAINING,
@@ -137,6 +150,8 @@ const ALL: [&Scraped; 19] = [
     &POLICY_QUARANTINED,
     &KEYSET_KEYS,
     &KEYSET_AGE,
+    &DISCOVERY_ENDPOINTS,
+    &DISCOVERY_UP_TO_DATE,
     &COUNTERS,
     &COUNTER_EVICTIONS,
     &SHARED_COUNTERS_UP,
@@ -197,6 +212,13 @@ impl GaugeSink {
         if let Some(age) = now.age {
             self.add(&KEYSET_AGE, &[("keyset", keyset)], age.as_secs_f64());
         }
+    }
+
+    /// Somebody who lists endpoints of an upstream.
+    pub fn discovery(&mut self, upstream: &str, source: &str, now: DiscoveryGauges) {
+        let labels = [("upstream", upstream), ("source", source)];
+        self.add(&DISCOVERY_ENDPOINTS, &labels, now.endpoints as f64);
+        self.add(&DISCOVERY_UP_TO_DATE, &labels, f64::from(now.up_to_date));
     }
 
     /// The store of counters.

@@ -21,6 +21,7 @@ impl Gauges for Sample {
             out.policy("keys", endpoint, &PolicyGauges { instances: 3, idle: 1, quarantined: true });
         }
         out.keyset("accounts", &KeysetGauges { keys: 2, age: Some(Duration::from_secs(3)) });
+        out.discovery("u", "dns u.internal:80", DiscoveryGauges { endpoints: 2, up_to_date: true });
         out.counters(&CounterStoreGauges { size: 10, evictions: 4 });
         out.shared_counters(true);
     }
@@ -55,6 +56,7 @@ fn populated() -> Metrics {
     drop(metrics.policy_series("keys"));
     metrics.keyset("accounts").fetch(true);
     metrics.shared_counters().decided_there();
+    metrics.discovery("u", "dns u.internal:80").changed.increment();
     metrics.consumers(["alice"]).request("alice", 200);
     metrics.access_lines().full.increment();
     metrics.reload(ReloadResult::Applied { generation: 7 }, 0);

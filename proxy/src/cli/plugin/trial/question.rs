@@ -225,6 +225,7 @@ pub(super) fn members(asked: &[AskedCandidate], metrics: &Metrics) -> Arc<[Membe
             weight: candidate.weight,
             zone: candidate.zone.as_str().into(),
             draining: false,
+            added: false,
             max_in_flight: u32::MAX,
         }
     };
