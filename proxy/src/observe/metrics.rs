@@ -29,10 +29,10 @@ mod shared_counters;
 mod status_class;
 mod tcp;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ahash::HashSet;
 use prometheus::Registry;
 
 use by_key::ByKey;
