@@ -10,6 +10,7 @@ use super::{Listing, Upstream};
 use crate::config::model::{self, EndpointAddress};
 use crate::observe::metrics::Metrics;
 use crate::plugin::fixture::Fixture;
+use crate::plugin::policy::PolicyRuntime;
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 
 /// Members on ports 1, 2, 3 and so on with these weights.
@@ -73,15 +74,18 @@ pub(crate) fn spec(name: &str, ports: &[u16]) -> model::Upstream {
 
 /// Builds by itself, with a registry that nobody else has.
 pub(crate) fn build(spec: &model::Upstream, previous: Option<&Upstream>) -> Upstream {
-    Upstream::build(
-        spec,
-        Listing::of_file(spec),
-        &EndpointRegistry::default(),
-        &Metrics::new(),
-        previous,
-        None,
-        Transport::default(),
-    )
+    built(&EndpointRegistry::default(), spec, previous, None)
+}
+
+/// Builds from what the file says alone.
+fn built(
+    registry: &EndpointRegistry,
+    spec: &model::Upstream,
+    previous: Option<&Upstream>,
+    policy: Option<Arc<PolicyRuntime>>,
+) -> Upstream {
+    let listing = Listing::of_file(spec);
+    Upstream::build(spec, listing, registry, &Metrics::new(), previous, policy, Transport::default())
 }
 
 fn ports(upstream: &Upstream) -> Vec<u16> {
@@ -112,19 +116,10 @@ fn an_upstream_has_the_endpoints_of_the_file_with_the_overlay_on_top() {
 fn members_and_rotation_are_taken_over_where_the_members_are_the_same() {
     let registry = EndpointRegistry::default();
     let mut spec = spec("shop", &[1, 2, 3]);
-    let old =
-        Upstream::build(&spec, Listing::of_file(&spec), &registry, &Metrics::new(), None, None, Transport::default());
+    let old = built(&registry, &spec, None, None);
     spec.timeouts.read = Duration::from_secs(9);
     spec.host = Some("shop.internal".into());
-    let new = Upstream::build(
-        &spec,
-        Listing::of_file(&spec),
-        &registry,
-        &Metrics::new(),
-        Some(&old),
-        None,
-        Transport::default(),
-    );
+    let new = built(&registry, &spec, Some(&old), None);
     assert!(Arc::ptr_eq(&old.members, &new.members) && Arc::ptr_eq(&old.balancer, &new.balancer));
     assert_eq!(new.timeouts.read, Duration::from_secs(9));
     assert_eq!(new.host.unwrap(), "shop.internal");
@@ -134,19 +129,10 @@ fn members_and_rotation_are_taken_over_where_the_members_are_the_same() {
 fn another_weight_starts_another_rotation_over_the_same_endpoints() {
     let registry = EndpointRegistry::default();
     let mut spec = spec("shop", &[1, 2]);
-    let old =
-        Upstream::build(&spec, Listing::of_file(&spec), &registry, &Metrics::new(), None, None, Transport::default());
+    let old = built(&registry, &spec, None, None);
     old.members[0].endpoint.mark(false, "down");
     spec.endpoints[1].weight = 7;
-    let new = Upstream::build(
-        &spec,
-        Listing::of_file(&spec),
-        &registry,
-        &Metrics::new(),
-        Some(&old),
-        None,
-        Transport::default(),
-    );
+    let new = built(&registry, &spec, Some(&old), None);
     assert!(!Arc::ptr_eq(&old.balancer, &new.balancer));
     assert!(Arc::ptr_eq(&old.members[0].endpoint, &new.members[0].endpoint));
     assert!(!new.members[0].endpoint.is_healthy());
@@ -156,29 +142,12 @@ fn another_weight_starts_another_rotation_over_the_same_endpoints() {
 fn another_policy_keeps_members_and_rotation() {
     let registry = EndpointRegistry::default();
     let spec = spec("shop", &[1, 2]);
-    let old =
-        Upstream::build(&spec, Listing::of_file(&spec), &registry, &Metrics::new(), None, None, Transport::default());
+    let old = built(&registry, &spec, None, None);
     let policy = crate::plugin::fixture::bind(&Fixture::balancing("(i32.const 0)"));
-    let new = Upstream::build(
-        &spec,
-        Listing::of_file(&spec),
-        &registry,
-        &Metrics::new(),
-        Some(&old),
-        Some(Arc::clone(&policy)),
-        Transport::default(),
-    );
+    let new = built(&registry, &spec, Some(&old), Some(Arc::clone(&policy)));
     assert!(Arc::ptr_eq(&old.members, &new.members) && !Arc::ptr_eq(&old.balancer, &new.balancer));
     assert!(Arc::ptr_eq(&old.balancer.round_robin, &new.balancer.round_robin));
-    let same = Upstream::build(
-        &spec,
-        Listing::of_file(&spec),
-        &registry,
-        &Metrics::new(),
-        Some(&new),
-        Some(policy),
-        Transport::default(),
-    );
+    let same = built(&registry, &spec, Some(&new), Some(policy));
     assert!(Arc::ptr_eq(&new.balancer, &same.balancer));
 }
 
