@@ -40,6 +40,7 @@ pub(super) fn resolve(written: written::Config, problems: &mut Problems<'_>) -> 
     let upstreams = each(written.upstreams, |upstream| upstreams::resolve(upstream, &surroundings, problems));
     let introducing = upstreams::introducing(upstreams.as_deref().unwrap_or_default());
     check_pooled(&written.routes, &written.plugins, &introducing, problems);
+    check_asked(&written.plugins, upstreams.as_deref().unwrap_or_default(), problems);
     let counters = written.counters.map(Arc::new);
     let plugins = each(written.plugins, |written| plugin(written, &known.upstreams, counters.as_ref(), problems));
     let policies = each(written.policies, |written| policy(written, &known.plugins, problems));
@@ -135,6 +136,19 @@ fn check_pooled(
         let message = format!("requests cannot go to upstream {}: it has `proxy_protocol`", quoted(value));
         let hint = "requests of many clients share a connection, and name theirs in X-Forwarded-For; \
                     keep this upstream to tcp listeners";
+        problems.at_value(at, Wrong::new(message).hint(hint));
+    }
+}
+
+/// Requests of plugins are sent in HTTP/1.1.
+fn check_asked(plugins: &[written::Plugin], upstreams: &[model::Upstream], problems: &mut Problems<'_>) {
+    let speaks_http2 = |name: &str| {
+        upstreams.iter().any(|upstream| upstream.name == name && upstream.protocol == model::UpstreamProtocol::Http2)
+    };
+    let asked = plugins.iter().flat_map(|plugin| &plugin.upstreams);
+    for At { value, at } in asked.filter(|upstream| speaks_http2(&upstream.value)) {
+        let message = format!("plugins cannot ask upstream {}: it speaks HTTP/2 alone", quoted(value));
+        let hint = "give its endpoints a second upstream with `protocol = \"http/1.1\"`, if they speak that too";
         problems.at_value(at, Wrong::new(message).hint(hint));
     }
 }
