@@ -135,8 +135,11 @@ async fn ten_mebibytes_pass_through_pieces_while_next_to_nothing_is_kept() {
 
 #[tokio::test]
 async fn a_large_body_that_was_held_to_its_end_arrives_whole() {
+    // What is asked is whether it is whole, not how long the host takes to copy it on a busy machine.
+    let budget = "[plugin.limits]\ncpu = \"500ms\"";
     for mode in ["whole", "hold"] {
-        let (gateway, origin) = treated(&format!("request = \"{mode}\"\nresponse = \"{mode}\"")).await;
+        let config = format!("request = \"{mode}\"\nresponse = \"{mode}\"");
+        let (gateway, origin) = treated_within(&config, budget, "").await;
         let body = "a line of a body\n".repeat(10_000);
         let mut client = gateway.client().await;
         for request in [Request::post("/", body.clone()), Request::post("/", body.clone()).chunked()] {
