@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::connection::Connection;
 use super::multiplexed::Shared;
 use crate::config::model::UpstreamProtocol;
+use crate::observe::metrics::TryFailure;
 use crate::upstream::transport::Destination;
 use crate::upstream::transport::Transport;
 
@@ -83,8 +84,20 @@ impl Pool {
         idle.by_destination.entry(destination).or_default().push(Waiting { connection, until });
     }
 
-    /// Lets others share a connection that was just opened, where it is one to be shared.
-    pub(super) fn share(&self, destination: &Destination, connection: &Connection, patience: Duration) {
+    /// Connects within `patience`; others share the connection where it is one to be shared, until it was unused for so long.
+    pub(super) async fn open(
+        &self,
+        destination: &Destination,
+        transport: &Transport,
+        patience: Duration,
+        unused: Duration,
+    ) -> Result<Connection, TryFailure> {
+        let opened = Connection::open(transport, &destination.address, patience).await?;
+        self.share(destination, &opened, unused);
+        Ok(opened)
+    }
+
+    fn share(&self, destination: &Destination, connection: &Connection, patience: Duration) {
         let Some(connection) = connection.shared().cloned() else { return };
         let shared = InCommon { connection, patience: sweeps(patience), until: None };
         self.idle.lock().shared.entry(destination.clone()).or_default().push(shared);

@@ -19,7 +19,7 @@ use super::request::wants_more;
 use super::response::{Framing, ResponseHead};
 use super::upload::Upload;
 use crate::cause::Cause;
-use crate::config::model::{EndpointAddress, UpstreamProtocol};
+use crate::config::model::UpstreamProtocol;
 use crate::error;
 use crate::gate::{Afterwards, Arrived, Guard};
 use crate::policy::decision::LocalResponse;
@@ -163,18 +163,14 @@ impl<'a> Serving<'a> {
     ) -> Result<Option<Connection>, Stop> {
         let endpoint = match kept {
             Some(kept) => kept,
-            None => {
-                let opened = self.open(route, &destination.address).await?;
-                pool.share(destination, &opened, route.timeouts.unused);
-                opened
-            }
+            None => self.open(pool, destination, route).await?,
         };
         self.exchange(pool, endpoint, route).await
     }
 
-    async fn open(&mut self, route: &Route, address: &EndpointAddress) -> Result<Connection, Stop> {
+    async fn open(&mut self, pool: &Pool, destination: &Destination, route: &Route) -> Result<Connection, Stop> {
         let patience = self.context.within(route.timeouts.connect);
-        let opening = pin!(Connection::open(&route.upstream.transport, address, patience));
+        let opening = pin!(pool.open(destination, &route.upstream.transport, patience, route.timeouts.unused));
         let opened = while_it_stays(self.client, opening).await;
         opened.ok_or(Stop::ClientGone)?.map_err(|failure| match self.context.is_overdue() {
             // Who had less time than it may take is not to be blamed.

@@ -119,9 +119,8 @@ async fn ask(hedge: Hedge<'_>, address: EndpointAddress, head: Parts) -> Result<
     let mut connection = match kept {
         Some(kept) => kept,
         None => {
-            let opened = Connection::open(&upstream.transport, &address, timeouts.connect).await.map_err(Lost::of)?;
-            hedge.pool.share(&destination, &opened, timeouts.unused);
-            opened
+            let opening = hedge.pool.open(&destination, &upstream.transport, timeouts.connect, timeouts.unused);
+            opening.await.map_err(Lost::of)?
         }
     };
     let method = head.method.clone();
