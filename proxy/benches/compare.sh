@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compare.sh [--write] [--rounds N] [--seconds N] [--only NAME,NAME...] [--binary FILE] [--rig FILE] [--callgrind]
+# compare.sh [--write] [--rounds N] [--seconds N] [--only NAME,NAME...] [--binary FILE] [--rig FILE] [--pause MS] [--callgrind]
 #
 # What a proxied request costs: tidegate beside nginx (and HAProxy where it is installed), in one run, on this machine.
 #
@@ -12,6 +12,8 @@
 #   --write      put the table into RESULTS.md, between its markers
 #   --only       of: nginx nginx-again tidegate haproxy nginx-log tidegate-log nginx-key tidegate-key nginx-limit tidegate-limit
 #                nginx-websocket tidegate-websocket nginx-grpc tidegate-grpc
+#   --pause MS   each connection waits so long before its next request: all contestants serve nearly the same rate, and the processes
+#                around them sleep alike. Without, a slower one lets them sleep more and pays for waking them
 #   --callgrind  count instructions per request instead of time (needs valgrind; steadier, and blind to the kernel)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +21,7 @@ root=$(cd "$here/../.." && pwd)
 . "$here/compare/contestants.sh"
 . "$here/compare/measure.sh"
 
-rounds=5 seconds=5 connections=64 only='' write='' callgrind='' command="proxy/benches/compare.sh $*"
+rounds=5 seconds=5 connections=64 only='' write='' callgrind='' pause='' command="proxy/benches/compare.sh $*"
 binary=${CARGO_TARGET_DIR:-$root/target}/release/tidegate
 rig=${CARGO_TARGET_DIR:-$root/target}/quick/examples/rig
 while [ $# -gt 0 ]; do
@@ -28,6 +30,7 @@ while [ $# -gt 0 ]; do
     --callgrind) callgrind=1 ;;
     --rounds) rounds=$2; shift ;;
     --seconds) seconds=$2; shift ;;
+    --pause) pause=$2; shift ;;
     --only) only=${2//,/ }; shift ;;
     --binary) binary=$(realpath "$2"); shift ;;
     --rig) rig=$(realpath "$2"); shift ;;
@@ -55,7 +58,7 @@ if [ -n "$callgrind" ]; then
   how='a load of 12 s less one of 2 s'
   count_instructions "${contestants[@]}" >"$dir/table"
 else
-  how="rounds: $rounds of $seconds s"
+  how="rounds: $rounds of $seconds s${pause:+, $pause ms between an answer and the next request of its connection}"
   for ((round = 1; round <= rounds; round++)); do
     ordered=("${contestants[@]}")
     if ((round % 2 == 0)); then mapfile -t ordered < <(printf '%s\n' "${contestants[@]}" | tac); fi
@@ -73,6 +76,7 @@ fi
 cat "$dir/page"
 if [ -n "$write" ]; then
   mark=compare
+  [ -z "$pause" ] || mark=rate
   [ -z "$callgrind" ] || mark=instructions
   write_page $mark
 fi

@@ -297,6 +297,7 @@ fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
         idle: u32::try_from(statistics.idle).unwrap_or(u32::MAX),
         calls: statistics.calls,
         failures: failures(statistics.failures),
+        remembered: policy.remembers().then_some(statistics.remembered),
         last_failure: statistics.last_failure,
         standing: standing(policy.standing()),
         image: policy.image().to_string(),

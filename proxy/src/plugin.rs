@@ -2,8 +2,8 @@
 //!
 //! `inspection` (what a component says of itself, held against contract and grants) -> `compile` (to code, in a process
 //! that can be killed) -> `engine` (one a process, code by content hash) -> `component` (linked with what is granted) ->
-//! `policy` (a plugin configured, with its `image` and its pool of instances, left out by `quarantine` while it keeps
-//! failing). A policy whose guests take long is called in `turns`. Host functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`,
+//! `policy` (a plugin configured, with its `image`, its pool of instances and the `decisions` it remembers, left out by
+//! `quarantine` while it keeps failing). A policy whose guests take long is called in `turns`. Host functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`,
 //! generated bindings in `contract/`; none of them leaves this module.
 
 mod budget;
@@ -12,6 +12,7 @@ mod checked;
 pub mod compile;
 pub mod component;
 pub mod contract;
+mod decisions;
 pub mod engine;
 mod failure;
 mod image;

@@ -77,7 +77,11 @@ async fn keys_work_over_http2_as_well() {
 async fn a_consumer_that_a_reload_removes_is_refused_from_then_on() {
     let (gateway, origin) = guarded(&keys(), "[\"keys\"]").await;
     let mut client = gateway.client().await;
-    assert_eq!(client.call(&with_key("bob-key")).await.status(), 200);
+    for _ in 0..8 {
+        assert_eq!(client.call(&with_key("bob-key")).await.status(), 200);
+    }
+    let remembered = gateway.admin().metrics().await.sum("tidegate_policy_remembered_total", &[("policy", "keys")]);
+    assert!(remembered > 0.0, "what was decided before is at stake here");
     let without_bob = keys().replace(&consumer("bob", "bob-key"), "");
     let route = route("all", "origin", "policies = [\"keys\"]");
     gateway.take_over(upstream("origin", &[&origin]) + &without_bob + &route).await;

@@ -7,7 +7,7 @@ load() { # load NAME SECONDS: prints requests, duration, p50, p99 (all in us), f
     *-grpc) calls "$2" ;;
     *)
       taskset -c "$load_core" wrk -t1 -c"$connections" -d"$2s" -s "$here/compare/figures.lua" \
-        -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" | sed -n 's/^figures //p'
+        -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" -- ${pause:+"$pause"} | sed -n 's/^figures //p'
       ;;
   esac
 }

@@ -39,6 +39,9 @@ pub struct PolicyStatus {
     pub idle: u32,
     /// Calls so far.
     pub calls: u64,
+    /// Decisions that came from what it had decided before, instead of a call; none where its decisions may depend on more
+    /// than on what it reads.
+    pub remembered: Option<u64>,
     /// Failed calls by kind, as in the label `outcome` of `tidegate_policy_calls_total`; kinds that never happened may
     /// be left out.
     pub failures: BTreeMap<&'static str, u64>,

@@ -87,6 +87,7 @@ impl Control for Fake {
             idle: 1,
             calls: 9,
             failures: [("trap", 1)].into(),
+            remembered: None,
             last_failure: Some("unreachable".into()),
             standing: "good",
             image: "used".into(),

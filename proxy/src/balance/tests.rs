@@ -54,7 +54,7 @@ impl RequestView for Asked {
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_bytes())
     }
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
         self.headers.iter().filter(|(key, _)| *key == name).for_each(|(_, value)| see(value.as_bytes()));
     }
     fn each_header(&self, _: &mut dyn FnMut(&str, &[u8])) {}

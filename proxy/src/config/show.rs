@@ -214,6 +214,7 @@ fn plugin_limits(limits: &PluginLimits) -> Value {
         "output_fields": limits.output_fields,
         "instances": limits.instances,
         "calls_per_instance": limits.calls_per_instance,
+        "decisions": limits.decisions,
         "table_elements": limits.table_elements,
         "handles": limits.handles,
         "body": bytes(limits.body),

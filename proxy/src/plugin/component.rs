@@ -66,6 +66,7 @@ struct Shape {
     configuration: bool,
     waits: bool,
     shares_counters: bool,
+    decides_by_reading: bool,
 }
 
 /// Compiled code, linked with what is granted.
@@ -154,6 +155,12 @@ impl LoadedPlugin {
         self.shape.shares_counters
     }
 
+    /// Whether its decisions can depend on nothing but what it reads of the messages, and on who the consumers are.
+    #[must_use]
+    pub fn decides_by_reading(&self) -> bool {
+        self.shape.decides_by_reading
+    }
+
     /// The most bytes that any call of it may return: what a body policy puts in the place of a piece may be as large as
     /// what is kept for it.
     pub(super) fn most_output(&self) -> usize {
@@ -182,7 +189,8 @@ impl Shape {
         let lent: Grants = inspection.grants.iter().filter(|capability| granted.has(*capability)).collect();
         let contract = inspection.served_contract();
         let waits = inspection.waits() || shares_counters && lent.has(Capability::Counters);
-        Self { contract, lent, granted, roles, configuration, waits, shares_counters }
+        let decides_by_reading = inspection.decides_by_reading();
+        Self { contract, lent, granted, roles, configuration, waits, shares_counters, decides_by_reading }
     }
 }
 

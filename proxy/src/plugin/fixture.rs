@@ -275,6 +275,7 @@ pub(crate) const LIMITS: PluginLimits = PluginLimits {
     output_fields: 256,
     instances: 4,
     calls_per_instance: 1000,
+    decisions: 0,
     table_elements: 10_000,
     handles: 1000,
     body: 1 << 20,

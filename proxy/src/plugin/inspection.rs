@@ -79,6 +79,13 @@ impl Inspection {
         self.grants.iter().any(Capability::waits)
     }
 
+    /// Whether its decisions can depend on nothing but what it reads of the messages, and on who the consumers are. What a
+    /// language's runtime brings along may tell it more.
+    #[must_use]
+    pub fn decides_by_reading(&self) -> bool {
+        self.runtime_imports.is_empty() && self.grants.iter().all(Capability::is_a_lookup)
+    }
+
     /// Everything that keeps the component from running with these grants.
     #[must_use]
     pub fn problems(&self, grants: Grants) -> Vec<LoadProblem> {

@@ -2,6 +2,7 @@
 
 mod body;
 mod observer;
+mod remembering;
 mod waiting;
 
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use super::bindings::{request_policy, response_policy};
 use super::checked::{self, Rules};
 use super::component::{LoadedPlugin, Program};
+use super::decisions::question::Messages;
+use super::decisions::trace::Trace;
 pub use super::failure::PluginFailure;
 pub use super::image::ImageUse;
 use super::image::{self, NoImage};
@@ -28,6 +31,7 @@ use crate::policy::view::{RequestView, ResponseView};
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
 pub use observer::Exchange;
+use remembering::Remembered;
 
 /// A policy ready to be called; `configure` has run and agreed.
 ///
@@ -42,6 +46,8 @@ pub struct PolicyRuntime {
     keysets: Arc<Keysets>,
     outbound: Arc<dyn Outbound>,
     metrics: PolicyMetrics,
+    /// What it decided under this snapshot's consumers, where it may be remembered.
+    remembered: Option<Remembered>,
 }
 
 /// The part of a policy that no snapshot owns.
@@ -157,6 +163,7 @@ impl PolicyRuntime {
         let config = config_text(&plugin, &spec.config).map_err(|problem| vec![problem])?;
         let setup = Arc::new(Setup::new(&plugin, spec, config, &services));
         let PolicyServices { consumers, passwords, keysets, outbound, metrics, .. } = services;
+        let remembered = Remembered::of(&plugin);
         let configured = ConfiguredPolicy {
             image: image_of(&plugin, &setup)?,
             pool: Pool::new(plugin.limits().instances),
@@ -175,6 +182,7 @@ impl PolicyRuntime {
             keysets,
             outbound,
             metrics,
+            remembered,
         }))
     }
 
@@ -196,6 +204,7 @@ impl PolicyRuntime {
                 keysets: Arc::clone(&services.keysets),
                 outbound: Arc::clone(&services.outbound),
                 metrics: services.metrics.clone(),
+                remembered: Remembered::of(&configured.plugin),
             })
         })
     }
@@ -225,7 +234,7 @@ impl PolicyRuntime {
     #[must_use]
     pub fn statistics(&self) -> PolicyStatistics {
         let ConfiguredPolicy { pool, recorder, .. } = &*self.configured;
-        recorder.read(pool.alive(), pool.idle())
+        PolicyStatistics { remembered: self.metrics.times_remembered(), ..recorder.read(pool.alive(), pool.idle()) }
     }
 
     /// Says in the log how many lines of it were not written, if any; called once a second, from no worker.
@@ -253,11 +262,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed; nothing was changed.
     pub fn on_request(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
-        let scope = self.scope(request, None);
-        self.count_request(self.call(scope, |instance| {
-            let decision = instance.on_request()?;
-            self.requested(decision, instance.take_held())
-        }))
+        self.ask_request(self.scope(Messages { request, response: None }, None))
     }
 
     /// Asks for a decision on a response. A plugin that does not decide on responses lets it pass.
@@ -269,8 +274,7 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
-        let scope = self.scope(request, Some(response));
-        self.count_response(self.call(scope, |instance| self.responded(instance.on_response()?)))
+        self.ask_response(self.scope(Messages { request, response: Some(response) }, None))
     }
 
     /// Asks which of `candidates` to take; `members` is what `update` tells the plugin, once per instance and set.
@@ -283,7 +287,7 @@ impl PolicyRuntime {
         members: &Arc<[Member]>,
         candidates: &[Candidate],
     ) -> Result<Option<usize>, PluginFailure> {
-        let scope = self.scope(request, None);
+        let scope = self.scope(Messages { request, response: None }, None);
         let pick = self.call(scope, |instance| {
             let index = instance.pick(members, candidates)?;
             Ok(checked::pick(index, candidates.len())?)
@@ -291,10 +295,21 @@ impl PolicyRuntime {
         self.count(pick, |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline })
     }
 
-    fn scope<'a>(&'a self, request: &'a dyn RequestView, response: Option<&'a dyn ResponseView>) -> CallScope<'a> {
+    fn ask_request(&self, scope: CallScope<'_>) -> Result<RequestDecision, PluginFailure> {
+        self.count_request(self.call(scope, |instance| {
+            let decision = instance.on_request()?;
+            self.requested(decision, instance.take_held())
+        }))
+    }
+
+    fn ask_response(&self, scope: CallScope<'_>) -> Result<ResponseDecision, PluginFailure> {
+        self.count_response(self.call(scope, |instance| self.responded(instance.on_response()?)))
+    }
+
+    fn scope<'a>(&'a self, messages: Messages<'a>, trace: Option<&'a Trace>) -> CallScope<'a> {
         CallScope {
-            request,
-            response,
+            messages,
+            trace,
             consumers: &self.consumers,
             passwords: &self.passwords,
             keysets: &self.keysets,
@@ -323,20 +338,28 @@ impl PolicyRuntime {
         &self,
         decision: Result<RequestDecision, PluginFailure>,
     ) -> Result<RequestDecision, PluginFailure> {
-        self.count(decision, |decision| match decision {
-            RequestDecision::Forward(_) => CallOutcome::Forward,
-            RequestDecision::Respond(_) => CallOutcome::Respond,
-        })
+        self.count(decision, Self::request_outcome)
     }
 
     fn count_response(
         &self,
         decision: Result<ResponseDecision, PluginFailure>,
     ) -> Result<ResponseDecision, PluginFailure> {
-        self.count(decision, |decision| match decision {
+        self.count(decision, Self::response_outcome)
+    }
+
+    fn request_outcome(decision: &RequestDecision) -> CallOutcome {
+        match decision {
+            RequestDecision::Forward(_) => CallOutcome::Forward,
+            RequestDecision::Respond(_) => CallOutcome::Respond,
+        }
+    }
+
+    fn response_outcome(decision: &ResponseDecision) -> CallOutcome {
+        match decision {
             ResponseDecision::Forward(_) => CallOutcome::Forward,
             ResponseDecision::Replace(_) => CallOutcome::Respond,
-        })
+        }
     }
 
     fn rules(&self) -> Rules<'_> {

@@ -6,18 +6,19 @@
 
 use scoped_tls_hkt::scoped_thread_local;
 
+use super::decisions::question::{Messages, Question};
+use super::decisions::trace::Trace;
 use super::outbound::Outbound;
 use crate::consumers::{Consumers, PasswordChecks};
 use crate::keysets::Keysets;
-use crate::policy::view::{RequestView, ResponseView};
 
 /// What one call may see.
 #[derive(Clone, Copy)]
 pub(super) struct CallScope<'a> {
-    /// The request decided on.
-    pub(super) request: &'a dyn RequestView,
-    /// The response decided on; none where the call is about a request.
-    pub(super) response: Option<&'a dyn ResponseView>,
+    /// What is decided on; no response where the call is about a request.
+    pub(super) messages: Messages<'a>,
+    /// Where it is noted what the guest asks of them; none where nobody wants to know.
+    pub(super) trace: Option<&'a Trace>,
     /// The consumers of the snapshot the request runs in.
     pub(super) consumers: &'a Consumers,
     /// Checks their passwords.
@@ -26,6 +27,17 @@ pub(super) struct CallScope<'a> {
     pub(super) keysets: &'a Keysets,
     /// Sends requests to upstreams.
     pub(super) outbound: &'a dyn Outbound,
+}
+
+impl CallScope<'_> {
+    /// The guest asks this of the messages; `None` is what no two of them have in common.
+    pub(super) fn note(&self, question: impl FnOnce() -> Option<Question>) {
+        let Some(trace) = self.trace else { return };
+        match question() {
+            Some(question) => trace.note(question),
+            None => trace.give_up(),
+        }
+    }
 }
 
 scoped_thread_local!(static CALL: for<'a> CallScope<'a>);
@@ -48,7 +60,7 @@ pub(super) fn see<R>(what: &str, look: impl FnOnce(CallScope<'_>) -> R) -> wasmt
 
 /// The id of the request under way; empty outside of one.
 pub(super) fn request_id() -> String {
-    if CALL.is_set() { CALL.with(|call| call.request.request_id().to_owned()) } else { String::new() }
+    if CALL.is_set() { CALL.with(|call| call.messages.request.request_id().to_owned()) } else { String::new() }
 }
 
 #[cfg(test)]
@@ -65,8 +77,8 @@ mod tests {
         with_request("", |request| {
             let (consumers, keysets) = (Consumers::default(), Keysets::default());
             let scope = CallScope {
-                request,
-                response: None,
+                messages: Messages { request, response: None },
+                trace: None,
                 consumers: &consumers,
                 passwords: &PasswordChecks::in_place(),
                 keysets: &keysets,

@@ -19,6 +19,8 @@ pub struct PolicyStatistics {
     pub idle: usize,
     /// Calls made.
     pub calls: u64,
+    /// Calls that were not made, since equal ones were decided before.
+    pub remembered: u64,
     /// Calls that failed.
     pub failures: FailureCounts,
     /// What the last failure was.
@@ -105,6 +107,7 @@ impl Recorder {
             instances,
             idle,
             calls: self.calls.load(Ordering::Relaxed),
+            remembered: 0,
             failures: FailureCounts { quarantined: self.quarantined.load(Ordering::Relaxed), ..failures.counts },
             last_failure: failures.last.clone(),
         }

@@ -11,6 +11,7 @@ mod limits;
 mod loading;
 mod passwords;
 mod quarantine;
+mod remembering;
 mod runtime_imports;
 mod sandbox;
 mod shared_counters;

@@ -9,8 +9,9 @@ use wasmtime::component::Resource;
 
 use super::bindings::http::{Ambiguity, ClientCertificate, Field, Host, HostRequest, HostResponse, TlsFacts};
 use super::bindings::types::{self, IpAddress};
+use super::decisions::question::Question;
 use super::instance::HostState;
-use super::scope;
+use super::scope::{self, CallScope};
 use crate::policy::view::{RequestView, ResponseView};
 
 /// Stands for the request of the call under way; a guest holds no other.
@@ -29,87 +30,84 @@ impl Host for HostState {}
 
 impl HostRequest for HostState {
     fn method(&mut self, _: Request) -> Result<String> {
-        request(|request| request.method().to_owned())
+        request(|| Some(Question::Method), |request| request.method().to_owned())
     }
 
     fn scheme(&mut self, _: Request) -> Result<String> {
-        request(|request| request.scheme().to_owned())
+        request(|| Some(Question::Scheme), |request| request.scheme().to_owned())
     }
 
     fn authority(&mut self, _: Request) -> Result<String> {
-        request(|request| request.authority().to_owned())
+        request(|| Some(Question::Authority), |request| request.authority().to_owned())
     }
 
     fn path(&mut self, _: Request) -> Result<String> {
-        request(|request| request.path().to_owned())
+        request(|| Some(Question::Path), |request| request.path().to_owned())
     }
 
     fn query(&mut self, _: Request) -> Result<Option<String>> {
-        request(|request| request.query().map(str::to_owned))
+        request(|| Some(Question::Query), |request| request.query().map(str::to_owned))
     }
 
     fn header(&mut self, _: Request, name: String) -> Result<Option<Vec<u8>>> {
-        request(|request| request.header(&name).map(<[u8]>::to_vec))
+        request(|| Some(Question::Header(name.as_str().into())), |request| request.header(&name).map(<[u8]>::to_vec))
     }
 
     fn sole_header(&mut self, _: Request, name: String) -> Result<std::result::Result<Vec<u8>, Ambiguity>> {
-        request(|request| {
-            let mut sole = Err(Ambiguity::Missing);
-            request.header_values(&name, &mut |value| {
-                sole = match &sole {
-                    Err(Ambiguity::Missing) => Ok(value.to_vec()),
-                    Ok(first) if first == value => return,
-                    _ => Err(Ambiguity::Repeated),
-                };
-            });
-            sole
-        })
+        scope::see("the request", |call| sole_value(call, &name).map(<[u8]>::to_vec))
     }
 
     fn header_values(&mut self, _: Request, name: String) -> Result<Vec<Vec<u8>>> {
-        request(|request| collect_values(|see| request.header_values(&name, see)))
+        let question = || Some(Question::HeaderValues(name.as_str().into()));
+        request(question, |request| collect_values(|see| request.header_values(&name, see)))
     }
 
     fn headers(&mut self, _: Request) -> Result<Vec<Field>> {
-        request(|request| collect_fields(|see| request.each_header(see)))
+        request(|| None, |request| collect_fields(|see| request.each_header(see)))
     }
 
     fn client_address(&mut self, _: Request) -> Result<IpAddress> {
-        request(|request| request.client_address().to_canonical().into())
+        request(|| Some(Question::ClientAddress), |request| request.client_address().to_canonical().into())
     }
 
     fn tls(&mut self, _: Request) -> Result<Option<TlsFacts>> {
-        request(|request| {
-            let facts = request.tls()?;
-            Some(TlsFacts {
-                version: facts.version.to_owned(),
-                cipher: facts.cipher.as_ref().to_owned(),
-                server_name: facts.server_name.as_deref().map(str::to_owned),
-            })
-        })
+        request(
+            || Some(Question::Tls),
+            |request| {
+                let facts = request.tls()?;
+                Some(TlsFacts {
+                    version: facts.version.to_owned(),
+                    cipher: facts.cipher.as_ref().to_owned(),
+                    server_name: facts.server_name.as_deref().map(str::to_owned),
+                })
+            },
+        )
     }
 
     fn client_certificate(&mut self, _: Request) -> Result<Option<ClientCertificate>> {
-        request(|request| {
-            let certificate = request.tls()?.client_certificate.as_ref()?;
-            Some(ClientCertificate {
-                sha256: certificate.sha256.to_vec(),
-                common_name: certificate.common_name.as_deref().map(str::to_owned),
-                dns_names: certificate.dns_names.iter().map(|name| (**name).to_owned()).collect(),
-            })
-        })
+        request(
+            || Some(Question::Tls),
+            |request| {
+                let certificate = request.tls()?.client_certificate.as_ref()?;
+                Some(ClientCertificate {
+                    sha256: certificate.sha256.to_vec(),
+                    common_name: certificate.common_name.as_deref().map(str::to_owned),
+                    dns_names: certificate.dns_names.iter().map(|name| (**name).to_owned()).collect(),
+                })
+            },
+        )
     }
 
     fn request_id(&mut self, _: Request) -> Result<String> {
-        request(|request| request.request_id().to_owned())
+        request(|| None, |request| request.request_id().to_owned())
     }
 
     fn route(&mut self, _: Request) -> Result<String> {
-        request(|request| request.route().to_owned())
+        request(|| Some(Question::Route), |request| request.route().to_owned())
     }
 
     fn consumer(&mut self, _: Request) -> Result<Option<u64>> {
-        request(|request| request.consumer().map(|consumer| consumer.id.0))
+        request(|| Some(Question::Consumer), |request| request.consumer().map(|consumer| consumer.id.0))
     }
 
     fn drop(&mut self, _: Request) -> Result<()> {
@@ -119,27 +117,29 @@ impl HostRequest for HostState {
 
 impl HostResponse for HostState {
     fn status(&mut self, _: Response) -> Result<u16> {
-        response(|response| response.status())
+        response(|| Some(Question::Status), |response| response.status())
     }
 
     fn header(&mut self, _: Response, name: String) -> Result<Option<Vec<u8>>> {
-        response(|response| response.header(&name).map(<[u8]>::to_vec))
+        let question = || Some(Question::ResponseHeader(name.as_str().into()));
+        response(question, |response| response.header(&name).map(<[u8]>::to_vec))
     }
 
     fn header_values(&mut self, _: Response, name: String) -> Result<Vec<Vec<u8>>> {
-        response(|response| collect_values(|see| response.header_values(&name, see)))
+        let question = || Some(Question::ResponseHeaderValues(name.as_str().into()));
+        response(question, |response| collect_values(|see| response.header_values(&name, see)))
     }
 
     fn headers(&mut self, _: Response) -> Result<Vec<Field>> {
-        response(|response| collect_fields(|see| response.each_header(see)))
+        response(|| None, |response| collect_fields(|see| response.each_header(see)))
     }
 
     fn trailers(&mut self, _: Response) -> Result<Vec<Field>> {
-        response(|response| collect_fields(|see| response.each_trailer(see)))
+        response(|| None, |response| collect_fields(|see| response.each_trailer(see)))
     }
 
     fn endpoint(&mut self, _: Response) -> Result<Option<String>> {
-        response(|response| response.endpoint().map(str::to_owned))
+        response(|| Some(Question::Endpoint), |response| response.endpoint().map(str::to_owned))
     }
 
     fn drop(&mut self, _: Response) -> Result<()> {
@@ -156,18 +156,39 @@ impl From<IpAddr> for IpAddress {
     }
 }
 
-fn request<R>(read: impl FnOnce(&dyn RequestView) -> R) -> Result<R> {
-    scope::see("the request", |call| read(call.request))
+/// The one value of a field; the same value twice is one.
+pub(super) fn sole_value<'h>(call: CallScope<'h>, name: &str) -> std::result::Result<&'h [u8], Ambiguity> {
+    call.note(|| Some(Question::HeaderValues(name.into())));
+    let mut sole = Err(Ambiguity::Missing);
+    call.messages.request.header_values(name, &mut |value| {
+        sole = match sole {
+            Err(Ambiguity::Missing) => Ok(value),
+            Ok(first) if first == value => Ok(first),
+            _ => Err(Ambiguity::Repeated),
+        };
+    });
+    sole
 }
 
-fn response<R>(read: impl FnOnce(&dyn ResponseView) -> R) -> Result<R> {
-    match scope::see("the response", |call| call.response.map(read))? {
+fn request<R>(question: impl FnOnce() -> Option<Question>, read: impl FnOnce(&dyn RequestView) -> R) -> Result<R> {
+    scope::see("the request", |call| {
+        call.note(question);
+        read(call.messages.request)
+    })
+}
+
+fn response<R>(question: impl FnOnce() -> Option<Question>, read: impl FnOnce(&dyn ResponseView) -> R) -> Result<R> {
+    let value = scope::see("the response", |call| {
+        call.note(question);
+        call.messages.response.map(read)
+    })?;
+    match value {
         Some(value) => Ok(value),
         None => wasmtime::bail!("there is no response in this call"),
     }
 }
 
-fn collect_values(each: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<Vec<u8>> {
+fn collect_values<'h>(each: impl FnOnce(&mut dyn FnMut(&'h [u8]))) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     each(&mut |value| values.push(value.to_vec()));
     values

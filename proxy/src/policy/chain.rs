@@ -255,10 +255,7 @@ impl ChainLink {
             return Ok(None);
         }
         let view = HttpRequestView { parts: head.parts(), facts };
-        self.settle(match self.policy.waits() {
-            false => self.policy.on_request(&view),
-            true => self.policy.on_request_waiting(&view).await,
-        })
+        self.settle(self.policy.decide(&view).await)
     }
 
     /// Applies what the policy decides; returns the response it puts in the place of this one.
@@ -272,10 +269,7 @@ impl ChainLink {
         }
         let response =
             HttpResponseView { parts: head.parts(), trailers: None, endpoint: request.facts.endpoint.as_deref() };
-        let decision = match self.policy.waits() {
-            false => self.policy.on_response(&request, &response),
-            true => self.policy.on_response_waiting(&request, &response).await,
-        };
+        let decision = self.policy.decide_on_response(&request, &response).await;
         Ok(match self.settle(decision)? {
             Some(ResponseDecision::Forward(edits)) => {
                 edits.iter().for_each(|edit| head.apply(edit));

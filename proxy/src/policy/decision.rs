@@ -42,7 +42,7 @@ pub struct Forward {
 }
 
 /// The decision on a response.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseDecision {
     /// Let it pass with these edits.
     Forward(Vec<Edit>),
@@ -62,7 +62,7 @@ pub enum Edit {
 }
 
 /// An answer made by a policy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalResponse {
     /// 200 to 599.
     pub status: StatusCode,

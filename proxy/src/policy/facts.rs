@@ -195,7 +195,7 @@ impl RequestView for HttpRequestView<'_> {
         first_value(&self.parts.headers, name)
     }
 
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
         all_values(&self.parts.headers, name, see);
     }
 
@@ -244,7 +244,7 @@ impl ResponseView for HttpResponseView<'_> {
         first_value(&self.parts.headers, name)
     }
 
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
         all_values(&self.parts.headers, name, see);
     }
 
@@ -265,7 +265,7 @@ fn first_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     headers.get(name).map(HeaderValue::as_bytes)
 }
 
-fn all_values(headers: &HeaderMap, name: &str, see: &mut dyn FnMut(&[u8])) {
+fn all_values<'h>(headers: &'h HeaderMap, name: &str, see: &mut dyn FnMut(&'h [u8])) {
     headers.get_all(name).iter().for_each(|value| see(value.as_bytes()));
 }
 

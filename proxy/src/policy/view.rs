@@ -22,7 +22,7 @@ pub trait RequestView: Sync {
     /// The first value of a field; any case of the name.
     fn header(&self, name: &str) -> Option<&[u8]>;
     /// Calls `see` with each value of a field, in order.
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8]));
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8]));
     /// Calls `see` with each field, name in lower case.
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
     /// The client's address, past trusted proxies.
@@ -44,7 +44,7 @@ pub trait ResponseView: Sync {
     /// The first value of a field; any case of the name.
     fn header(&self, name: &str) -> Option<&[u8]>;
     /// Calls `see` with each value of a field, in order.
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8]));
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8]));
     /// Calls `see` with each field, name in lower case.
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
     /// Calls `see` with each field after the body, name in lower case; with none until the body has ended.

@@ -96,6 +96,23 @@ impl Capability {
         matches!(self, Self::Passwords | Self::HttpClient)
     }
 
+    /// Whether it does nothing but answer, and answers the same as long as the configuration is the same.
+    #[must_use]
+    pub fn is_a_lookup(self) -> bool {
+        match self {
+            Self::Consumers => true,
+            Self::Log
+            | Self::Clock
+            | Self::Random
+            | Self::Counters
+            | Self::SharedData
+            | Self::Passwords
+            | Self::Keysets
+            | Self::HttpClient
+            | Self::Metrics => false,
+        }
+    }
+
     /// Its interface in the contract, and its word in `grants`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -162,6 +179,8 @@ pub struct PluginLimits {
     pub instances: u32,
     /// Calls after which an instance is renewed.
     pub calls_per_instance: u32,
+    /// Decisions that are remembered, per policy, role and worker; none where it is 0.
+    pub decisions: usize,
     /// Elements of all its tables together.
     pub table_elements: usize,
     /// Resource handles it may hold at once.

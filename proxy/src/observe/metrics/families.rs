@@ -83,6 +83,8 @@ families! {
 
     policy_calls: Counter, "tidegate_policy_calls_total",
         "Calls of a policy, by outcome.", ["policy", "plugin", "outcome"];
+    policy_remembered: Counter, "tidegate_policy_remembered_total",
+        "Decisions of a policy that came from what it had decided before; among its calls.", ["policy", "plugin"];
     policy_duration: Histogram<Call>, "tidegate_policy_call_duration_seconds",
         "Duration of policy calls; one call in 64 is measured.", ["policy", "plugin"];
 
@@ -142,6 +144,7 @@ impl Families {
         self.queue_length.retain(|[name]| upstream(name));
         self.queue_duration.retain(|[name]| upstream(name));
         self.policy_calls.retain(|[name, ..]| policy(name));
+        self.policy_remembered.retain(|[name, _]| policy(name));
         self.policy_duration.retain(|[name, _]| policy(name));
         self.policy_series_dropped.retain(|[name]| policy(name));
         self.keyset_fetches.retain(|[name, _]| keyset(name));

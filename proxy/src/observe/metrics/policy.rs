@@ -30,6 +30,7 @@ struct Handles {
     illegal: Counter,
     overloaded: Counter,
     quarantined: Counter,
+    remembered: Counter,
     begun: AtomicU64,
     duration: Histogram<Call>,
 }
@@ -76,6 +77,7 @@ impl PolicyMetrics {
             illegal: calls("illegal"),
             overloaded: calls("overloaded"),
             quarantined: calls("quarantined"),
+            remembered: families.policy_remembered.series([policy, plugin]),
             begun: AtomicU64::new(0),
             duration: families.policy_duration.series([policy, plugin]),
         }))
@@ -97,6 +99,18 @@ impl PolicyMetrics {
             CallOutcome::Quarantined => &self.0.quarantined,
         };
         counter.increment();
+    }
+
+    /// A decision came from what was decided before, instead of a call.
+    pub fn remembered(&self, outcome: CallOutcome) {
+        self.0.remembered.increment();
+        self.call(outcome);
+    }
+
+    /// How often that was so.
+    #[must_use]
+    pub fn times_remembered(&self) -> u64 {
+        self.0.remembered.value()
     }
 
     /// Measures the call that begins now, if it is its turn; the duration is recorded when the guard is dropped.

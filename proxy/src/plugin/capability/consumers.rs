@@ -1,11 +1,26 @@
 //! `consumers`: the clients the operator knows by name.
 
+use wasmtime::component::Resource;
+
 use crate::consumers::{Consumer, ConsumerId, Consumers, TokenSubject};
-use crate::plugin::bindings::consumers::Host;
+use crate::plugin::bindings::consumers::{Host, KeyError};
+use crate::plugin::bindings::http::Ambiguity;
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
+use crate::plugin::view::{self, RequestHandle};
 
 impl Host for HostState {
+    fn find_by_key_header(
+        &mut self,
+        _: Resource<RequestHandle>,
+        name: String,
+    ) -> wasmtime::Result<Result<u64, KeyError>> {
+        scope::see("`consumers`", |call| {
+            let key = view::sole_value(call, &name)?;
+            call.consumers.by_api_key(key).map(|consumer| consumer.id.0).ok_or(KeyError::Unknown)
+        })
+    }
+
     fn find_by_key(&mut self, key: Vec<u8>) -> wasmtime::Result<Option<u64>> {
         known(|consumers| consumers.by_api_key(&key).map(|consumer| consumer.id.0))
     }
@@ -33,6 +48,15 @@ impl Host for HostState {
 
     fn tags(&mut self, id: u64) -> wasmtime::Result<Vec<String>> {
         known(|consumers| with(consumers, id).map(|consumer| consumer.tags.clone()).unwrap_or_default())
+    }
+}
+
+impl From<Ambiguity> for KeyError {
+    fn from(ambiguity: Ambiguity) -> Self {
+        match ambiguity {
+            Ambiguity::Missing => Self::Missing,
+            Ambiguity::Repeated => Self::Repeated,
+        }
     }
 }
 

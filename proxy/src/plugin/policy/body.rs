@@ -3,6 +3,7 @@
 use super::{Fault, PluginFailure, PolicyRuntime};
 use crate::observe::metrics::CallOutcome;
 use crate::plugin::bindings::body_policy;
+use crate::plugin::decisions::question::Messages;
 use crate::policy::body::{Action, Attention, Piece, Step};
 use crate::policy::view::{RequestView, ResponseView};
 
@@ -18,7 +19,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed.
     pub fn attend_request(&self, request: &dyn RequestView) -> Result<Attention, PluginFailure> {
-        let scope = self.scope(request, None);
+        let scope = self.scope(Messages { request, response: None }, None);
         let attention = self.call(scope, |instance| Ok(attention(instance.attend_request()?)));
         self.count(attention, |_| CallOutcome::Forward)
     }
@@ -32,7 +33,7 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<Attention, PluginFailure> {
-        let scope = self.scope(request, Some(response));
+        let scope = self.scope(Messages { request, response: Some(response) }, None);
         let attention = self.call(scope, |instance| Ok(attention(instance.attend_response()?)));
         self.count(attention, |_| CallOutcome::Forward)
     }
@@ -42,7 +43,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed; the piece is as it was.
     pub fn on_request_body(&self, request: &dyn RequestView, piece: Piece<'_>) -> Result<Step, PluginFailure> {
-        let scope = self.scope(request, None);
+        let scope = self.scope(Messages { request, response: None }, None);
         let step = self.call(scope, |instance| self.step(instance.on_request_body(piece)?));
         self.count(step, outcome)
     }
@@ -57,7 +58,7 @@ impl PolicyRuntime {
         response: &dyn ResponseView,
         piece: Piece<'_>,
     ) -> Result<Step, PluginFailure> {
-        let scope = self.scope(request, Some(response));
+        let scope = self.scope(Messages { request, response: Some(response) }, None);
         let step = self.call(scope, |instance| self.step(instance.on_response_body(piece)?));
         self.count(step, outcome)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{PluginFailure, PolicyRuntime};
 use crate::observe::metrics::CallOutcome;
 use crate::plugin::bindings::observer;
+use crate::plugin::decisions::question::Messages;
 use crate::policy::view::{RequestView, ResponseView};
 
 /// How an exchange went.
@@ -44,7 +45,7 @@ impl PolicyRuntime {
             endpoint: exchange.endpoint.map(str::to_owned),
             cause: exchange.cause.map(str::to_owned),
         };
-        let scope = self.scope(request, response);
+        let scope = self.scope(Messages { request, response }, None);
         let heard: Result<(), PluginFailure> =
             self.call(scope, |instance| Ok(instance.on_exchange(response.is_some(), &outcome)?));
         self.count(heard, |()| CallOutcome::Observe)

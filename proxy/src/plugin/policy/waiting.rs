@@ -2,6 +2,7 @@
 //! serves others meanwhile.
 
 use super::{ConfiguredPolicy, Fault, PluginFailure, PolicyRuntime};
+use crate::plugin::decisions::question::Messages;
 use crate::plugin::instance::Instance;
 use crate::plugin::scope::CallScope;
 use crate::plugin::turns::Turns;
@@ -21,12 +22,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed; nothing was changed.
     pub async fn on_request_waiting(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
-        let scope = self.scope(request, None);
-        let decide = async |instance: &mut Instance| {
-            let decision = instance.on_request_waiting().await?;
-            self.requested(decision, instance.take_held())
-        };
-        self.count_request(self.call_waiting(scope, decide).await)
+        self.ask_request_waiting(self.scope(Messages { request, response: None }, None)).await
     }
 
     /// [`Self::on_response`] of a policy that may wait.
@@ -38,13 +34,24 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
-        let scope = self.scope(request, Some(response));
-        let decide = async |instance: &mut Instance| self.responded(instance.on_response_waiting().await?);
-        self.count_response(self.call_waiting(scope, decide).await)
+        self.ask_response_waiting(self.scope(Messages { request, response: Some(response) }, None)).await
     }
 }
 
 impl PolicyRuntime {
+    pub(super) async fn ask_request_waiting(&self, scope: CallScope<'_>) -> Result<RequestDecision, PluginFailure> {
+        let decide = async |instance: &mut Instance| {
+            let decision = instance.on_request_waiting().await?;
+            self.requested(decision, instance.take_held())
+        };
+        self.count_request(self.call_waiting(scope, decide).await)
+    }
+
+    pub(super) async fn ask_response_waiting(&self, scope: CallScope<'_>) -> Result<ResponseDecision, PluginFailure> {
+        let decide = async |instance: &mut Instance| self.responded(instance.on_response_waiting().await?);
+        self.count_response(self.call_waiting(scope, decide).await)
+    }
+
     /// Runs one call that may wait, unless the policy is quarantined.
     async fn call_waiting<T>(
         &self,

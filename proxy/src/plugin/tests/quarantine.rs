@@ -150,7 +150,7 @@ impl RequestView for Interrupted<'_> {
         None
     }
 
-    fn header_values(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
+    fn header_values<'h>(&'h self, _: &str, _: &mut dyn FnMut(&'h [u8])) {}
 
     fn each_header(&self, _: &mut dyn FnMut(&str, &[u8])) {}
 

@@ -1,0 +1,180 @@
+//! The decision cache: where a decision can depend on nothing but what was read, equal requests are decided once.
+//!
+//! A guest pulls what it reads, so that the gateway knows what a decision depends on. What a call asked, and what was
+//! answered, is a way through a tree: the answers so far say what is asked next, and at the end of a way lies a decision. A
+//! request is led along by what it would answer; where its way ends, its decision lies, and the guest is not called.
+//!
+//! That holds for guests that can neither count, nor look at a clock, nor keep anything with the gateway (`Capability::is_a_lookup`).
+//! What is left to them is their own memory, which the contract forbids to matter. Whether they heed that is looked
+//! at: a found decision is now and then asked for again, and who answers otherwise is believed no more.
+//!
+//! Each worker has trees of its own, so that nothing here is shared or locked. They go with their snapshot, and with them
+//! what its consumers were.
+
+pub(super) mod question;
+#[cfg(test)]
+mod tests;
+pub(super) mod trace;
+mod tree;
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use siphasher::sip128::SipHasher13;
+use thread_local::ThreadLocal;
+
+use question::Messages;
+use trace::Trace;
+use tree::Tree;
+
+/// Of the decisions that are found the first is asked for again, then one after twice as many each time, up to one in so many:
+/// who keeps count is found out before it matters.
+const SELDOM: u32 = 1024;
+/// Calls after which it is looked at whether remembering pays.
+const WINDOW: u32 = 256;
+/// It does where one in so many was found.
+const WORTH_IT: u32 = 8;
+/// For so many windows it is left alone where it does not.
+const PAUSE: u32 = 16;
+
+/// A decision that can be given to another request.
+pub(super) trait Repeatable: Sized {
+    /// The same decision once more; it holds no places.
+    fn again(&self) -> Self;
+
+    /// Whether both come to the same.
+    fn is_like(&self, other: &Self) -> bool;
+}
+
+/// The decisions of one policy in one of its roles.
+pub(super) struct Decisions<D: Send> {
+    books: ThreadLocal<RefCell<Book<D>>>,
+    /// Of each worker.
+    most: usize,
+    /// Keys of the hash that stands for an answer: no credential is kept, and nobody can aim at another's decision.
+    secret: (u64, u64),
+    is_unfaithful: AtomicBool,
+}
+
+/// What one worker remembers.
+struct Book<D> {
+    tree: Tree<D>,
+    asked: u32,
+    found: u32,
+    /// Calls for which nothing is looked up or learnt.
+    pause: u32,
+    /// Found decisions until one is asked for again, and how many there were until the last time.
+    until_asked_again: u32,
+    between: u32,
+}
+
+/// What is known of a request.
+pub(super) enum Found<D> {
+    /// It was decided before.
+    Decision(D),
+    /// The guest is to be asked, and what it asks is to be learnt where there is a trace.
+    Nothing(Option<Trace>),
+}
+
+/// A guest decided differently on what it was told the same of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unfaithful;
+
+impl<D: Repeatable + Send> Decisions<D> {
+    /// Remembers at most `most` decisions for each worker.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            books: ThreadLocal::new(),
+            most,
+            secret: (RandomState::new().hash_one(0), RandomState::new().hash_one(1)),
+            is_unfaithful: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether its guest was never seen to decide differently on the same.
+    pub(super) fn is_believed(&self) -> bool {
+        !self.is_unfaithful.load(Ordering::Relaxed)
+    }
+
+    /// Looks for the decision on a request.
+    pub(super) fn find(&self, messages: Messages<'_>) -> Found<D> {
+        if !self.is_believed() {
+            return Found::Nothing(None);
+        }
+        // A message that asks this policy while it is read is nobody's but a test's.
+        let Ok(mut book) = self.book().try_borrow_mut() else { return Found::Nothing(None) };
+        if book.pauses() {
+            return Found::Nothing(None);
+        }
+        match book.find(|question| question.answer(messages, self.hasher())) {
+            Some(decision) => Found::Decision(decision),
+            None => Found::Nothing(Some(Trace::default())),
+        }
+    }
+
+    /// Keeps what was decided on a request that nothing was found for.
+    ///
+    /// # Errors
+    /// The guest decided differently before. It is believed no more.
+    pub(super) fn keep(&self, trace: Trace, messages: Messages<'_>, decision: &D) -> Result<(), Unfaithful> {
+        let Some(questions) = trace.into_questions() else { return Ok(()) };
+        let Ok(mut book) = self.book().try_borrow_mut() else { return Ok(()) };
+        if book.tree.decisions() >= self.most {
+            book.tree = Tree::default();
+        }
+        let answered = questions.into_iter().map(|question| {
+            let answer = question.answer(messages, self.hasher());
+            (question, answer)
+        });
+        let kept = book.tree.keep(answered, decision);
+        if kept.is_err() && !self.is_unfaithful.swap(true, Ordering::Relaxed) {
+            book.tree = Tree::default();
+            return kept;
+        }
+        Ok(())
+    }
+
+    fn book(&self) -> &RefCell<Book<D>> {
+        self.books.get_or(|| RefCell::new(Book::default()))
+    }
+
+    fn hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.secret.0, self.secret.1)
+    }
+}
+
+impl<D: Repeatable> Book<D> {
+    fn find(&mut self, answer: impl Fn(&question::Question) -> u128) -> Option<D> {
+        let decision = self.tree.find(answer).map(Repeatable::again);
+        self.asked += 1;
+        self.found += u32::from(decision.is_some());
+        if self.asked >= WINDOW {
+            self.pause = if self.found < WINDOW / WORTH_IT { WINDOW * PAUSE } else { 0 };
+            (self.asked, self.found) = (0, 0);
+        }
+        decision.filter(|_| !self.is_to_be_asked_again())
+    }
+
+    fn is_to_be_asked_again(&mut self) -> bool {
+        let Some(left) = self.until_asked_again.checked_sub(1) else {
+            self.until_asked_again = self.between;
+            self.between = (self.between * 2).min(SELDOM);
+            return true;
+        };
+        self.until_asked_again = left;
+        false
+    }
+
+    fn pauses(&mut self) -> bool {
+        let is_over = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        !is_over
+    }
+}
+
+impl<D> Default for Book<D> {
+    fn default() -> Self {
+        Self { tree: Tree::default(), asked: 0, found: 0, pause: 0, until_asked_again: 0, between: 1 }
+    }
+}

@@ -1,0 +1,213 @@
+use http::Request;
+use proptest::prelude::*;
+
+use super::question::{Messages, Question};
+use super::*;
+use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
+
+/// What a guest in these tests comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said(String);
+
+impl Repeatable for Said {
+    fn again(&self) -> Self {
+        self.clone()
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+/// A guest that asks and decides, and how often it was called.
+struct Guest<F> {
+    decisions: Decisions<Said>,
+    decide: F,
+    calls: u32,
+}
+
+/// What lets it read a request.
+struct Reader<'a> {
+    view: &'a HttpRequestView<'a>,
+    trace: Option<&'a Trace>,
+}
+
+impl Reader<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        if let Some(trace) = self.trace {
+            trace.note(Question::Header(name.into()));
+        }
+        let value = self.view.parts.headers.get(name)?;
+        Some(value.to_str().unwrap().to_owned())
+    }
+}
+
+impl<F: FnMut(&Reader<'_>) -> String> Guest<F> {
+    fn new(most: usize, decide: F) -> Self {
+        Self { decisions: Decisions::new(most), decide, calls: 0 }
+    }
+
+    fn asked(&mut self, fields: &[(&str, &str)]) -> Result<Said, Unfaithful> {
+        let mut request = Request::get("/");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let nobody = std::net::IpAddr::from([192, 0, 2, 1]);
+        let facts = RequestFacts::new(nobody, RequestId::default(), "r".into(), Scheme::Http, String::new());
+        let view = HttpRequestView { parts: &parts, facts: &facts };
+        let messages = Messages { request: &view, response: None };
+        let trace = match self.decisions.find(messages) {
+            Found::Decision(decision) => return Ok(decision),
+            Found::Nothing(trace) => trace,
+        };
+        self.calls += 1;
+        let said = Said((self.decide)(&Reader { view: &view, trace: trace.as_ref() }));
+        match trace {
+            Some(trace) => self.decisions.keep(trace, messages, &said).map(|()| said),
+            None => Ok(said),
+        }
+    }
+
+    fn says(&mut self, fields: &[(&str, &str)]) -> String {
+        self.asked(fields).unwrap().0
+    }
+}
+
+/// By key, and by name where there is no key.
+fn by_key(request: &Reader<'_>) -> String {
+    request.header("key").or_else(|| request.header("name")).unwrap_or_default()
+}
+
+#[test]
+fn a_request_that_reads_the_same_is_decided_as_before() {
+    let mut guest = Guest::new(10, by_key);
+    for _ in 0..10 {
+        assert_eq!(guest.says(&[("key", "1")]), "1");
+    }
+    // The first, then when none, one more, and two more had been believed.
+    assert_eq!(guest.calls, 4);
+}
+
+#[test]
+fn what_was_not_asked_for_does_not_matter() {
+    let mut guest = Guest::new(10, by_key);
+    assert_eq!(guest.says(&[("key", "1"), ("name", "a")]), "1");
+    guest.says(&[("key", "1")]);
+    let before = guest.calls;
+    assert_eq!(guest.says(&[("key", "1"), ("name", "b")]), "1");
+    assert_eq!(guest.calls, before);
+}
+
+#[test]
+fn the_answers_so_far_say_what_is_asked_next() {
+    let mut guest = Guest::new(10, by_key);
+    for _ in 0..2 {
+        assert_eq!(guest.says(&[("key", "1")]), "1");
+        assert_eq!(guest.says(&[("name", "1")]), "1");
+        assert_eq!(guest.says(&[("key", ""), ("name", "1")]), "", "an empty key is a key");
+        assert_eq!(guest.says(&[]), "");
+    }
+}
+
+#[test]
+fn who_decides_differently_on_the_same_is_found_out_at_once_and_believed_no_more() {
+    let mut count = 0;
+    let mut guest = Guest::new(10, move |request: &Reader<'_>| {
+        count += 1;
+        format!("{:?} {count}", request.header("key"))
+    });
+    guest.says(&[("key", "1")]);
+    assert_eq!(guest.asked(&[("key", "1")]), Err(Unfaithful));
+    assert!(!guest.decisions.is_believed());
+    assert_eq!(guest.says(&[("key", "1")]), "Some(\"1\") 3");
+    assert_eq!(guest.says(&[("key", "1")]), "Some(\"1\") 4");
+}
+
+#[test]
+fn who_asks_something_else_after_the_same_answers_is_believed_no_more() {
+    let mut names = ["a", "b"].into_iter().cycle();
+    let mut guest = Guest::new(10, move |request: &Reader<'_>| {
+        request.header(names.next().unwrap_or_default());
+        String::new()
+    });
+    guest.says(&[("a", "1")]);
+    assert_eq!(guest.asked(&[("a", "1")]), Err(Unfaithful));
+}
+
+#[test]
+fn who_asks_further_than_before_is_believed_no_more() {
+    let mut is_first = true;
+    let mut guest = Guest::new(10, move |request: &Reader<'_>| {
+        request.header("a");
+        if !std::mem::take(&mut is_first) {
+            request.header("b");
+        }
+        String::new()
+    });
+    guest.says(&[]);
+    assert_eq!(guest.asked(&[]), Err(Unfaithful));
+}
+
+#[test]
+fn what_no_two_requests_have_in_common_is_not_kept() {
+    let mut guest = Guest::new(10, |request: &Reader<'_>| {
+        if let Some(trace) = request.trace {
+            trace.give_up();
+        }
+        String::new()
+    });
+    (0..10).for_each(|_| drop(guest.says(&[])));
+    assert_eq!(guest.calls, 10);
+}
+
+#[test]
+fn more_decisions_than_there_is_room_for_begin_anew() {
+    let mut guest = Guest::new(10, by_key);
+    for key in 0..1000 {
+        let key = key.to_string();
+        assert_eq!(guest.says(&[("key", &key)]), key);
+        let book = guest.decisions.book().borrow();
+        assert!(book.tree.decisions() <= 10);
+    }
+}
+
+#[test]
+fn where_nothing_repeats_nothing_is_learnt_for_a_while() {
+    let mut guest = Guest::new(10, |request: &Reader<'_>| {
+        request.header("key");
+        request.trace.is_some().to_string()
+    });
+    let learnt = (0..WINDOW * (PAUSE + 1) * 4).filter(|key| guest.says(&[("key", &key.to_string())]) == "true");
+    assert_eq!(learnt.count() as u32, WINDOW * 4);
+}
+
+proptest! {
+    /// Any decision tree over a few fields: what is remembered is what the guest would have said.
+    #[test]
+    fn what_is_found_is_what_would_have_been_said(
+        asks in prop::collection::vec("[ab]{0,2}", 1..6),
+        requests in prop::collection::vec(prop::collection::vec(("[ab]{1,2}", "[01]{0,2}"), 0..4), 1..60),
+    ) {
+        let names = asks.clone();
+        let decide = move |request: &Reader<'_>| {
+            // What is asked next depends on what was answered.
+            let mut said = String::new();
+            for ask in names.iter().filter(|ask| !ask.is_empty()) {
+                let answer = request.header(ask);
+                said.push_str(&format!("{ask}={answer:?};"));
+                if answer.is_some_and(|answer| answer.ends_with('1')) {
+                    break;
+                }
+            }
+            said
+        };
+        let mut remembering = Guest::new(8, decide.clone());
+        let mut asked_each_time = Guest::new(0, decide);
+        asked_each_time.decisions.is_unfaithful.store(true, Ordering::Relaxed);
+        for request in &requests {
+            let fields: Vec<(&str, &str)> = request.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            prop_assert_eq!(remembering.says(&fields), asked_each_time.says(&fields));
+        }
+    }
+}
