@@ -1,7 +1,9 @@
 //! The clients the operator knows by name. Grant: `consumers`.
 //!
-//! Credentials never enter a plugin: it hands over what the client sent, and the gateway compares.
+//! Credentials never enter a plugin: it says where the client's is, or hands over what the client sent, and the gateway
+//! compares.
 
+use crate::Request;
 #[cfg(target_arch = "wasm32")]
 use crate::contract::consumers as gateway;
 #[cfg(not(target_arch = "wasm32"))]
@@ -38,6 +40,29 @@ impl ConsumerId {
     pub fn tags(self) -> Vec<String> {
         gateway::tags(self.0)
     }
+}
+
+/// Why a field of a request is nobody's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The field is not there.
+    Missing,
+    /// The field is there with different values.
+    Repeated,
+    /// No consumer owns the key.
+    Unknown,
+}
+
+/// The consumer that owns the API key in this field, which is read as [`Request::sole_header`] reads it. The key itself does
+/// not come into the plugin.
+///
+/// # Errors
+/// Why it is nobody's.
+pub fn find_by_key_header(request: &Request, name: &str) -> Result<ConsumerId, KeyError> {
+    let found = gateway::find_by_key_header(request.view(), name).map(ConsumerId);
+    #[cfg(target_arch = "wasm32")]
+    let found = found.map_err(crate::contract::key_error);
+    found
 }
 
 /// The consumer that owns this API key. The comparison takes the same time for every key.

@@ -11,6 +11,6 @@ pub use bindings::capabilities::tidegate::gateway::{
     clock, consumers, counters, http, log, random, shared_data, types,
 };
 pub use bindings::{balancer, body_policy, configuration, observer, request_policy, response_policy};
-pub use call::{Slot, address, ambiguity, configure, on_exchange, on_request, on_response, pick, update};
+pub use call::{Slot, address, ambiguity, configure, key_error, on_exchange, on_request, on_response, pick, update};
 pub use call::{attend_request, attend_response, on_request_body, on_response_body};
 pub use capability::{exchanged, labelled, proven, verified};

@@ -57,6 +57,10 @@ impl<'a> Request<'a> {
         Self(view)
     }
 
+    pub(crate) fn view(&self) -> &'a View {
+        self.0
+    }
+
     /// The method, in the case it was sent (`GET`).
     #[must_use]
     pub fn method(&self) -> String {

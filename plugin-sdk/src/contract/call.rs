@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::thread::LocalKey;
 
-use super::http;
 use super::types::IpAddress;
+use super::{consumers, http};
+use crate::consumers::KeyError;
 use crate::{Ambiguity, Attention, Balancer, BodyPolicy, Candidates, Decision, Endpoint, Observer, Outcome, Piece};
 use crate::{Policy, Problem, Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy, Step};
 
@@ -37,6 +38,16 @@ pub fn ambiguity(ambiguity: http::Ambiguity) -> Ambiguity {
     match ambiguity {
         http::Ambiguity::Missing => Ambiguity::Missing,
         http::Ambiguity::Repeated => Ambiguity::Repeated,
+    }
+}
+
+/// Why a field is nobody's key, as the SDK has it.
+#[must_use]
+pub fn key_error(error: consumers::KeyError) -> KeyError {
+    match error {
+        consumers::KeyError::Missing => KeyError::Missing,
+        consumers::KeyError::Repeated => KeyError::Repeated,
+        consumers::KeyError::Unknown => KeyError::Unknown,
     }
 }
 

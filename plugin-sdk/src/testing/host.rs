@@ -125,6 +125,17 @@ fn with<R>(call: impl FnOnce(&mut State) -> R) -> R {
 
 pub(crate) mod consumers {
     use super::{Consumer, State, with};
+    use crate::Ambiguity;
+    use crate::consumers::KeyError;
+    use crate::testing::RequestView;
+
+    pub(crate) fn find_by_key_header(request: &RequestView, name: &str) -> Result<u64, KeyError> {
+        let key = request.sole_header(name).map_err(|ambiguity| match ambiguity {
+            Ambiguity::Missing => KeyError::Missing,
+            Ambiguity::Repeated => KeyError::Repeated,
+        })?;
+        find_by_key(&key).ok_or(KeyError::Unknown)
+    }
 
     pub(crate) fn find_by_key(key: &[u8]) -> Option<u64> {
         position(|consumer| consumer.keys.iter().any(|known| known == key))

@@ -34,11 +34,7 @@ impl Policy for ApiKey {
 
 impl RequestPolicy for ApiKey {
     fn on_request(&self, request: &Request) -> Decision {
-        let found = match self.credential(request) {
-            Credential::One(key) => consumers::find_by_key(&key),
-            Credential::Missing | Credential::Several => None,
-        };
-        match found {
+        match self.owner(request) {
             Some(consumer) => self.admit(consumer).into(),
             None => Decision::respond(401).header("www-authenticate", self.challenge.as_str()).into(),
         }
@@ -46,10 +42,16 @@ impl RequestPolicy for ApiKey {
 }
 
 impl ApiKey {
-    fn credential(&self, request: &Request) -> Credential {
+    /// Whose key the request carries. Where it can stand in the header only, it does not come into the plugin.
+    fn owner(&self, request: &Request) -> Option<ConsumerId> {
+        let Some(parameter) = &self.query else {
+            return consumers::find_by_key_header(request, self.header.as_str()).ok();
+        };
         let in_header = Credential::from(request.sole_header(self.header.as_str()));
-        let in_query = self.query.as_ref().map(|parameter| request.query_values(parameter)).unwrap_or_default();
-        in_query.into_iter().fold(in_header, Credential::and)
+        match request.query_values(parameter).into_iter().fold(in_header, Credential::and) {
+            Credential::One(key) => consumers::find_by_key(&key),
+            Credential::Missing | Credential::Several => None,
+        }
     }
 
     fn admit(&self, consumer: ConsumerId) -> Forward {
