@@ -108,7 +108,9 @@ expect = { decision = "misconfigured", problems = ["realm"] }
 async fn inspect_shows_what_a_component_wants_and_the_lines_that_give_it() {
     let shown = run(&["plugin", "inspect", &api_key()]).await;
     assert_eq!(shown.code, Some(0), "{shown:?}");
-    for part in ["request-policy", "tidegate:gateway/consumers@0.1.0", "grants = [\"consumers\"]", "[[policy]]"] {
+    let parts =
+        ["request-policy", "by what it reads alone", "tidegate:gateway/consumers@0.1.0", "grants = [\"consumers\"]"];
+    for part in parts.into_iter().chain(["[[policy]]"]) {
         assert!(shown.stdout.contains(part), "no {part:?} in:\n{}", shown.stdout);
     }
     let json = run(&["plugin", "inspect", "--json", &api_key()]).await;

@@ -37,11 +37,16 @@ const WINDOW: u32 = 256;
 const WORTH_IT: u32 = 8;
 /// For so many windows it is left alone where it does not.
 const PAUSE: u32 = 16;
+/// Bytes of a decision that is remembered: who asks for ever other paths must not fill the memory with what they are answered.
+const LARGEST: usize = 4 << 10;
 
 /// A decision that can be given to another request.
 pub(super) trait Repeatable: Sized {
     /// The same decision once more; it holds no places.
     fn again(&self) -> Self;
+
+    /// About how many bytes it takes.
+    fn size(&self) -> usize;
 
     /// Whether both come to the same.
     fn is_like(&self, other: &Self) -> bool;
@@ -118,7 +123,7 @@ impl<D: Repeatable + Send> Decisions<D> {
     /// # Errors
     /// The guest decided differently before. It is believed no more.
     pub(super) fn keep(&self, trace: Trace, messages: Messages<'_>, decision: &D) -> Result<(), Unfaithful> {
-        let Some(questions) = trace.into_questions() else { return Ok(()) };
+        let Some(questions) = trace.into_questions().filter(|_| decision.size() <= LARGEST) else { return Ok(()) };
         let Ok(mut book) = self.book().try_borrow_mut() else { return Ok(()) };
         if book.tree.decisions() >= self.most {
             book.tree = Tree::default();

@@ -127,6 +127,25 @@ pub enum IllegalDecision {
     },
 }
 
+impl Edit {
+    /// Bytes of its name and value.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Set(name, value) | Self::Append(name, value) => name.as_str().len() + value.len(),
+            Self::Remove(name) => name.as_str().len(),
+        }
+    }
+}
+
+impl LocalResponse {
+    /// Bytes of its fields and its body.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() + self.body.len()
+    }
+}
+
 /// A message head that edits can be applied to; heads of the `http` crate are such.
 pub trait EditableHead {
     /// Applies one edit.

@@ -51,6 +51,9 @@ fn text(file: &Path, found: &Inspection) -> String {
         row("roles", &listed(&roles(found.roles))),
         row("takes", if found.configuration { "a configuration" } else { "no configuration" }),
     ];
+    if found.roles.request || found.roles.response {
+        lines.push(row("decides", decides(found)));
+    }
     let own = found.imports.iter().filter(|import| !found.runtime_imports.contains(import));
     lines.extend(rows("imports", own));
     lines.extend(rows("runtime", found.runtime_imports.iter()));
@@ -62,6 +65,15 @@ fn text(file: &Path, found: &Inspection) -> String {
         lines.extend(problem.hint.map(|hint| format!("hint: {hint}")));
     }
     lines.join("\n").trim_end().to_owned()
+}
+
+/// By what it decides, as far as what it imports tells.
+fn decides(found: &Inspection) -> &'static str {
+    if found.decides_by_reading() {
+        "by what it reads alone: its decisions are remembered (limits.decisions)"
+    } else {
+        "by more than what it reads: it is called for each message"
+    }
 }
 
 fn row(label: &str, value: &str) -> String {
@@ -115,6 +127,7 @@ fn json(file: &Path, found: &Inspection) -> serde_json::Value {
         "contract": found.contract,
         "roles": roles(found.roles),
         "configuration": found.configuration,
+        "decides_by_reading": found.decides_by_reading(),
         "grants": found.grants.iter().map(|capability| capability.name()).collect::<Vec<_>>(),
         "imports": found.imports,
         "runtime_imports": found.runtime_imports,

@@ -117,7 +117,7 @@ pub(in crate::config) fn limits(fields: &mut Fields<'_, '_>) -> PluginLimits {
         output_fields: fields.or("output_fields", count(1..=10_000), default.output_fields),
         instances: fields.or("instances", count(1..=10_000), default.instances),
         calls_per_instance: fields.or("calls_per_instance", count(1..=u32::MAX), default.calls_per_instance),
-        decisions: fields.or("decisions", count(0..=1_000_000), default.decisions),
+        decisions: fields.or("decisions", count(0..=10_000), default.decisions),
         table_elements: fields.or("table_elements", count(1..=100_000), default.table_elements),
         handles: fields.or("handles", count(16..=100_000), default.handles),
         body: fields.or("body", size(KIB..=1024 * MIB), default.body),

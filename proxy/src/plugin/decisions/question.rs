@@ -36,6 +36,17 @@ pub(in crate::plugin) enum Question {
 }
 
 impl Question {
+    /// The field it asks for, where it does.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Header(name)
+            | Self::HeaderValues(name)
+            | Self::ResponseHeader(name)
+            | Self::ResponseHeaderValues(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// What stands for the answer: messages that answer differently have different ones.
     pub(super) fn answer(&self, messages: Messages<'_>, hasher: SipHasher13) -> u128 {
         let mut answer = Answer(hasher);

@@ -14,6 +14,10 @@ impl Repeatable for Said {
         self.clone()
     }
 
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         self == other
     }
@@ -159,6 +163,17 @@ fn what_no_two_requests_have_in_common_is_not_kept() {
     });
     (0..10).for_each(|_| drop(guest.says(&[])));
     assert_eq!(guest.calls, 10);
+}
+
+#[test]
+fn what_would_fill_the_memory_is_not_kept() {
+    let mut large = Guest::new(10, |_: &Reader<'_>| "a".repeat(LARGEST + 1));
+    let mut named = Guest::new(10, |request: &Reader<'_>| request.header(&"a".repeat(300)).unwrap_or_default());
+    let mut curious = Guest::new(10, |request: &Reader<'_>| {
+        ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(|name| request.header(name).unwrap_or_default()).concat()
+    });
+    (0..10).for_each(|_| drop((large.says(&[]), named.says(&[]), curious.says(&[]))));
+    assert_eq!((large.calls, named.calls, curious.calls), (10, 10, 10));
 }
 
 #[test]

@@ -8,6 +8,9 @@ use super::question::Question;
 /// Who asks more than that has seldom asked the same before.
 const MOST: usize = 8;
 
+/// A field with a longer name is nobody's but an attacker's.
+const LONGEST_NAME: usize = 256;
+
 /// The questions of one call, in order. A call that waits may go on on another stack, which is why there is a lock; nobody
 /// else has a hand on it.
 #[derive(Debug)]
@@ -29,10 +32,11 @@ impl Trace {
         if asked.contains(&question) {
             return;
         }
-        asked.push(question);
-        if asked.len() > MOST {
+        if asked.len() == MOST || question.name().is_some_and(|name| name.len() > LONGEST_NAME) {
             *questions = None;
+            return;
         }
+        asked.push(question);
     }
 
     /// The guest asks what no two requests have in common.

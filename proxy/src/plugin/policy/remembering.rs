@@ -5,7 +5,7 @@ use crate::plugin::component::LoadedPlugin;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::decisions::{Decisions, Found, Repeatable, Unfaithful};
 use crate::plugin::failure::PluginFailure;
-use crate::policy::decision::{Forward, RequestDecision, ResponseDecision};
+use crate::policy::decision::{Edit, Forward, RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
 
 /// What is remembered of a policy's decisions.
@@ -118,6 +118,16 @@ impl Repeatable for RequestDecision {
         }
     }
 
+    fn size(&self) -> usize {
+        match self {
+            Self::Forward(Forward { request, response, target, .. }) => {
+                let target = target.as_ref().map_or(0, |target| target.as_str().len());
+                request.iter().chain(response).map(Edit::size).sum::<usize>() + target
+            }
+            Self::Respond(response) => response.size(),
+        }
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Forward(one), Self::Forward(other)) => {
@@ -135,6 +145,13 @@ impl Repeatable for RequestDecision {
 impl Repeatable for ResponseDecision {
     fn again(&self) -> Self {
         self.clone()
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Forward(edits) => edits.iter().map(Edit::size).sum(),
+            Self::Replace(response) => response.size(),
+        }
     }
 
     fn is_like(&self, other: &Self) -> bool {
