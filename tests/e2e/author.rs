@@ -210,6 +210,29 @@ async fn bench_tells_what_a_call_and_an_instance_cost() {
 }
 
 #[tokio::test]
+async fn bench_tells_what_a_call_is_given_of_its_message() {
+    let file = api_key();
+    let ask = ["plugin", "bench", &file, "--calls", "100", "-H", "apikey: alice-key", "--consumer", "alice=alice-key"];
+    let shown = run(&ask).await.stdout;
+    assert!(shown.contains("copied in                1   values of the message a call, 9 bytes"), "{shown}");
+    assert!(shown.contains("growth               0 KiB   "), "{shown}");
+}
+
+#[tokio::test]
+async fn bench_finds_a_leak() {
+    let workshop = Workshop::new();
+    let page_a_call = format!("(drop (memory.grow (i32.const 1))) {FORWARDS}");
+    let core = text(&workshop.write("core.wat", &CORE.replace("{decision}", &page_a_call)));
+    let leaking = text(&workshop.at("leaking.wasm"));
+    let made = run(&["plugin", "componentize", &core, "--world", "request-role", "-o", &leaking]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let done = run(&["plugin", "bench", &leaking, "--calls", "100", "--json"]).await;
+    let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
+    assert_eq!(json["memory_growth_bytes"], 100 * (64 << 10), "{json}");
+    assert_eq!(json["copied_in"], serde_json::json!({ "values": 0, "bytes": 0 }), "{json}");
+}
+
+#[tokio::test]
 async fn a_core_module_becomes_a_component_that_decides() {
     let workshop = Workshop::new();
     let core = text(&workshop.write("core.wat", &CORE.replace("{decision}", FORWARDS)));

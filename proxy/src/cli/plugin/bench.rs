@@ -7,13 +7,15 @@ use serde_json::json;
 
 use super::ask::{AskArguments, Asked};
 use super::print;
-use super::trial::Verdict;
-use crate::plugin::policy::ConfigureProblem;
+use super::trial::{Copied, Verdict};
+use crate::plugin::policy::{ConfigureProblem, PolicyRuntime};
 
 /// Policies bound to see what binding one takes; fewer where that takes long.
 const BINDINGS: u32 = 50;
 /// As long as one row may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Calls between two looks at the memory of an instance.
+const BETWEEN_LOOKS: usize = 1_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +23,10 @@ Examples:
   tidegate plugin bench policy.wasm --calls 100000 --json
 
 Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided.
-Only a binary built with optimisation (`make build`) tells what production does.";
+Only a binary built with optimisation (`make build`) tells what production does.
+
+Copied in are values that the plugin reads of the message, and bodies; its allocator finds room for each. What it allocates by
+itself, and what other capabilities answer, is not counted: memory that goes on growing tells of what is never given back.";
 
 /// Which plugin to measure, and at what.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,7 +48,31 @@ struct Figures {
     bind: Sample,
     first_call: Sample,
     call: Sample,
-    memory: Option<usize>,
+    memory: Memory,
+    /// Of one call.
+    copied: Copied,
+}
+
+/// Linear memory of an instance.
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    /// Bytes when it was first looked at: after the calls that are not measured.
+    first: Option<usize>,
+    /// The most it had since.
+    most: usize,
+}
+
+impl Memory {
+    /// Looks once more. An instance that has just served its last call is gone.
+    fn look(&mut self, now: Option<usize>) {
+        self.first = self.first.or(now);
+        self.most = self.most.max(now.unwrap_or_default());
+    }
+
+    /// What measured calls added. An instance that was renewed began with less, and grows by as much again.
+    fn growth(self) -> usize {
+        self.most - self.first.unwrap_or_default()
+    }
 }
 
 /// Times, from the shortest to the longest.
@@ -78,15 +107,29 @@ fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figu
     for _ in 0..calls / 10 {
         expect_decision(&asked.question.put(&policy))?;
     }
-    let mut times = Vec::with_capacity(usize::try_from(calls)?);
-    let began = Instant::now();
-    while times.len() < times.capacity() && began.elapsed() < PATIENCE {
+    let mut memory = Memory::default();
+    memory.look(policy.instance_memory());
+    let call = calls_of(asked, &policy, usize::try_from(calls)?, &mut memory)?;
+    let copied = Copied::default();
+    expect_decision(&asked.question.put_counting(&policy, Some(&copied)))?;
+    Ok(Figures { load, bind, first_call, call, memory, copied })
+}
+
+/// As many calls as wanted, or as there is time for.
+fn calls_of(asked: &Asked, policy: &PolicyRuntime, calls: usize, memory: &mut Memory) -> anyhow::Result<Sample> {
+    let mut times = Vec::with_capacity(calls);
+    let all = Instant::now();
+    while times.len() < calls && all.elapsed() < PATIENCE {
         let began = Instant::now();
-        let verdict = asked.question.put(&policy);
+        let verdict = asked.question.put(policy);
         times.push(began.elapsed());
         expect_decision(&verdict)?;
+        if times.len().is_multiple_of(BETWEEN_LOOKS) {
+            memory.look(policy.instance_memory());
+        }
     }
-    Ok(Figures { load, bind, first_call, call: Sample::of(times), memory: policy.instance_memory() })
+    memory.look(policy.instance_memory());
+    Ok(Sample::of(times))
 }
 
 /// Policies bound, and the first question to each.
@@ -134,7 +177,7 @@ fn text(asked: &Asked, figures: &Figures) -> String {
         |label: &str, value: String, note: String| format!("{label:<14}{value:>12}   {note}").trim_end().to_owned();
     let spread = |sample: &Sample| format!("p99 {}, {} measured", shown(sample.percentile(99)), sample.0.len());
     let share = figures.call.percentile(99).as_secs_f64() / limits.cpu.as_secs_f64() * 100.0;
-    let memory = figures.memory.map_or_else(|| "unknown".to_owned(), kib);
+    let Figures { memory, copied, .. } = figures;
     [
         asked.file.display().to_string(),
         row("load", shown(figures.load), "read, check and compile".to_owned()),
@@ -146,7 +189,13 @@ fn text(asked: &Asked, figures: &Figures) -> String {
         row("first call", shown(figures.first_call.percentile(50)), spread(&figures.first_call)),
         row("call", shown(figures.call.percentile(50)), spread(&figures.call)),
         row("budget", shown(limits.cpu), format!("limits.cpu; the p99 is {share:.2} % of it")),
-        row("memory", memory, format!("of an instance; limits.memory is {}", kib(limits.memory))),
+        row("memory", kib(memory.most), format!("of an instance; limits.memory is {}", kib(limits.memory))),
+        row("growth", kib(memory.growth()), "of this memory while calls were measured".to_owned()),
+        row(
+            "copied in",
+            copied.values().to_string(),
+            format!("values of the message a call, {} bytes", copied.bytes()),
+        ),
     ]
     .join("\n")
 }
@@ -180,7 +229,9 @@ fn json(asked: &Asked, figures: &Figures) -> serde_json::Value {
         "bind": sample(&figures.bind),
         "first_call": sample(&figures.first_call),
         "call": sample(&figures.call),
-        "memory_bytes": figures.memory,
+        "memory_bytes": figures.memory.most,
+        "memory_growth_bytes": figures.memory.growth(),
+        "copied_in": { "values": figures.copied.values(), "bytes": figures.copied.bytes() },
         "limits": { "cpu_ns": nanoseconds(asked.limits.cpu), "memory_bytes": asked.limits.memory },
         "optimised": !cfg!(debug_assertions),
     })
@@ -198,6 +249,15 @@ mod tests {
             (Duration::from_micros(50), Duration::from_micros(99))
         );
         assert_eq!(Sample::of(Vec::new()).percentile(50), Duration::ZERO);
+    }
+
+    #[test]
+    fn growth_is_what_came_after_the_first_look() {
+        let mut memory = Memory::default();
+        for now in [None, Some(64), Some(192), None, Some(64), Some(128)] {
+            memory.look(now);
+        }
+        assert_eq!((memory.most, memory.growth()), (192, 128));
     }
 
     #[test]

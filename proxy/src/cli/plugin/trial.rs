@@ -1,6 +1,7 @@
 //! A plugin on the host that production runs, with a clock moved by hand and made-up clients and endpoints.
 
 mod clock;
+mod copied;
 mod log;
 mod question;
 mod upstreams;
@@ -26,6 +27,7 @@ use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::shared_data::SharedData;
 use crate::upstream::member::Member;
 use clock::HandClock;
+pub(super) use copied::Copied;
 use log::PolicyLog;
 pub(super) use question::Question;
 use upstreams::Upstreams;

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, request, response};
 use tokio::runtime::{self, Runtime};
 
 use super::Verdict;
+use super::copied::{Copied, Counted};
 use crate::config::cases::{AskedCandidate, AskedExchange, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
@@ -75,73 +76,77 @@ impl Question {
 
     /// Asks a policy.
     pub(in crate::cli::plugin) fn put(&self, policy: &PolicyRuntime) -> Verdict {
-        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
+        self.put_counting(policy, None)
+    }
+
+    /// Asks a policy, and counts what it is given of the message.
+    pub(in crate::cli::plugin) fn put_counting(&self, policy: &PolicyRuntime, copied: Option<&Copied>) -> Verdict {
+        let request = Counted { view: HttpRequestView { parts: &self.parts, facts: &self.facts }, copied };
+        let response = |parts| Counted { view: self.response(parts), copied };
         let verdict = match &self.about {
             About::Request if policy.waits() => {
                 self.waiting.block_on(policy.on_request_waiting(&request)).map(Verdict::Request)
             }
             About::Request => policy.on_request(&request).map(Verdict::Request),
-            About::RequestBody(body) => self.put_request_body(policy, body),
-            About::ResponseBody(parts, body) => self.put_response_body(policy, parts, body),
+            About::RequestBody(body) => put_request_body(policy, &request, body),
+            About::ResponseBody(parts, body) => put_response_body(policy, &request, &response(parts), body),
             About::Response(parts) => {
-                let response = self.response(parts);
+                let response = response(parts);
                 let decision = match policy.waits() {
                     true => self.waiting.block_on(policy.on_response_waiting(&request, &response)),
                     false => policy.on_response(&request, &response),
                 };
                 decision.map(Verdict::Response)
             }
-            About::Exchange(exchange, parts) => self.put_exchange(policy, exchange, parts.as_ref()),
+            About::Exchange(asked, parts) => {
+                let response = parts.as_ref().map(response);
+                let response = response.as_ref().map(|response| response as &dyn ResponseView);
+                policy.on_exchange(&request, response, &self.exchange(asked)).map(|()| Verdict::Observed)
+            }
             About::Candidates { members, candidates } => policy.pick(&request, members, candidates).map(Verdict::Pick),
         };
         verdict.unwrap_or_else(|failure: PluginFailure| Verdict::Failed(failure))
     }
 
-    fn put_exchange(
-        &self,
-        policy: &PolicyRuntime,
-        asked: &AskedExchange,
-        parts: Option<&response::Parts>,
-    ) -> Result<Verdict, PluginFailure> {
-        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
-        let response = parts.map(|parts| self.response(parts));
-        let exchange = Exchange {
+    fn exchange<'a>(&'a self, asked: &'a AskedExchange) -> Exchange<'a> {
+        Exchange {
             request_bytes: asked.request_bytes,
             response_bytes: asked.response_bytes,
             taken: asked.duration,
             tries: asked.tries,
             endpoint: self.facts.endpoint.as_deref(),
             cause: asked.cause.as_deref(),
-        };
-        let response = response.as_ref().map(|response| response as &dyn ResponseView);
-        policy.on_exchange(&request, response, &exchange).map(|()| Verdict::Observed)
-    }
-
-    fn put_request_body(&self, policy: &PolicyRuntime, body: &str) -> Result<Verdict, PluginFailure> {
-        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
-        if policy.attend_request(&request)? == Attention::Skip {
-            return Ok(Verdict::Body(None));
         }
-        Ok(Verdict::Body(Some(policy.on_request_body(&request, whole(body))?.action)))
-    }
-
-    fn put_response_body(
-        &self,
-        policy: &PolicyRuntime,
-        parts: &response::Parts,
-        body: &str,
-    ) -> Result<Verdict, PluginFailure> {
-        let request = HttpRequestView { parts: &self.parts, facts: &self.facts };
-        let response = self.response(parts);
-        if policy.attend_response(&request, &response)? == Attention::Skip {
-            return Ok(Verdict::Body(None));
-        }
-        Ok(Verdict::Body(Some(policy.on_response_body(&request, &response, whole(body))?.action)))
     }
 
     fn response<'a>(&'a self, parts: &'a response::Parts) -> HttpResponseView<'a> {
         HttpResponseView { parts, trailers: None, endpoint: self.facts.endpoint.as_deref() }
     }
+}
+
+fn put_request_body(
+    policy: &PolicyRuntime,
+    request: &Counted<'_, HttpRequestView<'_>>,
+    body: &str,
+) -> Result<Verdict, PluginFailure> {
+    if policy.attend_request(request)? == Attention::Skip {
+        return Ok(Verdict::Body(None));
+    }
+    request.add(body.as_bytes());
+    Ok(Verdict::Body(Some(policy.on_request_body(request, whole(body))?.action)))
+}
+
+fn put_response_body(
+    policy: &PolicyRuntime,
+    request: &Counted<'_, HttpRequestView<'_>>,
+    response: &Counted<'_, HttpResponseView<'_>>,
+    body: &str,
+) -> Result<Verdict, PluginFailure> {
+    if policy.attend_response(request, response)? == Attention::Skip {
+        return Ok(Verdict::Body(None));
+    }
+    response.add(body.as_bytes());
+    Ok(Verdict::Body(Some(policy.on_response_body(request, response, whole(body))?.action)))
 }
 
 /// A body that arrived at once: the borders of pieces mean nothing to a policy.
