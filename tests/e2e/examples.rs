@@ -1,4 +1,4 @@
-//! The files in `config/examples`: each is whole, and right by the words of `tidegate check`.
+//! The files in `config/examples`, and the one in `deploy`: each is whole, and right by the words of `tidegate check`.
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,20 @@ fn every_example_says_at_its_head_what_it_shows_and_how_to_try_it() {
         assert!(is_said, "{}: no comment that says what it shows", file.display());
         assert!(head.iter().any(|line| line.contains("curl ")), "{}: no curl line at its head", file.display());
     }
+}
+
+/// As its container sees it, but for the secret that is mounted there.
+#[tokio::test]
+async fn the_configuration_that_is_deployed_passes_the_check() {
+    let deployed = folder().join("../../deploy/tidegate.toml");
+    let text = std::fs::read_to_string(deployed).expect("deploy/tidegate.toml can be read");
+    let (made, mounted) = (tempfile::tempdir().expect("a folder for temporary files"), "/run/secrets/admin_token");
+    let (file, token) = (made.path().join("tidegate.toml"), made.path().join("token"));
+    std::fs::write(&token, "a-token\n").expect("a writable folder");
+    assert!(text.contains(mounted), "{text}");
+    std::fs::write(&file, text.replace(mounted, &token.display().to_string())).expect("a writable folder");
+    let checked = check(&file).await;
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
 }
 
 #[tokio::test]
