@@ -1,6 +1,9 @@
 //! Counters that all instances of a policy share, kept by the gateway over reloads. Grant: `counters`.
 //!
 //! A key belongs to the policy that uses it: two policies never meet in one counter. Every operation is atomic.
+//!
+//! Where the operator shares them with other gateways, takes and [`add`] may wait for an answer, and never fail for it; places
+//! ([`hold`]) are never shared. `wit/capabilities.wit` says what may be relied on then.
 
 use std::time::Duration;
 
