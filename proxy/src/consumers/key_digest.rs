@@ -46,12 +46,31 @@ impl std::fmt::Debug for KeyDigest {
 mod tests {
     use std::collections::HashMap;
     use std::collections::hash_map::RandomState;
+    use std::hash::{BuildHasher, Hash, Hasher};
     use std::sync::Arc;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
     use crate::consumers::{Consumer, Consumers, Credentials};
 
     const KEY: &[u8] = b"warehouse-demo-key-0123456789abcdef";
+
+    /// What a hash is made of.
+    #[derive(Default)]
+    struct Hashed(Vec<u8>);
+
+    impl Hasher for Hashed {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
 
     fn differing_bits(a: KeyDigest, b: KeyDigest) -> u32 {
         a.0.iter().zip(b.0).map(|(a, b)| (a ^ b).count_ones()).sum()
@@ -72,14 +91,28 @@ mod tests {
         assert!(consumers.by_api_key(&KeyDigest::of(KEY).0).is_none(), "who knows the digest does not have the key");
     }
 
-    #[test]
-    fn a_guess_that_is_nearly_right_is_as_far_off_as_any_other() {
-        let right = KeyDigest::of(KEY);
-        for place in 0..KEY.len() {
-            let mut guess = KEY.to_vec();
-            guess[place] ^= 1;
-            assert!((80..=176).contains(&differing_bits(right, KeyDigest::of(&guess))), "wrong at {place}");
-            assert!((80..=176).contains(&differing_bits(right, KeyDigest::of(&KEY[..place]))), "cut at {place}");
+    proptest! {
+        /// Two digests of 256 bits differ in 128, give or take 8; 48 are six times as many.
+        #[test]
+        fn a_guess_that_begins_like_a_key_is_as_far_off_as_any_other(
+            key in vec(any::<u8>(), 1..100), shared in any::<Index>(), rest in vec(any::<u8>(), 0..100)
+        ) {
+            let guess = [&key[..shared.index(key.len())], &rest].concat();
+            prop_assume!(guess != key);
+            let (right, wrong) = (KeyDigest::of(&key), KeyDigest::of(&guess));
+            prop_assert!((80..=176).contains(&differing_bits(right, wrong)));
+            prop_assert!(alice(right.0).by_api_key(&guess).is_none());
+        }
+
+        /// As much work for every key, and as much for every guess; and nobody outside can tell where it ends.
+        #[test]
+        fn where_a_key_stands_is_told_by_its_whole_digest_and_a_secret(key in vec(any::<u8>(), 0..100)) {
+            let digest = KeyDigest::of(&key);
+            let mut hashed = Hashed::default();
+            digest.hash(&mut hashed);
+            prop_assert_eq!(hashed.0.strip_prefix(&digest.0.len().to_ne_bytes()), Some(&digest.0[..]));
+            let [one, other] = [alice(digest.0), alice(digest.0)].map(|consumers| consumers.by_key_digest);
+            prop_assert_ne!(one.hasher().hash_one(digest), other.hasher().hash_one(digest));
         }
     }
 
