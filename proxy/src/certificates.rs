@@ -94,11 +94,18 @@ pub enum TrustError {
 /// # Errors
 /// It is no PEM, or names nobody who can be believed.
 pub fn roots(pem: &[u8]) -> Result<RootCertStore, TrustError> {
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() { Err(TrustError::NoCertificate) } else { Ok(trusted(certificates)?) }
+}
+
+/// Those who have these certificates and nobody else.
+///
+/// # Errors
+/// The TLS library will not have one of them.
+pub fn trusted(certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        roots.add(certificate?)?;
-    }
-    if roots.is_empty() { Err(TrustError::NoCertificate) } else { Ok(roots) }
+    certificates.into_iter().try_for_each(|certificate| roots.add(certificate))?;
+    Ok(roots)
 }
 
 /// Those the system believes. It may keep some that are not well-formed; the others are as good as before.

@@ -12,7 +12,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, version};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, version};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -216,7 +216,7 @@ fn config(
         return Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))));
     }
     let roots = match ca {
-        Some(ca) => trusted(ca).map_err(|error| TlsProblem::new("ca", error))?,
+        Some(ca) => certificates::trusted(ca).map_err(|error| TlsProblem::new("ca", error))?,
         None => certificates::system_roots().map_err(|error: TrustError| TlsProblem {
             hint: Some("`ca` names a PEM file with those who may vouch for the endpoints"),
             ..TlsProblem::new("verify", error)
@@ -225,12 +225,6 @@ fn config(
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
     let verifier = verifier.map_err(|error| TlsProblem::new("ca", error))?;
     Ok(builder.with_webpki_verifier(verifier))
-}
-
-fn trusted(ca: Vec<CertificateDer<'static>>) -> Result<RootCertStore, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    ca.into_iter().try_for_each(|certificate| roots.add(certificate))?;
-    Ok(roots)
 }
 
 type Identity = (Vec<Vec<u8>>, Vec<u8>);

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, crypto::ring};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::HandshakeFailure;
+use crate::certificates::trusted;
 use crate::policy::facts::ClientCertificate;
 
 /// Believes clients for whom one of these vouches; others are turned away, whether one must show a certificate or may.
@@ -17,10 +18,7 @@ pub(super) fn verifier(
     authorities: Vec<CertificateDer<'static>>,
     is_required: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(authority).map_err(|error| error.to_string())?;
-    }
+    let roots = trusted(authorities).map_err(|error| error.to_string())?;
     let provider = Arc::new(ring::default_provider());
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = if is_required { builder } else { builder.allow_unauthenticated() };
