@@ -214,8 +214,12 @@ async fn bench_tells_what_a_call_is_given_of_its_message() {
     let file = api_key();
     let ask = ["plugin", "bench", &file, "--calls", "100", "-H", "apikey: alice-key", "--consumer", "alice=alice-key"];
     let shown = run(&ask).await.stdout;
-    assert!(shown.contains("copied in                1   values of the message a call, 9 bytes"), "{shown}");
+    assert!(shown.contains("copied in                0   values of the message a call, 0 bytes"), "{shown}");
     assert!(shown.contains("growth               0 KiB   "), "{shown}");
+    // A key that may stand in two places has to be compared by the plugin.
+    let in_query_too = ["--config", r#"{"query":"key","hide":false}"#];
+    let shown = run(&[&ask[..], &in_query_too].concat()).await.stdout;
+    assert!(shown.contains("copied in                1   values of the message a call, 9 bytes"), "{shown}");
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ impl HostRequest for HostState {
     }
 
     fn sole_header(&mut self, _: Request, name: String) -> Result<std::result::Result<Vec<u8>, Ambiguity>> {
-        scope::see("the request", |call| sole_value(call, &name).map(<[u8]>::to_vec))
+        let question = || Some(Question::HeaderValues(name.as_str().into()));
+        request(question, |request| sole(|see| request.header_values(&name, see)).map(<[u8]>::to_vec))
     }
 
     fn header_values(&mut self, _: Request, name: String) -> Result<Vec<Vec<u8>>> {
@@ -156,11 +157,16 @@ impl From<IpAddr> for IpAddress {
     }
 }
 
-/// The one value of a field; the same value twice is one.
-pub(super) fn sole_value<'h>(call: CallScope<'h>, name: &str) -> std::result::Result<&'h [u8], Ambiguity> {
+/// The one value of a field, which the guest is not given.
+pub(super) fn peek_sole<'h>(call: CallScope<'h>, name: &str) -> std::result::Result<&'h [u8], Ambiguity> {
     call.note(|| Some(Question::HeaderValues(name.into())));
+    sole(|see| call.messages.request.peek_values(name, see))
+}
+
+/// The one of these values; the same value twice is one.
+fn sole<'h>(values: impl FnOnce(&mut dyn FnMut(&'h [u8]))) -> std::result::Result<&'h [u8], Ambiguity> {
     let mut sole = Err(Ambiguity::Missing);
-    call.messages.request.header_values(name, &mut |value| {
+    values(&mut |value| {
         sole = match sole {
             Err(Ambiguity::Missing) => Ok(value),
             Ok(first) if first == value => Ok(first),

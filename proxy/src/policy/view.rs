@@ -23,6 +23,10 @@ pub trait RequestView: Sync {
     fn header(&self, name: &str) -> Option<&[u8]>;
     /// Calls `see` with each value of a field, in order.
     fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8]));
+    /// The same for the gateway's own eyes: no plugin is given what is seen.
+    fn peek_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
+        self.header_values(name, see);
+    }
     /// Calls `see` with each field, name in lower case.
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8]));
     /// The client's address, past trusted proxies.

@@ -16,7 +16,7 @@ impl Host for HostState {
         name: String,
     ) -> wasmtime::Result<Result<u64, KeyError>> {
         scope::see("`consumers`", |call| {
-            let key = view::sole_value(call, &name)?;
+            let key = view::peek_sole(call, &name)?;
             call.consumers.by_api_key(key).map(|consumer| consumer.id.0).ok_or(KeyError::Unknown)
         })
     }

@@ -82,11 +82,15 @@ impl RequestView for Counted<'_, HttpRequestView<'_>> {
         self.view.header(name).inspect(|value| self.add(value))
     }
 
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
         self.view.header_values(name, &mut |value| {
             self.add(value);
             see(value);
         });
+    }
+
+    fn peek_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
+        self.view.peek_values(name, see);
     }
 
     fn each_header(&self, see: &mut dyn FnMut(&str, &[u8])) {
@@ -126,7 +130,7 @@ impl ResponseView for Counted<'_, HttpResponseView<'_>> {
         self.view.header(name).inspect(|value| self.add(value))
     }
 
-    fn header_values(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    fn header_values<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h [u8])) {
         self.view.header_values(name, &mut |value| {
             self.add(value);
             see(value);
