@@ -3,8 +3,9 @@
 //! `inspection` (what a component says of itself, held against contract and grants) -> `compile` (to code, in a process
 //! that can be killed) -> `engine` (one a process, code by content hash) -> `component` (linked with what is granted) ->
 //! `policy` (a plugin configured, with its `image`, its pool of instances and the `decisions` it remembers, left out by
-//! `quarantine` while it keeps failing). A policy whose guests take long is called in `turns`. Host functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`,
-//! generated bindings in `contract/`; none of them leaves this module.
+//! `quarantine` while it keeps failing). A policy whose guests take long is called in `turns`; `epochs` tells how long. Host
+//! functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`, generated bindings in
+//! `contract/`; none of them leaves this module.
 
 mod budget;
 mod capability;
@@ -14,6 +15,7 @@ pub mod component;
 pub mod contract;
 mod decisions;
 pub mod engine;
+mod epochs;
 mod failure;
 mod image;
 pub mod inspection;

@@ -6,32 +6,16 @@
 
 pub(super) mod meter;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use wasmtime::{Trap, UpdateDeadline};
 
-use super::engine::EPOCH;
+use super::epochs::{EPOCH, EPOCH_TICKS, ticks_until};
 use meter::Meter;
 
-/// The epochs of a call before it is looked at: the one under way may end at once, so there is one more.
-pub(super) const FIRST_LOOK: u64 = 2;
-
-/// Epochs since the engine began; as exact as the thread that counts them is on time.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ticks(Arc<AtomicU64>);
-
-impl Ticks {
-    pub(super) fn advance(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+/// The ticks of a call before it is looked at: the one under way may end at once, so an epoch has one more.
+pub(super) const FIRST_LOOK: u64 = EPOCH_TICKS + 1;
 
 /// What a call may use, and what it has used.
 #[derive(Debug, Default)]
@@ -89,21 +73,28 @@ impl CpuBudget {
         meter
     }
 
-    /// An epoch of the call is over.
+    /// It is time to look at the call.
     pub(super) fn look(&mut self) -> Look {
         let (sight, next) = match &self.count {
             Count::Unread => {
                 self.count = Count::SinceFirstLook(thread_cpu());
-                (Sight::Glimpse, UpdateDeadline::Continue(1))
+                self.in_one_go(Sight::Glimpse)
             }
-            Count::SinceFirstLook(then) => (since_first_look(*then), UpdateDeadline::Continue(1)),
-            Count::SinceBeginning(then) => {
-                (Sight::Measured(thread_cpu().saturating_sub(*then)), UpdateDeadline::Continue(1))
-            }
-            Count::Turns(meter) => meter.look(),
+            Count::SinceFirstLook(then) => self.in_one_go(since_first_look(*then)),
+            Count::SinceBeginning(then) => self.in_one_go(Sight::Measured(thread_cpu().saturating_sub(*then))),
+            Count::Turns(meter) => meter.look(self.limit),
         };
         let is_over = matches!(sight, Sight::Measured(used) if used > self.limit);
         Look { sight, verdict: if is_over { Err(Trap::Interrupt.into()) } else { Ok(next) } }
+    }
+
+    /// What follows for a call that cannot be suspended, unless its budget is over.
+    fn in_one_go(&self, sight: Sight) -> (Sight, UpdateDeadline) {
+        let left = match sight {
+            Sight::Glimpse => self.limit,
+            Sight::Measured(used) => self.limit.saturating_sub(used),
+        };
+        (sight, UpdateDeadline::Continue(ticks_until(left)))
     }
 }
 
@@ -128,6 +119,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::plugin::epochs::TICK;
     use meter::Turn;
 
     fn work(time: Duration) {
@@ -143,7 +135,7 @@ mod tests {
         for _ in 0..10 {
             // Waits without working, for longer than the budget.
             let _ = receive.recv_timeout(EPOCH * 3);
-            assert!(matches!(budget.look().verdict, Ok(UpdateDeadline::Continue(1))));
+            assert!(matches!(budget.look().verdict, Ok(UpdateDeadline::Continue(4))));
         }
         drop(send);
     }
@@ -181,14 +173,15 @@ mod tests {
     fn turns_are_counted_and_what_lies_between_them_is_not() {
         let mut budget = CpuBudget::default();
         let meter = budget.begin_turns(EPOCH * 2);
-        for is_stopped in [false, true] {
+        // Who is stopped is not suspended any more.
+        for (is_stopped, end) in [(false, Turn::Suspended), (true, Turn::Waiting)] {
             work(EPOCH * 3);
             let turn = meter.turn(|| {
                 work(EPOCH);
                 assert_eq!(budget.look().verdict.is_err(), is_stopped);
                 Poll::<()>::Pending
             });
-            assert_eq!(turn, Turn::Suspended);
+            assert_eq!(turn, end);
         }
     }
 
@@ -196,6 +189,17 @@ mod tests {
     fn a_turn_that_began_a_moment_ago_goes_on() {
         let mut budget = CpuBudget::default();
         let turn = budget.begin_turns(EPOCH).turn(|| {
+            assert!(matches!(budget.look().verdict, Ok(UpdateDeadline::Continue(4))));
+            Poll::<()>::Pending
+        });
+        assert_eq!(turn, Turn::Waiting);
+    }
+
+    #[test]
+    fn what_is_hardly_worth_another_turn_belongs_to_this_one() {
+        let mut budget = CpuBudget::default();
+        let turn = budget.begin_turns(EPOCH + TICK).turn(|| {
+            work(EPOCH);
             assert!(matches!(budget.look().verdict, Ok(UpdateDeadline::Continue(1))));
             Poll::<()>::Pending
         });

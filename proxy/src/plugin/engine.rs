@@ -2,21 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
-use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use super::budget::Ticks;
 use super::compile::{Compilation, CompileError};
+use super::epochs::{self, Ticks};
 use super::turnstile::{Turnstile, Turnstiles};
-
-/// How often running guests are looked at, and so the grain of every CPU budget.
-pub const EPOCH: Duration = Duration::from_millis(1);
 
 /// Stack of a guest; a deeper recursion traps.
 const STACK_BYTES: usize = 512 << 10;
@@ -54,8 +48,8 @@ pub enum EngineError {
         /// What failed.
         reason: String,
     },
-    /// The thread that counts CPU time does not start.
-    #[error("cannot start the thread that counts the CPU time of plugins")]
+    /// A thread that counts epochs does not start.
+    #[error("cannot start the threads that count the CPU time of plugins")]
     Clock(#[source] std::io::Error),
 }
 
@@ -82,20 +76,14 @@ impl std::fmt::Debug for PluginEngine {
 }
 
 impl PluginEngine {
-    /// Sets the engine up and starts the thread that counts CPU time; it ends with the last user of the engine.
+    /// Sets the engine up and starts the threads that count epochs; they end with the last user of the engine.
     ///
     /// # Errors
     /// The system does not give address space or a thread.
     pub fn new(capacity: EngineCapacity, compilation: Arc<Compilation>) -> Result<Self, EngineError> {
         let engine = Engine::new(&config(capacity))
             .map_err(|error| EngineError::Setup { instances: capacity.instances, reason: format!("{error:#}") })?;
-        let weak = engine.weak();
-        let ticks = Ticks::default();
-        let counted = ticks.clone();
-        std::thread::Builder::new()
-            .name("plugin-epoch".into())
-            .spawn(move || tick(&weak, &counted))
-            .map_err(EngineError::Clock)?;
+        let ticks = epochs::start(&engine).map_err(EngineError::Clock)?;
         Ok(Self { engine, artefacts: Arc::default(), compilation, turnstiles: Turnstiles::new(ticks.clone()), ticks })
     }
 
@@ -137,16 +125,6 @@ impl PluginEngine {
         artefacts.retain(|_, known| known.strong_count() > 0);
         artefacts.insert(sha256, Arc::downgrade(&artefact));
         Ok(artefact)
-    }
-}
-
-/// An OS thread, because a task would starve beside busy workers.
-fn tick(engine: &EngineWeak, ticks: &Ticks) {
-    while let Some(engine) = engine.upgrade() {
-        ticks.advance();
-        engine.increment_epoch();
-        drop(engine);
-        std::thread::sleep(EPOCH);
     }
 }
 

@@ -11,8 +11,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::budget::{Sight, Ticks};
-use super::engine::EPOCH;
+use super::budget::Sight;
+use super::epochs::{EPOCH, TICK, Ticks};
 
 /// For how many times as long as a call took it is remembered.
 const REMEMBERED_FOR: u32 = 2000;
@@ -51,7 +51,7 @@ impl Pace {
 
     fn remember(&self, until: &AtomicU64, used: Duration) {
         let memory = used.saturating_mul(REMEMBERED_FOR);
-        let ticks = u64::try_from(memory.as_nanos() / EPOCH.as_nanos().max(1)).unwrap_or(u64::MAX);
+        let ticks = u64::try_from(memory.as_nanos() / TICK.as_nanos()).unwrap_or(u64::MAX);
         until.fetch_max(self.ticks.now().saturating_add(ticks), Ordering::Relaxed);
     }
 }
@@ -59,15 +59,16 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::epochs::EPOCH_TICKS;
 
     fn is_slow_for(used: Duration) -> u64 {
         let ticks = Ticks::default();
         let pace = Pace::new(ticks.clone());
         pace.saw(Sight::Measured(used));
         while pace.is_slow() {
-            ticks.advance();
+            ticks.reach(ticks.now() + 1);
         }
-        ticks.now()
+        ticks.now() / EPOCH_TICKS
     }
 
     #[test]
@@ -83,7 +84,7 @@ mod tests {
         let pace = Pace::new(ticks.clone());
         pace.saw(Sight::Measured(EPOCH * 10));
         pace.saw(Sight::Measured(EPOCH));
-        (0..2000).for_each(|_| ticks.advance());
+        ticks.reach(2000 * EPOCH_TICKS);
         assert!(pace.is_slow());
     }
 

@@ -11,7 +11,7 @@ use std::thread::ThreadId;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budget::Ticks;
+use super::epochs::Ticks;
 
 /// The turnstiles of all threads that ever called a slow guest.
 #[derive(Clone, Debug)]
@@ -60,6 +60,7 @@ impl Turnstile {
             tokio::task::yield_now().await;
             self.is_others_turn.store(false, Ordering::Relaxed);
         }
+        self.ticks.count_closely();
         Some(Passage(permit))
     }
 
@@ -114,7 +115,7 @@ mod tests {
         let turnstile = Turnstile::new(ticks.clone());
         turnstile.let_work(|| ());
         assert!(poll(pin!(turnstile.pass())).is_ready());
-        turnstile.let_work(|| ticks.advance());
+        turnstile.let_work(|| ticks.reach(1));
         let mut next = pin!(turnstile.pass());
         assert!(poll(next.as_mut()).is_pending());
         assert!(poll(next).is_ready(), "once");

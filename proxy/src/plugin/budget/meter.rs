@@ -9,7 +9,7 @@ use std::time::Duration;
 use wasmtime::UpdateDeadline;
 
 use super::{Sight, nanoseconds, thread_cpu};
-use crate::plugin::engine::EPOCH;
+use crate::plugin::epochs::{EPOCH, TICK, ticks_until};
 
 /// What a call has used, over all the turns it got. It may move between threads from turn to turn.
 #[derive(Clone, Debug, Default)]
@@ -51,17 +51,21 @@ impl Meter {
         }
     }
 
-    /// CPU time of all turns, and what is to follow: the guest is suspended, unless its turn began in the middle of the epoch
-    /// that is over.
-    pub(super) fn look(&self) -> (Sight, UpdateDeadline) {
+    /// CPU time of all turns, and what follows unless that is the whole budget: the guest is suspended once an epoch of its turn
+    /// is over. What it then has left may not be worth another turn.
+    pub(super) fn look(&self, limit: Duration) -> (Sight, UpdateDeadline) {
         let Self(reading) = self;
-        let turn = nanoseconds(thread_cpu()).saturating_sub(reading.began_ns.load(Ordering::Relaxed));
-        let used = Duration::from_nanos(reading.used_ns.load(Ordering::Relaxed).saturating_add(turn));
-        if turn < nanoseconds(EPOCH / 2) {
-            return (Sight::Measured(used), UpdateDeadline::Continue(1));
-        }
-        reading.was_suspended.store(true, Ordering::Relaxed);
-        (Sight::Measured(used), UpdateDeadline::YieldCustom(1, Box::pin(suspension())))
+        let turn = thread_cpu().saturating_sub(Duration::from_nanos(reading.began_ns.load(Ordering::Relaxed)));
+        let used = turn.saturating_add(Duration::from_nanos(reading.used_ns.load(Ordering::Relaxed)));
+        let left = limit.saturating_sub(used);
+        let rest = EPOCH.saturating_sub(turn);
+        let next = if left <= TICK || rest > TICK / 2 {
+            UpdateDeadline::Continue(ticks_until(left.min(rest)))
+        } else {
+            reading.was_suspended.store(true, Ordering::Relaxed);
+            UpdateDeadline::YieldCustom(ticks_until(left), Box::pin(suspension()))
+        };
+        (Sight::Measured(used), next)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::plugin::bindings::types::Problem;
 use crate::plugin::bindings::{request_policy, response_policy};
 use crate::plugin::budget::meter::Meter;
 use crate::plugin::component::{LoadedPlugin, Program};
+use crate::plugin::epochs::ticks_until;
 use crate::plugin::turns::Turns;
 use crate::plugin::view::{RequestHandle, ResponseHandle};
 
@@ -64,6 +65,7 @@ impl Instance {
     /// Starts the CPU budget of a call in turns, which the meter counts.
     pub(in crate::plugin) fn begin_turns(&mut self, budget: Duration) -> Meter {
         self.begin_call();
+        self.store.set_epoch_deadline(ticks_until(budget));
         self.store.data_mut().cpu.begin_turns(budget)
     }
 
