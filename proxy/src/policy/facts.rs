@@ -64,7 +64,7 @@ impl RequestId {
     /// The id that is in this text; `None` where it cannot stand in a header field.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        HeaderValue::from_str(text).ok().map(Self)
+        HeaderValue::from_str(text).ok().map(Self::from)
     }
 
     /// As text.
@@ -89,7 +89,11 @@ impl Default for RequestId {
 
 impl From<HeaderValue> for RequestId {
     /// A value that holds more than visible ASCII reads as empty text.
-    fn from(value: HeaderValue) -> Self {
+    ///
+    /// No two requests have it in common: HTTP/2 is told not to keep it in its table of fields, where it would be one more to
+    /// compare each later one with, and drive out what does come again (RFC 7541 section 6.2.3).
+    fn from(mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
         Self(value)
     }
 }
