@@ -55,12 +55,13 @@ doc: ## the API documentation, into target/doc; a dead link is an error
 deny: ## licences, sources, banned crates and known vulnerabilities of every dependency
 	@.ci/deny.sh
 
-bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md (about 10 minutes)
+bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md (about 12 minutes)
 	@.ci/setup.sh bench
 	plugins/build.sh
 	$(CARGO) build --locked --release -p tidegate
 	$(CARGO) build --locked --profile quick -p tidegate --example rig
 	proxy/benches/compare.sh --write
+	proxy/benches/policies.sh --write
 
 faults: ## endpoints that die, hang and lie, behind tidegate, nginx and HAProxy, into proxy/benches/RESULTS.md (about 8 minutes)
 	@.ci/setup.sh bench

@@ -1,0 +1,35 @@
+# The table of policies.sh, of lines `turn route requests nanoseconds failures`.
+
+function sort_in_place(list, n,    i, j, value) {
+  for (i = 2; i <= n; i++) {
+    value = list[i]
+    for (j = i - 1; j > 0 && list[j] > value; j--) list[j + 1] = list[j]
+    list[j + 1] = value
+  }
+}
+
+# The value below which this share of the sorted list is.
+function share(list, n, part) { return list[int((n - 1) * part + 0.5) + 1] }
+
+function row(title, list, n, failed) {
+  sort_in_place(list, n)
+  printf "| %s | %.2f | %.2f - %.2f | %.2f - %.2f | %s |\n", title, share(list, n, 0.5), share(list, n, 0.25),
+    share(list, n, 0.75), list[1], list[n], failed
+}
+
+{ us[$2, $1] = $4 / $3 / 1000; failed[$2] += $5; if ($1 > turns) turns = $1 }
+
+END {
+  print "| CPU per request, us | median | half of the slices | all | failed |"
+  print "| --- | --: | --: | --: | --: |"
+  for (t = 1; t <= turns; t++) {
+    plain[t] = us["plain", t]
+    key[t] = us["key", t] - us["plain", t]
+    limit[t] = us["limit", t] - us["key", t]
+    both[t] = us["limit", t] - us["plain", t]
+  }
+  row("no policy", plain, turns, failed["plain"])
+  row("an API key adds", key, turns, failed["key"])
+  row("a rate limit adds to that", limit, turns, failed["limit"])
+  row("both together add", both, turns, failed["limit"])
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# policies.sh [--write] [--turns N] [--seconds N] [--binary FILE]
+#
+# What policies add to a request: one gateway with one worker, three routes to one origin (no policy, an API key, the key and
+# a rate limit), and slices of load that take turns. A slice is compared with its neighbours of the same turn, so that a machine which
+# is slower in one minute than in the next changes little; compare.sh starts each contestant anew and compares whole rounds.
+#
+# The gateway has core A to itself; origin (nginx) and load generator (wrk, 64 connections) share core B. CPU is what the scheduler
+# counted for the gateway's threads, in nanoseconds (/proc/PID/task/*/schedstat), over the requests that were answered. Between
+# the slices of a turn no process is started or stopped but wrk.
+#
+#   --write   put the table into RESULTS.md, between its markers
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+. "$here/compare/contestants.sh"
+. "$here/compare/measure.sh"
+
+turns=30 seconds=1 connections=64 write='' pause='' command="proxy/benches/policies.sh${*:+ $*}"
+binary=${CARGO_TARGET_DIR:-$root/target}/release/tidegate
+while [ $# -gt 0 ]; do
+  case $1 in
+    --write) write=1 ;;
+    --turns) turns=$2; shift ;;
+    --seconds) seconds=$2; shift ;;
+    --binary) binary=$(realpath "$2"); shift ;;
+    *) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+mapfile -t cores < <(allowed_cores)
+[ "${#cores[@]}" -ge 2 ] || die "two cores are needed: one for the gateway, one for everything else"
+gateway_core=${cores[0]} load_core=${cores[1]}
+dir=$(mktemp -d)
+trap 'stop_all; rm -rf "$dir"' EXIT
+
+# A route for each set of policies, told apart by host; see compare/policies.toml.
+routes=(plain key limit)
+config() {
+  fill tidegate.toml 'LOG=format = "off"' 'POLICIES=' 'PROTOCOL=http/1.1' "ORIGIN=$origin_port"
+  printf '[[route]]\nname = "key"\nhosts = ["key.test"]\nupstream = "origin"\npolicies = ["keys"]\n'
+  printf '[[route]]\nname = "limit"\nhosts = ["limit.test"]\nupstream = "origin"\npolicies = ["keys", "limit"]\n'
+  fill policies.toml
+}
+
+# Nanoseconds that the gateway's threads ran.
+ran() { cat "/proc/$gateway/task/"*/schedstat | awk '{ sum += $1 } END { printf "%.0f\n", sum }'; }
+
+# Each answer is looked at once before the load: who does not do its work is not measured.
+check_route() { # check_route ROUTE
+  local answer
+  exec 9<>"/dev/tcp/127.0.0.1/$port"
+  printf 'GET /items HTTP/1.1\r\nHost: %s.test\r\nConnection: close\r\napikey: bench-key-alice\r\n\r\n' "$1" >&9
+  answer=$(cat <&9)
+  exec 9>&- 9<&-
+  case $answer in "HTTP/1.1 200"*) ;; *) die "$1: ${answer%%$'\n'*}" ;; esac
+  case $1,${answer,,} in
+    limit,*ratelimit:*) ;;
+    limit,* | *ratelimit:*) die "the route $1 does not do its work" ;;
+  esac
+}
+
+slice() { # slice TURN ROUTE: prints turn, route, requests, nanoseconds, failures
+  local before requests failed
+  before=$(ran)
+  read -r requests _ _ _ failed < <(taskset -c "$load_core" wrk -t1 -c"$connections" -d"${seconds}s" -s "$here/compare/figures.lua" \
+    -H "Host: $2.test" -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" | sed -n 's/^figures //p')
+  echo "$1 $2 $requests $(($(ran) - before)) $failed"
+}
+
+start_origin
+config >"$dir/tidegate.toml"
+: >"$dir/tidegate.ready"
+taskset -c "$gateway_core" "$binary" run -c "$dir/tidegate.toml" --ready-json >"$dir/tidegate.ready" 2>>"$dir/tidegate.err" &
+gateway=$!
+await tidegate
+for route in "${routes[@]}"; do
+  check_route "$route"
+  slice 0 "$route" >/dev/null
+done
+for ((turn = 1; turn <= turns; turn++)); do
+  ordered=("${routes[@]}")
+  if ((turn % 2 == 0)); then ordered=(limit key plain); fi
+  for route in "${ordered[@]}"; do slice "$turn" "$route" >>"$dir/slices"; done
+done
+check_pinned tidegate
+
+{
+  describe_machine "turns: $turns, slices of $seconds s"
+  echo
+  awk -f "$here/compare/policies.awk" "$dir/slices"
+} >"$dir/page"
+cat "$dir/page"
+[ -z "$write" ] || write_page policies
