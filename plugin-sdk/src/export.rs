@@ -1,7 +1,7 @@
 //! The macro that turns a policy type into a component.
 
-/// Exports a policy as a component with the roles named: `request`, `response`, `body`, `balancer`, `observer`, or several of
-/// them.
+/// Exports a policy as a component with the roles named: `request`, `limit`, `response`, `body`, `balancer`, `observer`,
+/// or several of them.
 ///
 /// ```text
 /// tidegate_plugin_sdk::export!(MyPolicy: request, response);
@@ -27,6 +27,9 @@ macro_rules! __role {
     (request, $policy:ty) => {
         const _: fn(&$policy, &$crate::Request) -> $crate::Decision = <$policy as $crate::RequestPolicy>::on_request;
     };
+    (limit, $policy:ty) => {
+        const _: fn(&$policy, &$crate::Request) -> $crate::Limits = <$policy as $crate::LimitPolicy>::limits_of;
+    };
     (response, $policy:ty) => {
         const _: fn(&$policy, &$crate::Request, &$crate::Response) -> $crate::ResponseDecision =
             <$policy as $crate::ResponsePolicy>::on_response;
@@ -45,13 +48,13 @@ macro_rules! __role {
         ::std::compile_error!(::std::concat!(
             "unknown role `",
             ::std::stringify!($other),
-            "`; the roles are `request`, `response`, `body`, `balancer` and `observer`"
+            "`; the roles are `request`, `limit`, `response`, `body`, `balancer` and `observer`"
         ));
     };
 }
 
-/// Exports a policy as a component with the roles named: `request`, `response`, `body`, `balancer`, `observer`, or several of
-/// them.
+/// Exports a policy as a component with the roles named: `request`, `limit`, `response`, `body`, `balancer`, `observer`,
+/// or several of them.
 #[cfg(target_arch = "wasm32")]
 #[macro_export]
 macro_rules! export {
@@ -92,6 +95,14 @@ macro_rules! __role {
         $crate::contract::request_policy::export_request_policy!(
             Component with_types_in $crate::contract::request_policy
         );
+    };
+    (limit) => {
+        impl $crate::contract::limit_policy::exports::tidegate::gateway::limit_policy::Guest for Component {
+            fn limits_of(request: &$crate::contract::http::Request) -> $crate::Limits {
+                $crate::contract::limits_of(&POLICY, request)
+            }
+        }
+        $crate::contract::limit_policy::export_limit_policy!(Component with_types_in $crate::contract::limit_policy);
     };
     (response) => {
         impl $crate::contract::response_policy::exports::tidegate::gateway::response_policy::Guest for Component {
@@ -169,7 +180,7 @@ macro_rules! __role {
     };
     ($other:ident) => {
         ::std::compile_error!(::std::concat!(
-            "unknown role `", ::std::stringify!($other), "`; the roles are `request`, `response`, `body`, `balancer` and `observer`"
+            "unknown role `", ::std::stringify!($other), "`; the roles are `request`, `limit`, `response`, `body`, `balancer` and `observer`"
         ));
     };
 }

@@ -1,8 +1,8 @@
 //! Write Tidegate policies in Rust.
 //!
 //! A *plugin* is a component that the gateway loads; a *policy* is that plugin with one configuration. The author
-//! implements [`Policy`] and at least one role ([`RequestPolicy`], [`ResponsePolicy`], [`BodyPolicy`], [`Balancer`],
-//! [`Observer`]) on one type, and names the roles in [`export!`]:
+//! implements [`Policy`] and at least one role ([`RequestPolicy`], [`LimitPolicy`], [`ResponsePolicy`], [`BodyPolicy`],
+//! [`Balancer`], [`Observer`]) on one type, and names the roles in [`export!`]:
 //!
 //! ```
 //! use serde::Deserialize;
@@ -68,6 +68,7 @@ mod decision;
 mod edit;
 mod export;
 mod field_name;
+mod limits;
 mod local_response;
 mod outcome;
 mod period;
@@ -87,10 +88,11 @@ pub use credential::Credential;
 pub use decision::{Decision, Forward, ResponseDecision, ResponseForward};
 pub use edit::{Edit, Field};
 pub use field_name::FieldName;
+pub use limits::{Algorithm, Limit, Limits};
 pub use local_response::LocalResponse;
 pub use outcome::Outcome;
 pub use period::Period;
-pub use policy::{Balancer, BodyPolicy, NoConfig, Observer, Policy, RequestPolicy, ResponsePolicy};
+pub use policy::{Balancer, BodyPolicy, LimitPolicy, NoConfig, Observer, Policy, RequestPolicy, ResponsePolicy};
 pub use problem::Problem;
 pub use request::{Ambiguity, ClientCertificate, Request, TlsFacts};
 pub use response::Response;

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Attention, Candidates, Decision, Endpoint, Outcome, Piece, Problem, Request, Response, ResponseDecision, Step,
+    Attention, Candidates, Decision, Endpoint, Limits, Outcome, Piece, Problem, Request, Response, ResponseDecision,
+    Step,
 };
 
 /// A plugin that has taken over a policy's configuration.
@@ -31,6 +32,15 @@ pub trait Policy: Sized {
 pub trait RequestPolicy: Policy {
     /// Decides on this request.
     fn on_request(&self, request: &Request) -> Decision;
+}
+
+/// Says which limits a request is held to; the gateway counts, and answers 429 where one is used up.
+///
+/// What is said here depends on the request alone, so that the gateway may remember it. A policy that takes from
+/// [`counters`](crate::counters) itself is called for each request.
+pub trait LimitPolicy: Policy {
+    /// Names the limits of this request.
+    fn limits_of(&self, request: &Request) -> Limits;
 }
 
 /// Decides on a response before the client sees it.

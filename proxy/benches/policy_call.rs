@@ -4,7 +4,9 @@ use std::error::Error;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use criterion::{BenchmarkId, Criterion};
 use http::request::Parts;
@@ -38,7 +40,6 @@ grants = ["consumers"]
 [[plugin]]
 name = "rate-limit"
 path = "../plugins/dist/rate_limit.wasm"
-grants = ["counters"]
 
 [[plugin]]
 name = "api-key-per-request"
@@ -49,7 +50,6 @@ instances = "per-request"
 [[plugin]]
 name = "rate-limit-per-request"
 path = "../plugins/dist/rate_limit.wasm"
-grants = ["counters"]
 instances = "per-request"
 
 [[policy]]
@@ -114,6 +114,14 @@ fn facts() -> RequestFacts {
     facts
 }
 
+/// The result of what has nothing to wait for.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -134,6 +142,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| policy.on_request(black_box(&view)));
         });
+        if policy.remembers() {
+            group.bench_function(BenchmarkId::new("remembered", name), |bencher| {
+                bencher.iter(|| at_once(policy.decide(black_box(&view)).wait()));
+            });
+        }
     }
     group.finish();
     criterion.final_summary();

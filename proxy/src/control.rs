@@ -307,6 +307,7 @@ fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
 fn roles(roles: Roles) -> Vec<String> {
     named([
         ("request-policy", roles.request),
+        ("limit-policy", roles.limit),
         ("response-policy", roles.response),
         ("body-policy", roles.body),
         ("balancer", roles.balancer),

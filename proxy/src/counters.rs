@@ -7,6 +7,7 @@
 pub mod clock;
 mod gcra;
 mod held;
+mod limit;
 mod number;
 mod policy;
 mod shard;
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 
 use clock::{Clock, SystemClock};
 pub use held::Held;
+pub use limit::Limit;
 use policy::Cells;
 pub use policy::PolicyCounters;
 pub use shared::SharedCounters;
@@ -32,6 +34,20 @@ pub struct Quota {
     pub limit: u32,
     /// Length of the window in milliseconds; 0 is taken as 1.
     pub window_ms: u32,
+}
+
+/// How units come back that were taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Evenly (generic cell rate algorithm).
+    Gcra {
+        /// Units that can be saved up.
+        burst: u32,
+    },
+    /// All of them, at multiples of the window's length.
+    Window,
+    /// As the window slides.
+    Sliding,
 }
 
 impl Quota {

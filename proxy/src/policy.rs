@@ -7,5 +7,6 @@ pub mod body;
 pub mod chain;
 pub mod decision;
 pub mod facts;
+pub mod limits;
 pub mod local;
 pub mod view;

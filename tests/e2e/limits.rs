@@ -10,7 +10,7 @@ const COUNTERS: &str = "grants = [\"counters\"]";
 
 /// The policy `limit`.
 fn limit(config: &str) -> String {
-    plugin("rate-limit", &guests::shipped("rate_limit"), COUNTERS)
+    plugin("rate-limit", &guests::shipped("rate_limit"), "")
         + &policy("limit", "rate-limit", &format!("[policy.config]\n{config}"))
 }
 

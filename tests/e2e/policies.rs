@@ -5,7 +5,6 @@ use crate::harness::sections::{consumer, plugin, policy, upstream_with};
 use crate::harness::{Gateway, Origin, Reply, Request, Response, Setup, guests, route, upstream};
 
 const CONSUMERS: &str = "grants = [\"consumers\"]";
-const COUNTERS: &str = "grants = [\"counters\"]";
 
 /// `alice` and `bob` with a key each, and the policy `keys`.
 fn keys() -> String {
@@ -17,7 +16,7 @@ fn keys() -> String {
 
 /// The policy `limit`.
 fn limit(config: &str) -> String {
-    plugin("rate-limit", &guests::shipped("rate_limit"), COUNTERS)
+    plugin("rate-limit", &guests::shipped("rate_limit"), "")
         + &policy("limit", "rate-limit", &format!("[policy.config]\n{config}"))
 }
 

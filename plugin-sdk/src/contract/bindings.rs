@@ -67,6 +67,25 @@ pub mod request_policy {
     });
 }
 
+/// What names limits.
+pub mod limit_policy {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package tidegate:sdk; world limit-policy { export tidegate:gateway/limit-policy@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "export_limit_policy",
+        default_bindings_module: "tidegate_plugin_sdk::contract::limit_policy",
+        with: {
+            "tidegate:gateway/http@0.1.0": crate::contract::http,
+            "tidegate:gateway/types@0.1.0": generate,
+            "tidegate:gateway/limit-policy@0.1.0": generate,
+            "tidegate:gateway/limit-policy@0.1.0/algorithm": crate::Algorithm,
+            "tidegate:gateway/limit-policy@0.1.0/limit": crate::Limit,
+            "tidegate:gateway/limit-policy@0.1.0/limits": crate::Limits,
+        },
+    });
+}
+
 /// What decides on responses.
 pub mod response_policy {
     wit_bindgen::generate!({

@@ -8,7 +8,9 @@ use super::types::IpAddress;
 use super::{consumers, http};
 use crate::consumers::KeyError;
 use crate::{Ambiguity, Attention, Balancer, BodyPolicy, Candidates, Decision, Endpoint, Observer, Outcome, Piece};
-use crate::{Policy, Problem, Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy, Step};
+use crate::{
+    LimitPolicy, Limits, Policy, Problem, Request, RequestPolicy, Response, ResponseDecision, ResponsePolicy, Step,
+};
 
 /// Where an instance keeps its policy. A component has one thread, and the gateway makes one call at a time.
 pub type Slot<P> = LocalKey<RefCell<Option<P>>>;
@@ -54,6 +56,11 @@ pub fn key_error(error: consumers::KeyError) -> KeyError {
 /// Asks the policy for its decision on a request.
 pub fn on_request<P: RequestPolicy>(slot: &'static Slot<P>, request: &http::Request) -> Decision {
     with(slot, |policy| policy.on_request(&Request::new(request)))
+}
+
+/// Asks the policy for the limits of a request.
+pub fn limits_of<P: LimitPolicy>(slot: &'static Slot<P>, request: &http::Request) -> Limits {
+    with(slot, |policy| policy.limits_of(&Request::new(request)))
 }
 
 /// Asks the policy for its decision on a response.

@@ -19,11 +19,7 @@ const USUAL: usize = 32;
 /// Each part begins with a byte that says what it is, and says how long it is where that varies: no two combinations of
 /// values share a key, and a consumer never meets an address that is spelt like it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CounterKey {
-    bytes: Vec<u8>,
-    /// Where the subject ends, and what tells several counters of one subject apart begins.
-    subject: usize,
-}
+pub struct CounterKey(Vec<u8>);
 
 impl CounterKey {
     pub(super) fn of(parts: &[Part], request: &Request) -> Self {
@@ -31,20 +27,25 @@ impl CounterKey {
         for part in parts {
             push(&mut bytes, part, request);
         }
-        Self { subject: bytes.len(), bytes }
+        Self(bytes)
     }
 
     /// As the gateway's counters take it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0
+    }
+
+    /// The same, to be given away.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 
     /// The key of one of several counters that a subject has; each is told apart by bytes of one common length.
-    pub fn of_counter<const N: usize>(&mut self, counter: [u8; N]) -> &[u8] {
-        self.bytes.truncate(self.subject);
-        self.bytes.extend_from_slice(&counter);
-        &self.bytes
+    #[must_use]
+    pub fn of_counter<const N: usize>(&self, counter: [u8; N]) -> Vec<u8> {
+        [self.0.as_slice(), &counter].concat()
     }
 }
 

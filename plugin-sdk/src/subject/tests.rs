@@ -80,11 +80,9 @@ fn several_parts_count_together_where_all_are_the_same() {
 
 #[test]
 fn counters_of_one_subject_have_keys_of_their_own() {
-    let mut key = subject("\"client-address\"").key_of(&TestRequest::get("/").view());
-    let first = key.of_counter([1]).to_vec();
-    assert_eq!(first, [b'4', 192, 0, 2, 1, 1]);
-    assert_ne!(key.of_counter([2]), first);
-    assert_eq!(key.of_counter([1]), first);
+    let key = subject("\"client-address\"").key_of(&TestRequest::get("/").view());
+    assert_eq!(key.of_counter([1]), [b'4', 192, 0, 2, 1, 1]);
+    assert_ne!(key.of_counter([2]), key.of_counter([1]));
 }
 
 #[test]

@@ -1,7 +1,5 @@
-use std::time::Duration;
-
-use tidegate_plugin_sdk::testing::{self, TestHost, TestRequest};
-use tidegate_plugin_sdk::{Decision, Edit, Forward, LocalResponse, RequestPolicy};
+use tidegate_plugin_sdk::testing::{self, TestRequest};
+use tidegate_plugin_sdk::{Algorithm, Limit, LimitPolicy, Limits};
 
 use super::RateLimit;
 use super::config::Config;
@@ -10,8 +8,12 @@ fn policy(config: &str) -> RateLimit {
     testing::configure(config).unwrap()
 }
 
-fn passes(policy: &RateLimit, request: &TestRequest) -> bool {
-    matches!(policy.on_request(&request.view()), Decision::Forward(_))
+fn limits(config: &str, request: &TestRequest) -> Vec<Limit> {
+    policy(config).limits_of(&request.view()).all
+}
+
+fn keys(policy: &RateLimit, request: &TestRequest) -> Vec<Vec<u8>> {
+    policy.limits_of(&request.view()).all.into_iter().map(|limit| limit.key).collect()
 }
 
 fn problems(config: &str) -> Vec<String> {
@@ -19,160 +21,84 @@ fn problems(config: &str) -> Vec<String> {
 }
 
 #[test]
-fn requests_over_the_limit_are_refused_until_a_unit_comes_back() {
-    let host = TestHost::new();
-    let (policy, request) = (policy(r#"{"limit":2,"window":"10s"}"#), TestRequest::get("/"));
-    assert!(passes(&policy, &request) && passes(&policy, &request));
-    assert!(!passes(&policy, &request));
-    host.advance(Duration::from_secs(5));
-    assert!(passes(&policy, &request));
-    assert!(!passes(&policy, &request));
+fn a_request_takes_one_unit_of_the_only_limit() {
+    let expected = Limit {
+        key: vec![b'4', 192, 0, 2, 1],
+        units: 100,
+        window_ms: 60_000,
+        algorithm: Algorithm::Gcra(20),
+        cost: 1,
+        name: "default".to_owned(),
+    };
+    let policy = policy(r#"{"limit":100,"window":"1m","burst":20}"#);
+    let said = policy.limits_of(&TestRequest::get("/").view());
+    assert_eq!(said, Limits { all: vec![expected], advertise: true });
 }
 
 #[test]
-fn a_burst_smaller_than_the_limit_spreads_requests() {
-    let host = TestHost::new();
-    let (policy, request) = (policy(r#"{"limit":60,"window":"1m","burst":1}"#), TestRequest::get("/"));
-    assert!(passes(&policy, &request) && !passes(&policy, &request));
-    host.advance(Duration::from_secs(1));
-    assert!(passes(&policy, &request) && !passes(&policy, &request));
+fn a_burst_that_is_not_written_is_the_limit() {
+    let algorithms = |config| limits(config, &TestRequest::get("/")).into_iter().map(|limit| limit.algorithm).collect();
+    let written: Vec<_> = [r#"{"limit":60,"window":"1m"}"#, r#"{"limit":60,"window":"1m","algorithm":"sliding"}"#]
+        .into_iter()
+        .flat_map(|config| -> Vec<_> { algorithms(config) })
+        .collect();
+    assert_eq!(written, [Algorithm::Gcra(60), Algorithm::Sliding]);
 }
 
 #[test]
-fn a_window_starts_over_as_a_whole() {
-    let host = TestHost::new();
-    let (policy, request) = (policy(r#"{"limit":2,"window":"10s","algorithm":"window"}"#), TestRequest::get("/"));
-    assert!(passes(&policy, &request) && passes(&policy, &request));
-    host.advance(Duration::from_secs(9));
-    assert!(!passes(&policy, &request));
-    host.advance(Duration::from_secs(1));
-    assert!(passes(&policy, &request) && passes(&policy, &request));
+fn the_shortest_window_comes_first() {
+    let config =
+        r#"{"limits":[{"limit":5,"window":"1h","algorithm":"window"},{"limit":1,"window":"1s","name":"burst"}]}"#;
+    let all = limits(config, &TestRequest::get("/"));
+    let shown: Vec<_> = all.iter().map(|limit| (limit.name.as_str(), limit.units, limit.window_ms)).collect();
+    assert_eq!(shown, [("burst", 1, 1_000), ("1h", 5, 3_600_000)]);
 }
 
 #[test]
-fn consumers_do_not_share_a_count() {
-    let _host = TestHost::new().consumer("alice", &[], "a").consumer("bob", &[], "b");
-    let policy = policy(r#"{"limit":1,"window":"1h"}"#);
-    let (alice, bob) = (TestRequest::get("/").consumer("alice"), TestRequest::get("/").consumer("bob"));
-    assert!(passes(&policy, &alice) && !passes(&policy, &alice));
-    assert!(passes(&policy, &bob));
+fn limits_of_one_subject_count_apart() {
+    let policy = policy(r#"{"limits":[{"limit":5,"window":"1h"},{"limit":1,"window":"1s"}]}"#);
+    let keys = keys(&policy, &TestRequest::get("/"));
+    assert_eq!(keys.len(), 2);
+    assert_ne!(keys[0], keys[1]);
 }
 
 #[test]
-fn a_client_is_told_where_it_stands() {
-    let _host = TestHost::new();
-    let policy = policy(r#"{"limit":100,"window":"1m","name":"orders"}"#);
-    let expected = Forward::default()
-        .set_response_header("ratelimit-policy", "\"orders\";q=100;w=60")
-        .set_response_header("ratelimit", "\"orders\";r=99;t=1");
-    assert_eq!(policy.on_request(&TestRequest::get("/").view()), expected.into());
-}
-
-#[test]
-fn a_refused_client_is_told_when_to_come_back_in_whole_seconds() {
-    let host = TestHost::new();
-    let (policy, request) = (policy(r#"{"limit":1,"window":"2s"}"#), TestRequest::get("/"));
-    assert!(passes(&policy, &request));
-    host.advance(Duration::from_millis(300));
-    let expected = LocalResponse::new(429)
-        .header("retry-after", "2")
-        .header("ratelimit-policy", "\"default\";q=1;w=2")
-        .header("ratelimit", "\"default\";r=0;t=2");
-    assert_eq!(policy.on_request(&request.view()), expected.into());
-}
-
-#[test]
-fn a_window_of_broken_seconds_is_not_advertised_as_whole_ones() {
-    let _host = TestHost::new();
-    let decision = policy(r#"{"limit":5,"window":"1500ms"}"#).on_request(&TestRequest::get("/").view());
-    let Decision::Forward(forward) = decision else { panic!("refused") };
-    assert!(forward.response.contains(&Edit::set("ratelimit-policy", "\"default\";q=5")));
-}
-
-#[test]
-fn the_fields_can_be_switched_off_but_not_the_wait() {
-    let _host = TestHost::new();
-    let (policy, request) = (policy(r#"{"limit":1,"window":"1s","headers":false}"#), TestRequest::get("/"));
-    assert_eq!(policy.on_request(&request.view()), Forward::default().into());
-    assert_eq!(policy.on_request(&request.view()), LocalResponse::new(429).header("retry-after", "1").into());
-}
-
-#[test]
-fn a_request_has_to_keep_every_limit() {
-    let host = TestHost::new();
-    let limits =
-        r#"{"limits":[{"limit":3,"window":"1h","algorithm":"window"},{"limit":2,"window":"1s","algorithm":"window"}]}"#;
-    let (policy, request) = (policy(limits), TestRequest::get("/"));
-    assert!(passes(&policy, &request) && passes(&policy, &request));
-    assert!(!passes(&policy, &request), "two in a second");
-    host.advance(Duration::from_secs(1));
-    assert!(passes(&policy, &request));
-    assert!(!passes(&policy, &request), "three in an hour");
-    host.advance(Duration::from_secs(3600));
-    assert!(passes(&policy, &request));
-}
-
-#[test]
-fn what_a_short_limit_refuses_takes_nothing_from_a_long_one() {
-    let host = TestHost::new();
-    let limits =
-        r#"{"limits":[{"limit":2,"window":"1h","algorithm":"window"},{"limit":1,"window":"1s","algorithm":"window"}]}"#;
-    let (policy, request) = (policy(limits), TestRequest::get("/"));
-    assert!(passes(&policy, &request));
-    assert!((0..50).all(|_| !passes(&policy, &request)));
-    host.advance(Duration::from_secs(1));
-    assert!(passes(&policy, &request));
-}
-
-#[test]
-fn every_limit_that_was_asked_is_shown_in_one_field() {
-    let _host = TestHost::new();
-    let limits = r#"{"limits":[{"limit":5,"window":"1h","algorithm":"window"},{"limit":1,"window":"1s","algorithm":"sliding","name":"burst"}]}"#;
-    let (policy, request) = (policy(limits), TestRequest::get("/"));
-    let expected = Forward::default()
-        .set_response_header("ratelimit-policy", "\"burst\";q=1;w=1, \"1h\";q=5;w=3600")
-        .set_response_header("ratelimit", "\"burst\";r=0;t=2, \"1h\";r=4;t=3600");
-    assert_eq!(policy.on_request(&request.view()), expected.into());
-    let expected = LocalResponse::new(429)
-        .header("retry-after", "1")
-        .header("ratelimit-policy", "\"burst\";q=1;w=1, \"1h\";q=5;w=3600")
-        .header("ratelimit", "\"burst\";r=0;t=2");
-    assert_eq!(policy.on_request(&request.view()), expected.into());
-}
-
-#[test]
-fn a_sliding_window_lets_no_two_full_ones_meet() {
-    let host = TestHost::new();
-    let (policy, request) = (policy(r#"{"limit":10,"window":"10s","algorithm":"sliding"}"#), TestRequest::get("/"));
-    host.advance(Duration::from_millis(9_900));
-    assert!((0..10).all(|_| passes(&policy, &request)));
-    host.advance(Duration::from_millis(200));
-    assert!(!passes(&policy, &request));
-    host.advance(Duration::from_secs(5));
-    assert!((0..5).all(|_| passes(&policy, &request)));
-    assert!(!passes(&policy, &request));
+fn fields_can_be_switched_off() {
+    let policy = policy(r#"{"limit":1,"window":"1s","headers":false}"#);
+    assert!(!policy.limits_of(&TestRequest::get("/").view()).advertise);
 }
 
 #[test]
 fn a_method_may_cost_more_than_others_or_nothing() {
-    let _host = TestHost::new();
-    let config = r#"{"limit":10,"window":"1h","cost":2,"cost_by_method":{"POST":6,"OPTIONS":0}}"#;
-    let policy = policy(config);
-    let passes = |method: &str| passes(&policy, &TestRequest::new(method, "/"));
-    assert!(passes("POST") && !passes("POST"));
-    assert!(passes("GET") && passes("post"), "methods are told apart by case");
-    assert!(!passes("GET") && !passes("get"));
-    assert_eq!(policy.on_request(&TestRequest::new("OPTIONS", "/").view()), Forward::default().into());
+    let policy = policy(r#"{"limit":10,"window":"1h","cost":2,"cost_by_method":{"POST":6,"OPTIONS":0}}"#);
+    let costs = |method: &str| -> Vec<u32> {
+        policy.limits_of(&TestRequest::new(method, "/").view()).all.iter().map(|limit| limit.cost).collect()
+    };
+    assert_eq!([costs("POST"), costs("GET")], [[6], [2]]);
+    assert_eq!(costs("post"), [2], "methods are told apart by case");
+    assert!(costs("OPTIONS").is_empty());
 }
 
 #[test]
 fn a_combination_counts_where_all_its_parts_are_the_same() {
-    let _host = TestHost::new();
     let policy = policy(r#"{"limit":1,"window":"1h","by":["client-address","route"]}"#);
     let orders = TestRequest::get("/").route("orders");
-    assert!(passes(&policy, &orders) && !passes(&policy, &orders));
-    assert!(passes(&policy, &orders.clone().route("items")));
-    assert!(passes(&policy, &orders.client_address("192.0.2.9")));
+    let key = keys(&policy, &orders);
+    assert_eq!(keys(&policy, &orders), key);
+    assert_ne!(keys(&policy, &orders.clone().route("items")), key);
+    assert_ne!(keys(&policy, &orders.client_address("192.0.2.9")), key);
+}
+
+#[test]
+fn the_longest_key_is_one_that_the_gateway_takes() {
+    let by = r#"[{"header":"x-a"},{"header":"x-b"},{"header":"x-c"},{"header":"x-d"}]"#;
+    let config = format!(r#"{{"by":{by},"limits":[{{"limit":1,"window":"1s"}},{{"limit":1,"window":"2s"}}]}}"#);
+    let long = "v".repeat(128);
+    let request = ["x-a", "x-b", "x-c", "x-d"]
+        .iter()
+        .fold(TestRequest::get("/"), |request, name| request.header(name, long.as_str()));
+    let longest = limits(&config, &request).iter().map(|limit| limit.key.len()).max();
+    assert_eq!(longest, Some(4 * (2 + 128) + 4));
 }
 
 #[test]
@@ -182,7 +108,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         [
             "limit: must be at least 1",
             "burst: has a meaning only with `algorithm = \"gcra\"`",
-            "name: must be printable ASCII without quotes and backslashes",
+            "name: must be 1 to 64 characters of printable ASCII without quotes and backslashes",
         ]
     );
 }

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 use super::clock::Clock;
+use super::limit::Limit;
 use super::shard::{Cell, CellId, Kind, Shard};
-use super::{Admission, Quota};
+use super::{Admission, Algorithm, Quota};
 
 /// Enough that workers seldom meet at one lock, few enough that each holds a fair sample of all keys. Empty ones cost next
 /// to nothing.
@@ -94,28 +95,37 @@ impl PolicyCounters {
         &*self.cells.clock
     }
 
+    /// The limit of a subject: what is taken from it later need not look at its key again.
+    #[must_use]
+    pub fn limit(&self, key: &[u8], quota: Quota, algorithm: Algorithm) -> Limit {
+        Limit { id: self.identify(algorithm.kind(), key), quota, algorithm, shared_name: None }
+    }
+
+    /// Takes `cost` units from a limit of these counters.
+    pub fn take(&self, limit: &Limit, cost: u32) -> Admission {
+        let quota = limit.quota;
+        let take = |cell: &mut Cell, now_ns| match (cell, limit.algorithm) {
+            (Cell::Gcra(bucket), Algorithm::Gcra { burst }) => bucket.take(now_ns, quota, burst, cost),
+            (Cell::Window(window), Algorithm::Window) => window.take(now_ns, quota, cost),
+            (Cell::Sliding(window), Algorithm::Sliding) => window.take(now_ns, quota, cost),
+            _ => Admission::NEVER,
+        };
+        self.with_cell_of(limit.id, limit.algorithm.kind(), take).unwrap_or(Admission::NEVER)
+    }
+
     /// Takes `cost` units from a bucket that refills evenly and holds at most `burst` units.
     pub fn take_gcra(&self, key: &[u8], quota: Quota, burst: u32, cost: u32) -> Admission {
-        self.admit(Kind::Gcra, key, |cell, now_ns| match cell {
-            Cell::Gcra(bucket) => bucket.take(now_ns, quota, burst, cost),
-            _ => Admission::NEVER,
-        })
+        self.take(&self.limit(key, quota, Algorithm::Gcra { burst }), cost)
     }
 
     /// Takes `cost` units from a window that starts over at multiples of its length.
     pub fn take_window(&self, key: &[u8], quota: Quota, cost: u32) -> Admission {
-        self.admit(Kind::Window, key, |cell, now_ns| match cell {
-            Cell::Window(window) => window.take(now_ns, quota, cost),
-            _ => Admission::NEVER,
-        })
+        self.take(&self.limit(key, quota, Algorithm::Window), cost)
     }
 
     /// Takes `cost` units from a window that slides.
     pub fn take_sliding(&self, key: &[u8], quota: Quota, cost: u32) -> Admission {
-        self.admit(Kind::Sliding, key, |cell, now_ns| match cell {
-            Cell::Sliding(window) => window.take(now_ns, quota, cost),
-            _ => Admission::NEVER,
-        })
+        self.take(&self.limit(key, quota, Algorithm::Sliding), cost)
     }
 
     /// Adds to a number, which starts over `ttl_ms` after it was last added to; returns the sum.
@@ -133,10 +143,6 @@ impl PolicyCounters {
 
     pub(super) fn identify(&self, kind: Kind, key: &[u8]) -> CellId {
         self.cells.identify(kind, key)
-    }
-
-    fn admit(&self, kind: Kind, key: &[u8], take: impl FnOnce(&mut Cell, u64) -> Admission) -> Admission {
-        self.with_cell(kind, key, take).unwrap_or(Admission::NEVER)
     }
 
     fn with_cell<R>(&self, kind: Kind, key: &[u8], work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {

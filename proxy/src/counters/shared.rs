@@ -11,11 +11,11 @@ mod scripts;
 
 use std::sync::Arc;
 
-use redis::{FromRedisValue, ScriptInvocation};
+use redis::{FromRedisValue, Script, ScriptInvocation};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::{Admission, PolicyCounters, Quota};
+use super::{Admission, Algorithm, Limit, PolicyCounters, Quota};
 pub use keeper::LinkKeeper;
 pub use link::{Link, LinkStatus};
 
@@ -58,6 +58,16 @@ impl Kind {
     }
 }
 
+impl From<Algorithm> for Kind {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Gcra { .. } => Self::Gcra,
+            Algorithm::Window => Self::Window,
+            Algorithm::Sliding => Self::Sliding,
+        }
+    }
+}
+
 impl SharedCounters {
     /// Those of the policy of this name; `local` decides where Redis does not, and once `most` calls wait for an answer.
     #[must_use]
@@ -71,55 +81,59 @@ impl SharedCounters {
         Arc::ptr_eq(&self.link, &other.link) && self.policy == other.policy && self.local.are_those_of(&other.local)
     }
 
+    /// The limit of a subject: what is taken from it later need not look at its key again.
+    #[must_use]
+    pub fn limit(&self, key: &[u8], quota: Quota, algorithm: Algorithm) -> Limit {
+        let name = self.name_of(algorithm.into(), key).into_boxed_str();
+        Limit { shared_name: Some(name), ..self.local.limit(key, quota, algorithm) }
+    }
+
+    /// Takes `cost` units from a limit of these counters.
+    ///
+    /// What was admitted there is counted here too: when Redis goes, this gateway goes on from what it let through itself.
+    pub async fn take(&self, limit: &Limit, cost: u32) -> Admission {
+        let Some(name) = limit.shared_name.as_deref().filter(|_| limit.quota.limit > 0) else {
+            return self.local.take(limit, cost);
+        };
+        let mut script = self.script(limit.algorithm.into()).key(name);
+        script.arg(limit.quota.limit).arg(limit.quota.window_ms());
+        if let Algorithm::Gcra { burst } = limit.algorithm {
+            script.arg(burst);
+        }
+        script.arg(cost);
+        match self.ask(&script).await {
+            Some(Taken(admission)) => {
+                if admission.allowed {
+                    self.local.take(limit, cost);
+                }
+                admission
+            }
+            None => self.local.take(limit, cost),
+        }
+    }
+
     /// Takes `cost` units from a bucket that refills evenly and holds at most `burst` units.
     pub async fn take_gcra(&self, key: &[u8], quota: Quota, burst: u32, cost: u32) -> Admission {
-        let mut script = self.script(Kind::Gcra, key);
-        script.arg(quota.limit).arg(quota.window_ms()).arg(burst).arg(cost);
-        self.admit(quota, &script, || self.local.take_gcra(key, quota, burst, cost)).await
+        self.take(&self.limit(key, quota, Algorithm::Gcra { burst }), cost).await
     }
 
     /// Takes `cost` units from a window that starts over at multiples of its length.
     pub async fn take_window(&self, key: &[u8], quota: Quota, cost: u32) -> Admission {
-        let mut script = self.script(Kind::Window, key);
-        script.arg(quota.limit).arg(quota.window_ms()).arg(cost);
-        self.admit(quota, &script, || self.local.take_window(key, quota, cost)).await
+        self.take(&self.limit(key, quota, Algorithm::Window), cost).await
     }
 
     /// Takes `cost` units from a window that slides.
     pub async fn take_sliding(&self, key: &[u8], quota: Quota, cost: u32) -> Admission {
-        let mut script = self.script(Kind::Sliding, key);
-        script.arg(quota.limit).arg(quota.window_ms()).arg(cost);
-        self.admit(quota, &script, || self.local.take_sliding(key, quota, cost)).await
+        self.take(&self.limit(key, quota, Algorithm::Sliding), cost).await
     }
 
     /// Adds to a number, which starts over `ttl_ms` after it was last added to; returns the sum.
     pub async fn add(&self, key: &[u8], amount: i64, ttl_ms: u32) -> i64 {
-        let mut script = self.script(Kind::Number, key);
+        let mut script = self.script(Kind::Number).key(self.name_of(Kind::Number, key));
         script.arg(amount).arg(ttl_ms.max(1));
         let shared = self.ask(&script).await;
         let local = self.local.add(key, amount, ttl_ms);
         shared.unwrap_or(local)
-    }
-
-    /// What was admitted there is counted here too: when Redis goes, this gateway goes on from what it let through itself.
-    async fn admit(
-        &self,
-        quota: Quota,
-        script: &ScriptInvocation<'_>,
-        take_here: impl FnOnce() -> Admission,
-    ) -> Admission {
-        if quota.limit == 0 {
-            return take_here();
-        }
-        match self.ask(script).await {
-            Some(Taken(admission)) => {
-                if admission.allowed {
-                    take_here();
-                }
-                admission
-            }
-            None => take_here(),
-        }
     }
 
     async fn ask<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
@@ -129,15 +143,14 @@ impl SharedCounters {
         }
     }
 
-    fn script(&self, kind: Kind, key: &[u8]) -> ScriptInvocation<'_> {
+    fn script(&self, kind: Kind) -> &Script {
         let scripts = self.link.scripts();
-        let script = match kind {
+        match kind {
             Kind::Gcra => &scripts.gcra,
             Kind::Window => &scripts.window,
             Kind::Sliding => &scripts.sliding,
             Kind::Number => &scripts.number,
-        };
-        script.key(self.name_of(kind, key))
+        }
     }
 
     /// What a guest's key is called in Redis: always as long, and with nothing in it that a client sent.

@@ -1,6 +1,7 @@
 //! From what a guest returned to what the gateway may act on, or to why it may not.
 
 mod body;
+mod limits;
 
 use std::sync::Arc;
 

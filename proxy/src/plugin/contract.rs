@@ -83,7 +83,13 @@ impl<'a> Interface<'a> {
             ContractVersion::V0_1 => {
                 let is_role = matches!(
                     self.name,
-                    "configuration" | "request-policy" | "response-policy" | "body-policy" | "balancer" | "observer"
+                    "configuration"
+                        | "request-policy"
+                        | "limit-policy"
+                        | "response-policy"
+                        | "body-policy"
+                        | "balancer"
+                        | "observer"
                 );
                 is_role || matches!(self.name, "http" | "types") || self.capability().is_some()
             }

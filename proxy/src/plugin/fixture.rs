@@ -37,6 +37,7 @@ const WORLDS: &str = "
     interface elsewhere { run: func(); }
     world bare { include tidegate:gateway/imports@0.1.0; export tidegate:gateway/request-policy@0.1.0; }
     world none { export elsewhere; }
+    world guarded { include tidegate:gateway/request-role@0.1.0; export tidegate:gateway/limit-policy@0.1.0; }
     interface things { resource thing; }
     world hoarding { include bare; export things; }
     world foreign { import elsewhere; include tidegate:gateway/request-role@0.1.0; }
@@ -163,6 +164,15 @@ impl Fixture {
             "request-policy",
             "on-request",
             &format!("(param i32) (result i32) {body}"),
+        )
+    }
+
+    /// `body` runs with the handle dropped.
+    pub(crate) fn limits_of(self, body: &str) -> Self {
+        self.import("http", "[resource-drop]request", "(func $drop-limited (param i32))").export(
+            "limit-policy",
+            "limits-of",
+            &format!("(param i32) (result i32) (call $drop-limited (local.get 0)) {body}"),
         )
     }
 

@@ -51,6 +51,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
         contract: newest_version(imports.iter().chain(&exports)),
         roles: Roles {
             request: exported("request-policy"),
+            limit: exported("limit-policy"),
             response: exported("response-policy"),
             body: exported("body-policy"),
             balancer: exported("balancer"),
@@ -146,6 +147,10 @@ impl Inspection {
     /// What keeps it from counting together with other gateways: an answer has to be waited for.
     #[must_use]
     pub fn cannot_share_counters(&self) -> Option<LoadProblem> {
+        if !self.roles.limit && !self.grants.has(Capability::Counters) {
+            let message = format!("counts nothing: it neither imports {PACKAGE}counters nor exports limit-policy");
+            return Some(LoadProblem::new(message, "leave `counters` out").about("counters"));
+        }
         let names = self.impatient_names().filter(|_| self.grants.has(Capability::Counters))?;
         let message = format!("its counters cannot be shared: it exports {names}, which nobody waits for");
         Some(LoadProblem::new(message, "leave `counters` out").about("counters"))
@@ -172,7 +177,7 @@ impl Inspection {
     fn no_role(&self) -> Option<LoadProblem> {
         (self.roles == Roles::default()).then(|| {
             LoadProblem::new(
-                "exports none of `request-policy`, `response-policy`, `body-policy`, `balancer` and `observer`",
+                "exports none of `request-policy`, `limit-policy`, `response-policy`, `body-policy`, `balancer` and `observer`",
                 format!("export at least one of them, as {PACKAGE}request-policy@{}", ContractVersion::NEWEST),
             )
         })

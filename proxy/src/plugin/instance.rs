@@ -11,7 +11,7 @@ use wasmtime::component::{Instance as GuestInstance, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings;
-use super::bindings::{balancer, body_policy, configuration, request_policy, response_policy};
+use super::bindings::{balancer, body_policy, configuration, limit_policy, request_policy, response_policy};
 use super::budget::{CpuBudget, FIRST_LOOK, Look};
 use super::capability::log::budget::LogBudget;
 use super::component::{LoadedPlugin, Program};
@@ -222,6 +222,7 @@ pub(super) struct Instance {
 struct Exports {
     configuration: Option<configuration::Guest>,
     request: Option<request_policy::Guest>,
+    limit: Option<limit_policy::Guest>,
     response: Option<response_policy::Guest>,
     body: Option<body_policy::Guest>,
     balancer: Option<balancer::Guest>,
@@ -323,6 +324,12 @@ impl Instance {
         guest.call_on_request(&mut self.store, the_request()).map(Some)
     }
 
+    /// `None` where the component names no limits.
+    pub(super) fn limits_of(&mut self) -> wasmtime::Result<Option<limit_policy::Limits>> {
+        let Some(guest) = &self.exports.limit else { return Ok(None) };
+        guest.call_limits_of(&mut self.store, the_request()).map(Some)
+    }
+
     /// `None` where the component does not decide on responses.
     pub(super) fn on_response(&mut self) -> wasmtime::Result<Option<response_policy::Decision>> {
         let Some(guest) = &self.exports.response else { return Ok(None) };
@@ -351,6 +358,7 @@ impl Exports {
         Ok(Self {
             configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             request: indices.request.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
+            limit: indices.limit.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             response: indices.response.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             body: indices.body.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
             balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,

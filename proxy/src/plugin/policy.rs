@@ -1,6 +1,8 @@
 //! A plugin configured: what chains and balancers call.
 
 mod body;
+mod deciding;
+mod limiting;
 mod observer;
 mod remembering;
 mod waiting;
@@ -30,6 +32,7 @@ use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, Respons
 use crate::policy::view::{RequestView, ResponseView};
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
+pub use deciding::Decided;
 pub use observer::Exchange;
 use remembering::Remembered;
 
@@ -99,6 +102,8 @@ pub struct ConfigureProblem {
 pub struct Roles {
     /// `request-policy`
     pub request: bool,
+    /// `limit-policy`
+    pub limit: bool,
     /// `response-policy`
     pub response: bool,
     /// `body-policy`
@@ -107,6 +112,14 @@ pub struct Roles {
     pub balancer: bool,
     /// `observer`
     pub observer: bool,
+}
+
+impl Roles {
+    /// Whether a request passes it.
+    #[must_use]
+    pub fn decides_on_requests(self) -> bool {
+        self.request || self.limit
+    }
 }
 
 /// What is true of an endpoint that may be picked now.
@@ -262,7 +275,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed; nothing was changed.
     pub fn on_request(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
-        self.ask_request(self.scope(Messages { request, response: None }, None))
+        self.decide_at_once(Messages { request, response: None }, None)
     }
 
     /// Asks for a decision on a response. A plugin that does not decide on responses lets it pass.
@@ -274,7 +287,7 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
-        self.ask_response(self.scope(Messages { request, response: Some(response) }, None))
+        self.decide_on_response_at_once(Messages { request, response: Some(response) }, None)
     }
 
     /// Asks which of `candidates` to take; `members` is what `update` tells the plugin, once per instance and set.
@@ -319,7 +332,7 @@ impl PolicyRuntime {
 
     /// What a guest decided on a request, checked; a guest without that role lets it pass.
     fn requested(&self, decision: Option<request_policy::Decision>, held: Vec<Held>) -> Result<RequestDecision, Fault> {
-        let Some(decision) = decision else { return Ok(RequestDecision::Forward(Forward::default())) };
+        let Some(decision) = decision else { return Ok(RequestDecision::default()) };
         Ok(match self.rules().request_decision(decision)? {
             RequestDecision::Forward(forward) => RequestDecision::Forward(Forward { held, ..forward }),
             respond @ RequestDecision::Respond(_) => respond,

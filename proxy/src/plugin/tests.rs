@@ -7,6 +7,7 @@ mod endurance;
 mod held;
 mod images;
 mod keysets;
+mod limiting;
 mod limits;
 mod loading;
 mod passwords;

@@ -251,11 +251,11 @@ impl ChainLink {
         head: &dyn RequestHead,
         facts: &RequestFacts,
     ) -> Result<Option<RequestDecision>, ChainFailure> {
-        if !self.policy.roles().request {
+        if !self.policy.roles().decides_on_requests() {
             return Ok(None);
         }
         let view = HttpRequestView { parts: head.parts(), facts };
-        self.settle(self.policy.decide(&view).await)
+        self.settle(self.policy.decide(&view).wait().await)
     }
 
     /// Applies what the policy decides; returns the response it puts in the place of this one.
@@ -269,7 +269,7 @@ impl ChainLink {
         }
         let response =
             HttpResponseView { parts: head.parts(), trailers: None, endpoint: request.facts.endpoint.as_deref() };
-        let decision = self.policy.decide_on_response(&request, &response).await;
+        let decision = self.policy.decide_on_response(&request, &response).wait().await;
         Ok(match self.settle(decision)? {
             Some(ResponseDecision::Forward(edits)) => {
                 edits.iter().for_each(|edit| head.apply(edit));

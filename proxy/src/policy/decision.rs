@@ -26,6 +26,13 @@ pub enum RequestDecision {
     Respond(LocalResponse),
 }
 
+impl Default for RequestDecision {
+    /// It passes as it is.
+    fn default() -> Self {
+        Self::Forward(Forward::default())
+    }
+}
+
 /// What changes about a request that passes.
 #[derive(Debug, Default)]
 pub struct Forward {
@@ -117,6 +124,25 @@ pub enum IllegalDecision {
     /// No path and query in origin form, or a path that servers read differently.
     #[error("illegal target {0:?}")]
     Target(String),
+    /// More limits than a request may be held to.
+    #[error("{limits} limits are over the limit of {most}")]
+    TooManyLimits {
+        /// What the plugin returned.
+        limits: usize,
+        /// What the contract allows.
+        most: usize,
+    },
+    /// A name that cannot stand in the fields that tell clients of a limit, or is too long for them.
+    #[error("illegal name of a limit {0:?}")]
+    LimitName(String),
+    /// A longer key than a counter may have.
+    #[error("key of {bytes} bytes is over the limit of {limit}")]
+    LimitKey {
+        /// What the plugin returned.
+        bytes: usize,
+        /// What the contract allows.
+        limit: usize,
+    },
     /// An index past the candidates.
     #[error("pick {index} of {candidates} candidates")]
     Pick {

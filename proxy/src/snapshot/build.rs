@@ -29,6 +29,9 @@ use crate::upstream::transport::Transport;
 use crate::upstream::{Listing, Upstream};
 use crate::wire::loop_guard::LoopGuard;
 
+/// Requests of one policy that wait for shared counters at once. Far more than a server that is well keeps waiting.
+const MOST_WAITING_REQUESTS: usize = 10_000;
+
 type ByName<T> = BTreeMap<String, Arc<T>>;
 
 impl Snapshot {
@@ -203,7 +206,8 @@ impl Builder<'_> {
         Some(same.unwrap_or_else(|| Arc::new(Link::new(store, self.process.metrics.shared_counters()))))
     }
 
-    /// What a policy counts together with others. Calls that wait keep their instances, so that one is left for each worker.
+    /// What a policy counts together with others. Calls that wait keep their instances, so that one is left for each worker;
+    /// where the gateway itself waits, there is only the request to be kept.
     fn shared(
         &self,
         link: &Arc<Link>,
@@ -212,7 +216,10 @@ impl Builder<'_> {
         local: &PolicyCounters,
     ) -> Option<Arc<SharedCounters>> {
         let instances = usize::try_from(plugin.limits().instances).unwrap_or(usize::MAX);
-        let most = instances.saturating_sub(self.config().server.threads).max(1);
+        let most = match plugin.waits() {
+            true => instances.saturating_sub(self.config().server.threads).max(1),
+            false => MOST_WAITING_REQUESTS,
+        };
         let shared = || Arc::new(SharedCounters::new(Arc::clone(link), policy, local.clone(), most));
         plugin.shares_counters().then(shared)
     }

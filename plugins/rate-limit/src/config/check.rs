@@ -4,7 +4,7 @@ use tidegate_plugin_sdk::Problem;
 
 use super::{Algorithm, Config, Limit, Placed};
 
-/// More limits than anybody needs: each is a call of the gateway, for every request.
+/// More limits than anybody needs: each is a counter to be taken from, for every request.
 const MOST: usize = 8;
 
 /// Every problem of limits and costs.
@@ -23,7 +23,9 @@ fn of_limit(Placed { at, limit }: &Placed) -> impl Iterator<Item = Problem> {
     let zero = (limit.limit == 0).then(|| Problem::at(format!("{at}limit"), "must be at least 1"));
     let burst = burst(limit).map(|message| Problem::at(format!("{at}burst"), message));
     let name = limit.name.as_ref().filter(|name| !is_name(name));
-    let name = name.map(|_| Problem::at(format!("{at}name"), "must be printable ASCII without quotes and backslashes"));
+    let name = name.map(|_| {
+        Problem::at(format!("{at}name"), "must be 1 to 64 characters of printable ASCII without quotes and backslashes")
+    });
     [zero, burst, name].into_iter().flatten()
 }
 
@@ -35,10 +37,11 @@ fn burst(limit: &Limit) -> Option<&'static str> {
     }
 }
 
-/// A structured-field string (RFC 8941 section 3.3.3) without the two characters that need escaping.
+/// A structured-field string (RFC 9651 section 3.3.3) without the two characters that need escaping, no longer than the
+/// gateway takes.
 fn is_name(name: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    !name.is_empty() && name.bytes().all(plain)
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// Two limits that would share a count, or that clients could not tell apart.

@@ -21,7 +21,7 @@ Examples:
   tidegate plugin componentize go.core.wasm --world request-role --adapt -o policy.wasm
 
 A module whose tool chain wrote its world into it already (wit-bindgen does, for C and Rust) needs no --world.
-Worlds: request-role, response-role, exchange-role, body-role, balancer-role, observer-role, plugin.";
+Worlds: request-role, limit-role, response-role, exchange-role, body-role, balancer-role, observer-role, plugin.";
 
 /// What to make a component of, and how.
 #[derive(Clone, Debug, clap::Args)]

@@ -51,7 +51,7 @@ fn text(file: &Path, found: &Inspection) -> String {
         row("roles", &listed(&roles(found.roles))),
         row("takes", if found.configuration { "a configuration" } else { "no configuration" }),
     ];
-    if found.roles.request || found.roles.response {
+    if found.roles.decides_on_requests() || found.roles.response {
         lines.push(row("decides", decides(found)));
     }
     let own = found.imports.iter().filter(|import| !found.runtime_imports.contains(import));
@@ -103,9 +103,10 @@ fn section(file: &Path, grants: Grants) -> String {
 
 /// The roles by the names the contract gives them.
 pub(super) fn roles(roles: Roles) -> Vec<&'static str> {
-    let Roles { request, response, body, balancer, observer } = roles;
+    let Roles { request, limit, response, body, balancer, observer } = roles;
     let all = [
         (request, "request-policy"),
+        (limit, "limit-policy"),
         (response, "response-policy"),
         (body, "body-policy"),
         (balancer, "balancer"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::model::{Capability, Counting, SharedStore};
+use crate::config::model::{Counting, SharedStore};
 use crate::config::problems::Problems;
 use crate::config::value::Wrong;
 use crate::config::written::{CountingWord, Plugin};
@@ -16,11 +16,6 @@ pub(super) fn of_plugin(
     let Some(written) = plugin.counters.as_ref().filter(|written| written.value == CountingWord::Shared) else {
         return Some(Counting::Local);
     };
-    if !plugin.grants.has(Capability::Counters) {
-        let wrong = Wrong::new("its counters cannot be shared: it was not granted any");
-        problems.at_value(&written.at, wrong.hint("add \"counters\" to `grants`, or leave this out"));
-        return None;
-    }
     if store.is_none() && !problems.concern("counters") {
         let wrong = Wrong::new("there is nothing to share counters in");
         problems.at_value(&written.at, wrong.hint("add `[counters]` with `redis = \"redis://127.0.0.1:6379/0\"`"));

@@ -9,8 +9,8 @@ use crate::plugin::capability::shared_counters;
 use crate::plugin::instance::HostState;
 use crate::plugin::policy::Roles;
 use bindings::{
-    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, log, metrics,
-    observer, passwords, random, request_policy, response_policy, shared_data, types,
+    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, limit_policy, log,
+    metrics, observer, passwords, random, request_policy, response_policy, shared_data, types,
 };
 
 /// What a component calls the counters by.
@@ -20,6 +20,7 @@ const COUNTERS: &str = "tidegate:gateway/counters@0.1.0";
 pub(in crate::plugin) struct ExportIndices {
     pub(in crate::plugin) configuration: Option<configuration::GuestIndices>,
     pub(in crate::plugin) request: Option<request_policy::GuestIndices>,
+    pub(in crate::plugin) limit: Option<limit_policy::GuestIndices>,
     pub(in crate::plugin) response: Option<response_policy::GuestIndices>,
     pub(in crate::plugin) body: Option<body_policy::GuestIndices>,
     pub(in crate::plugin) balancer: Option<balancer::GuestIndices>,
@@ -35,6 +36,7 @@ impl ExportIndices {
         Ok(Self {
             configuration: configuration.then(|| configuration::GuestIndices::new(component)).transpose()?,
             request: roles.request.then(|| request_policy::GuestIndices::new(component)).transpose()?,
+            limit: roles.limit.then(|| limit_policy::GuestIndices::new(component)).transpose()?,
             response: roles.response.then(|| response_policy::GuestIndices::new(component)).transpose()?,
             body: roles.body.then(|| body_policy::GuestIndices::new(component)).transpose()?,
             balancer: roles.balancer.then(|| balancer::GuestIndices::new(component)).transpose()?,

@@ -10,7 +10,7 @@ use wasmtime::component::{ComponentNamedList, Instance as Component, Lift, Lower
 
 use super::{HostState, Instance, Refusal, START_BUDGET, Setup, THE_RESPONSE, failed, new_store, the_request};
 use crate::plugin::bindings::types::Problem;
-use crate::plugin::bindings::{request_policy, response_policy};
+use crate::plugin::bindings::{limit_policy, request_policy, response_policy};
 use crate::plugin::budget::meter::Meter;
 use crate::plugin::component::{LoadedPlugin, Program};
 use crate::plugin::epochs::ticks_until;
@@ -19,12 +19,14 @@ use crate::plugin::view::{RequestHandle, ResponseHandle};
 
 type Configure = TypedFunc<(String,), (Result<(), Vec<Problem>>,)>;
 type OnRequest = TypedFunc<(Resource<RequestHandle>,), (request_policy::Decision,)>;
+type LimitsOf = TypedFunc<(Resource<RequestHandle>,), (limit_policy::Limits,)>;
 type OnResponse = TypedFunc<(Resource<RequestHandle>, Resource<ResponseHandle>), (response_policy::Decision,)>;
 
 /// The functions of calls that may wait: no balancer, body or observer, since nobody would wait for it there.
 #[derive(Default)]
 pub(super) struct WaitingExports {
     on_request: Option<OnRequest>,
+    limits_of: Option<LimitsOf>,
     on_response: Option<OnResponse>,
 }
 
@@ -74,12 +76,15 @@ impl Instance {
         if self.exports.request.is_none() {
             return Ok(None);
         }
-        let guest = match self.exports.waiting.on_request {
-            Some(guest) => guest,
-            None => find(&self.guest, &mut self.store, "request-policy", "on-request")?,
-        };
-        self.exports.waiting.on_request = Some(guest);
-        guest.call_async(&mut self.store, (the_request(),)).await.map(|(decision,)| Some(decision))
+        self.call_waiting(|waiting| &mut waiting.on_request, ["request-policy", "on-request"], (the_request(),)).await
+    }
+
+    /// `None` where the component names no limits.
+    pub(in crate::plugin) async fn limits_of_waiting(&mut self) -> wasmtime::Result<Option<limit_policy::Limits>> {
+        if self.exports.limit.is_none() {
+            return Ok(None);
+        }
+        self.call_waiting(|waiting| &mut waiting.limits_of, ["limit-policy", "limits-of"], (the_request(),)).await
     }
 
     /// `None` where the component does not decide on responses.
@@ -89,13 +94,28 @@ impl Instance {
         if self.exports.response.is_none() {
             return Ok(None);
         }
-        let guest = match self.exports.waiting.on_response {
-            Some(guest) => guest,
-            None => find(&self.guest, &mut self.store, "response-policy", "on-response")?,
+        let messages = (the_request(), Resource::<ResponseHandle>::new_borrow(THE_RESPONSE));
+        self.call_waiting(|waiting| &mut waiting.on_response, ["response-policy", "on-response"], messages).await
+    }
+
+    /// Calls a function of an interface, both by name, and keeps where it is.
+    async fn call_waiting<P, R>(
+        &mut self,
+        place: impl Fn(&mut WaitingExports) -> &mut Option<TypedFunc<P, (R,)>>,
+        [interface, function]: [&str; 2],
+        parameters: P,
+    ) -> wasmtime::Result<Option<R>>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+        (R,): ComponentNamedList + Lift,
+    {
+        let guest = match place(&mut self.exports.waiting) {
+            Some(guest) => *guest,
+            None => find(&self.guest, &mut self.store, interface, function)?,
         };
-        self.exports.waiting.on_response = Some(guest);
-        let response = Resource::<ResponseHandle>::new_borrow(THE_RESPONSE);
-        guest.call_async(&mut self.store, (the_request(), response)).await.map(|(decision,)| Some(decision))
+        *place(&mut self.exports.waiting) = Some(guest);
+        guest.call_async(&mut self.store, parameters).await.map(|(returned,)| Some(returned))
     }
 }
 

@@ -22,7 +22,7 @@ impl PolicyRuntime {
     /// # Errors
     /// The plugin failed; nothing was changed.
     pub async fn on_request_waiting(&self, request: &dyn RequestView) -> Result<RequestDecision, PluginFailure> {
-        self.ask_request_waiting(self.scope(Messages { request, response: None }, None)).await
+        self.decide_in_time(Messages { request, response: None }, None).await
     }
 
     /// [`Self::on_response`] of a policy that may wait.
@@ -34,7 +34,7 @@ impl PolicyRuntime {
         request: &dyn RequestView,
         response: &dyn ResponseView,
     ) -> Result<ResponseDecision, PluginFailure> {
-        self.ask_response_waiting(self.scope(Messages { request, response: Some(response) }, None)).await
+        self.decide_on_response_in_time(Messages { request, response: Some(response) }, None).await
     }
 }
 
@@ -53,7 +53,7 @@ impl PolicyRuntime {
     }
 
     /// Runs one call that may wait, unless the policy is quarantined.
-    async fn call_waiting<T>(
+    pub(super) async fn call_waiting<T>(
         &self,
         scope: CallScope<'_>,
         run: impl AsyncFnOnce(&mut Instance) -> Result<T, Fault>,

@@ -80,7 +80,7 @@ fn a_component_without_a_role_is_refused() {
     let (message, _) = only(load(&fixture.build(), all_grants(), LIMITS));
     assert_eq!(
         message,
-        "exports none of `request-policy`, `response-policy`, `body-policy`, `balancer` and `observer`"
+        "exports none of `request-policy`, `limit-policy`, `response-policy`, `body-policy`, `balancer` and `observer`"
     );
 }
 

@@ -16,7 +16,7 @@ fn remembering(plugin: Plugin) -> Plugin {
 
 fn status(policy: &PolicyRuntime, value: &str) -> u16 {
     let runtime = Builder::new_current_thread().build().unwrap();
-    match with_request(value, |request| runtime.block_on(policy.decide(request))) {
+    match with_request(value, |request| runtime.block_on(policy.decide(request).wait())) {
         Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
         other => panic!("{other:?}"),
     }

@@ -7,7 +7,7 @@ use crate::counters::SharedCounters;
 use crate::counters::shared::Link;
 use crate::observe::metrics::Metrics;
 use crate::plugin::component::{LoadError, LoadedPlugin};
-use crate::plugin::fixture::image::Image;
+use crate::plugin::fixture::image::{self, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, engine, plugin, services, spec};
 use crate::plugin::policy::{PolicyRuntime, PolicyServices};
 use crate::policy::decision::RequestDecision;
@@ -56,7 +56,6 @@ fn load(guest: &Fixture, counters: Counting) -> Result<Arc<LoadedPlugin>, LoadEr
 /// A policy whose way to Redis nobody opens.
 fn bind(guest: &Fixture) -> Arc<PolicyRuntime> {
     let plugin = load(guest, Counting::Shared(store())).unwrap();
-    assert!(plugin.waits());
     let link = Arc::new(Link::new(&store(), Metrics::new().shared_counters()));
     let services = services();
     let shared = SharedCounters::new(link, "policy", services.counters.clone(), 8);
@@ -74,7 +73,8 @@ fn three(policy: &PolicyRuntime) -> [bool; 3] {
 
 #[test]
 fn one_and_the_same_component_counts_alone_or_with_others() {
-    assert!(!load(&taking(), Counting::Local).unwrap().waits());
+    let waits = |way| load(&taking(), way).unwrap().waits();
+    assert_eq!([waits(Counting::Local), waits(Counting::Shared(store()))], [false, true]);
     assert_eq!(three(&bind(&taking())), [true, true, false]);
 }
 
@@ -84,11 +84,22 @@ fn places_are_held_in_this_gateway_where_counters_are_shared_too() {
 }
 
 #[test]
-fn a_component_without_counters_does_not_wait_for_any() {
+fn a_component_that_names_limits_is_not_kept_while_its_gateway_waits() {
+    let mut image = Image::default();
+    let limits = image.limits(&[image::Limit { units: 2, ..image::LIMIT }]);
+    let guest = Fixture::new("limit-role").accepting().limits_of(&format!("(i32.const {limits})")).data(image);
+    assert!(!load(&guest, Counting::Shared(store())).unwrap().waits());
+    assert_eq!(three(&bind(&guest)), [true, true, false]);
+}
+
+#[test]
+fn a_component_that_counts_nothing_has_nothing_to_share() {
     let mut image = Image::default();
     let decision = image.forward(&[], &[], None);
-    let plugin = load(&Fixture::deciding(image, decision), Counting::Shared(store())).unwrap();
-    assert!(!plugin.waits());
+    let problems = load(&Fixture::deciding(image, decision), Counting::Shared(store())).unwrap_err().problems;
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].key, "counters");
+    assert!(problems[0].message.starts_with("counts nothing"), "{}", problems[0].message);
 }
 
 #[test]

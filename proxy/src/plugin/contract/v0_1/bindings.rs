@@ -17,7 +17,7 @@ wasmtime::component::bindgen!({
 });
 
 pub(in crate::plugin) use self::exports::tidegate::gateway::{
-    balancer, body_policy, configuration, observer, request_policy, response_policy,
+    balancer, body_policy, configuration, limit_policy, observer, request_policy, response_policy,
 };
 pub(in crate::plugin) use self::tidegate::gateway::{
     clock, consumers, counters, http, http_client, keysets, log, metrics, passwords, random, shared_data, types,

@@ -1,0 +1,26 @@
+//! A limit of one subject, made ready to be taken from often.
+
+use super::shard::{CellId, Kind};
+use super::{Algorithm, Quota};
+
+/// A quota of one subject.
+///
+/// What it is found by is worked out once. The text of its key is not kept: that may be what a client sent as its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub(super) id: CellId,
+    pub(super) quota: Quota,
+    pub(super) algorithm: Algorithm,
+    /// What it is called where gateways count together.
+    pub(super) shared_name: Option<Box<str>>,
+}
+
+impl Algorithm {
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Gcra { .. } => Kind::Gcra,
+            Self::Window => Kind::Window,
+            Self::Sliding => Kind::Sliding,
+        }
+    }
+}

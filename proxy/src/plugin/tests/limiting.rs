@@ -1,0 +1,142 @@
+use tokio::runtime::Builder;
+
+use super::with_request;
+use crate::config::model::{Plugin, PluginLimits};
+use crate::plugin::fixture::image::{self, Image};
+use crate::plugin::fixture::{Fixture, LIMITS, bind, bind_as, services};
+use crate::plugin::policy::{PluginFailure, PolicyRuntime};
+use crate::policy::decision::{IllegalDecision, RequestDecision};
+
+const ROOMY: PluginLimits = PluginLimits { decisions: 100, ..LIMITS };
+
+fn remembering(plugin: Plugin) -> Plugin {
+    Plugin { limits: ROOMY, ..plugin }
+}
+
+/// A guest that holds every request to these limits.
+fn naming(image: Image, limits: u32) -> Fixture {
+    Fixture::new("limit-role").accepting().limits_of(&format!("(i32.const {limits})")).data(image)
+}
+
+/// Two in an hour, for all together.
+fn two_an_hour() -> Fixture {
+    let mut image = Image::default();
+    let limits = image.limits(&[image::Limit { units: 2, ..image::LIMIT }]);
+    naming(image, limits)
+}
+
+/// Passed, or answered with a status.
+fn status(decision: Result<RequestDecision, PluginFailure>) -> Option<u16> {
+    match decision.unwrap() {
+        RequestDecision::Respond(response) => Some(response.status.as_u16()),
+        RequestDecision::Forward(_) => None,
+    }
+}
+
+fn decide(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    with_request("", |request| runtime.block_on(policy.decide(request).wait()))
+}
+
+fn on_request(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
+    with_request("", |request| policy.on_request(request))
+}
+
+fn illegal(fixture: &Fixture) -> IllegalDecision {
+    match on_request(&bind(fixture)) {
+        Err(PluginFailure::Illegal(illegal)) => illegal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_limit_that_is_remembered_counts_like_one_that_is_named_each_time() {
+    let policy = bind_as(&two_an_hour(), remembering, services());
+    let answers: Vec<_> = (0..20).map(|_| status(decide(&policy))).collect();
+    assert_eq!(answers.iter().filter(|answer| answer.is_none()).count(), 2);
+    assert_eq!(&answers[..3], [None, None, Some(429)]);
+    let statistics = policy.statistics();
+    assert_eq!((statistics.calls, statistics.remembered), (5, 15));
+}
+
+#[test]
+fn a_request_that_passes_is_told_where_it_stands() {
+    let policy = bind(&two_an_hour());
+    let RequestDecision::Forward(forward) = on_request(&policy).unwrap() else { panic!("refused") };
+    assert!(forward.request.is_empty());
+    let fields: Vec<_> = forward.response.iter().map(|edit| format!("{edit:?}")).collect();
+    assert_eq!(fields.len(), 2);
+    assert!(fields[0].contains("ratelimit-policy") && fields[0].contains("q=2;w=3600"), "{fields:?}");
+    assert!(fields[1].contains("r=1;t="), "{fields:?}");
+}
+
+#[test]
+fn counts_outlive_the_policy_that_was_bound_before() {
+    let services = services();
+    let first = bind_as(&two_an_hour(), remembering, services.clone());
+    assert_eq!([status(decide(&first)), status(decide(&first))], [None; 2]);
+    let next = bind_as(&two_an_hour(), remembering, services);
+    assert_eq!(status(decide(&next)), Some(429));
+}
+
+#[test]
+fn what_a_request_policy_answers_takes_nothing() {
+    let mut image = Image::default();
+    let limits = image.limits(&[image::Limit { units: 2, ..image::LIMIT }]);
+    let (refused, passed) = (image.respond(403, &[], b""), image.forward(&[image::Edit::Set("x-a", b"1")], &[], None));
+    // The first three requests are answered.
+    let body = format!(
+        "(i32.store8 (i32.const 8) (i32.add (i32.load8_u (i32.const 8)) (i32.const 1)))
+         (call $drop-request (local.get 0))
+         (if (result i32) (i32.gt_u (i32.load8_u (i32.const 8)) (i32.const 3))
+           (then (i32.const {passed})) (else (i32.const {refused})))"
+    );
+    let fixture =
+        Fixture::new("guarded").accepting().on_request(&body).limits_of(&format!("(i32.const {limits})")).data(image);
+    let policy = bind(&fixture);
+    let answers: Vec<_> = (0..6).map(|_| status(on_request(&policy))).collect();
+    assert_eq!(answers, [Some(403), Some(403), Some(403), None, None, Some(429)]);
+}
+
+#[test]
+fn a_guest_that_is_slow_names_its_limits_in_turns() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let policy = bind(&two_an_hour());
+    let answers: Vec<_> = (0..3)
+        .map(|_| status(with_request("", |request| runtime.block_on(policy.on_request_waiting(request)))))
+        .collect();
+    assert_eq!(answers, [None, None, Some(429)]);
+}
+
+#[test]
+fn more_limits_than_may_be_are_refused() {
+    let mut image = Image::default();
+    let limits = image.limits(&[image::LIMIT; 17]);
+    assert_eq!(illegal(&naming(image, limits)), IllegalDecision::TooManyLimits { limits: 17, most: 16 });
+}
+
+#[test]
+fn a_name_that_could_be_read_as_more_is_refused() {
+    for name in ["", "a\"; r=9", "a\r\nb", &"n".repeat(65)] {
+        let mut image = Image::default();
+        let limits = image.limits(&[image::Limit { name, ..image::LIMIT }]);
+        assert!(matches!(illegal(&naming(image, limits)), IllegalDecision::LimitName(_)), "{name:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_too_long_is_refused() {
+    let mut image = Image::default();
+    let key = [7; 1025];
+    let limits = image.limits(&[image::Limit { key: &key, ..image::LIMIT }]);
+    assert_eq!(illegal(&naming(image, limits)), IllegalDecision::LimitKey { bytes: 1025, limit: 1024 });
+}
+
+#[test]
+fn a_limit_of_nothing_lets_nothing_pass() {
+    for algorithm in [image::Algorithm::Gcra(0), image::Algorithm::Window, image::Algorithm::Sliding] {
+        let mut image = Image::default();
+        let limits = image.limits(&[image::Limit { units: 0, window_ms: 0, algorithm, ..image::LIMIT }]);
+        assert_eq!(status(on_request(&bind(&naming(image, limits)))), Some(429), "{algorithm:?}");
+    }
+}

@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::counters::clock::TestClock;
+use crate::counters::{Algorithm, Counters, PolicyCounters};
+
+struct Bench {
+    clock: Arc<TestClock>,
+    counters: PolicyCounters,
+}
+
+fn bench() -> Bench {
+    let clock = Arc::new(TestClock::default());
+    let counters = Counters::new(Arc::<TestClock>::clone(&clock)).policy("p", 100);
+    Bench { clock, counters }
+}
+
+impl Bench {
+    fn named(&self, name: &str, limit: u32, window_ms: u32, algorithm: Algorithm) -> Option<NamedLimit> {
+        let quota = Quota { limit, window_ms };
+        NamedLimit::new(self.counters.limit(name.as_bytes(), quota, algorithm), quota, 1, name)
+    }
+
+    fn window(&self, name: &str, limit: u32, window_ms: u32) -> NamedLimit {
+        self.named(name, limit, window_ms, Algorithm::Window).unwrap()
+    }
+
+    fn take(&self, limits: &Limits) -> Taken {
+        let mut taking = limits.take();
+        while let Some(next) = taking.next() {
+            taking.tell(self.counters.take(&next.limit, next.cost));
+        }
+        taking.end()
+    }
+}
+
+fn admitted(policy: &str, standing: &str) -> Taken {
+    let value = |text: &str| HeaderValue::from_str(text).unwrap();
+    Taken::Admitted(Some([Edit::Set(POLICY, value(policy)), Edit::Set(STANDING, value(standing))]))
+}
+
+/// A refusal, by the fields it has.
+fn refusal(taken: Taken) -> Vec<(String, String)> {
+    let Taken::Refused(response) = taken else { panic!("{taken:?}") };
+    assert_eq!((response.status.as_u16(), response.body.len()), (429, 0));
+    let text = |(name, value): &(HeaderName, HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
+    response.headers.iter().map(text).collect()
+}
+
+fn fields<const N: usize>(fields: [(&str, &str); N]) -> Vec<(String, String)> {
+    fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+#[test]
+fn a_request_within_its_limit_is_told_where_it_stands() {
+    let bench = bench();
+    let limits = Limits::new(vec![bench.named("default", 100, 60_000, Algorithm::Gcra { burst: 20 }).unwrap()], true);
+    assert_eq!(bench.take(&limits), admitted("\"default\";q=100;w=60", "\"default\";r=19;t=1"));
+}
+
+#[test]
+fn one_over_it_is_told_when_to_come_back_in_whole_seconds() {
+    let bench = bench();
+    let limits = Limits::new(vec![bench.window("default", 1, 2_000)], true);
+    bench.take(&limits);
+    bench.clock.advance_ms(300);
+    let expected =
+        [("retry-after", "2"), ("ratelimit-policy", "\"default\";q=1;w=2"), ("ratelimit", "\"default\";r=0;t=2")];
+    assert_eq!(refusal(bench.take(&limits)), fields(expected));
+}
+
+#[test]
+fn the_wait_is_told_where_nothing_else_is() {
+    let bench = bench();
+    let limits = Limits::new(vec![bench.window("default", 1, 1_000)], false);
+    assert_eq!(bench.take(&limits), Taken::Admitted(None));
+    bench.clock.advance_ms(999);
+    assert_eq!(refusal(bench.take(&limits)), fields([("retry-after", "1")]));
+}
+
+#[test]
+fn a_window_of_broken_seconds_is_not_advertised_as_whole_ones() {
+    let bench = bench();
+    let limits = Limits::new(vec![bench.window("w", 5, 1_500)], true);
+    assert_eq!(bench.take(&limits), admitted("\"w\";q=5", "\"w\";r=4;t=2"));
+}
+
+#[test]
+fn the_first_limit_that_refuses_is_the_last_one_asked() {
+    let bench = bench();
+    let limits = Limits::new(vec![bench.window("1s", 1, 1_000), bench.window("1h", 5, 3_600_000)], true);
+    let policy = "\"1s\";q=1;w=1, \"1h\";q=5;w=3600";
+    assert_eq!(bench.take(&limits), admitted(policy, "\"1s\";r=0;t=1, \"1h\";r=4;t=3600"));
+    for _ in 0..9 {
+        let expected = [("retry-after", "1"), ("ratelimit-policy", policy), ("ratelimit", "\"1s\";r=0;t=1")];
+        assert_eq!(refusal(bench.take(&limits)), fields(expected));
+    }
+    bench.clock.advance_ms(1_000);
+    assert_eq!(bench.take(&limits), admitted(policy, "\"1s\";r=0;t=1, \"1h\";r=3;t=3599"));
+}
+
+#[test]
+fn a_request_without_limits_passes_and_is_told_nothing() {
+    assert_eq!(bench().take(&Limits::new(Vec::new(), true)), Taken::Admitted(None));
+}
+
+#[test]
+fn a_name_that_would_end_its_quotes_is_none() {
+    let bench = bench();
+    for name in ["a\"b", "a\\b", "a\nb", "\u{e9}", "a\u{7f}"] {
+        assert!(bench.named(name, 1, 1, Algorithm::Sliding).is_none(), "{name:?}");
+    }
+    assert!(bench.named("50 % of it; r=1, 'x'", 1, 1, Algorithm::Sliding).is_some());
+}
