@@ -81,3 +81,22 @@ async fn none_is_not_enough_and_the_client_is_told_what_would_be() {
     }
     assert!(origin.requests().is_empty());
 }
+
+#[tokio::test]
+async fn a_limit_may_stand_for_those_without_a_key() {
+    let origin = Origin::start().await;
+    let sections = upstream("origin", &[&origin])
+        + &plugin("api-key", &guests::shipped("api_key"), "grants = [\"consumers\"]")
+        + &plugin("rate-limit", &guests::shipped("rate_limit"), "")
+        + &policy("key", "api-key", "")
+        + &policy("a-few", "rate-limit", "config = { limit = 2, window = \"40d\" }")
+        + "[[consumer]]\nname = \"alice\"\nkeys = [\"alice-key\"]\n"
+        + &route("all", "origin", "policies = [{ any_of = [\"key\", \"a-few\"] }]");
+    let gateway = Setup::new(sections).start().await;
+    let ask = async |request: Request| gateway.call(&request).await.status();
+    assert_eq!(
+        [ask(Request::get("/")).await, ask(Request::get("/")).await, ask(Request::get("/")).await],
+        [200, 200, 429]
+    );
+    assert_eq!(ask(with("apikey", "alice-key")).await, 200);
+}

@@ -133,6 +133,7 @@ versions() { # of the others
 
 # write_page MARK: puts $dir/page into RESULTS.md, between the markers of that name.
 write_page() {
+  grep -qxF "<!-- $1:begin -->" "$here/RESULTS.md" || die "RESULTS.md has no place for $1"
   awk -v mark="$1" -v page="$dir/page" '
     $0 == "<!-- " mark ":end -->" { skip = 0 }
     !skip

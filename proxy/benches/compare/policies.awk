@@ -17,6 +17,7 @@ function row(title, list, n, failed) {
     share(list, n, 0.75), list[1], list[n], failed
 }
 
+$3 == 0 { print "policies: nothing was answered in turn " $1 ", route " $2 >"/dev/stderr"; exit 1 }
 { us[$2, $1] = $4 / $3 / 1000; failed[$2] += $5; if ($1 > turns) turns = $1 }
 
 END {

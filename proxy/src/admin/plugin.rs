@@ -18,7 +18,7 @@ pub struct PluginStatus {
     pub size: u64,
     /// Version of the contract it was built for.
     pub contract: String,
-    /// What it exports: `request-policy`, `response-policy`, `balancer`.
+    /// The roles it exports, by the contract's names: `request-policy`, `limit-policy` and so on.
     pub roles: Vec<String>,
     /// Interfaces it imports.
     pub imports: Vec<String>,

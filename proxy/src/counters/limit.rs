@@ -15,6 +15,14 @@ pub struct Limit {
     pub(super) shared_name: Option<Box<str>>,
 }
 
+impl Limit {
+    /// Bytes it takes beside its own.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.shared_name.as_ref().map_or(0, |name| name.len())
+    }
+}
+
 impl Algorithm {
     pub(super) fn kind(self) -> Kind {
         match self {

@@ -34,7 +34,7 @@ pub struct SharedCounters {
     policy: String,
     /// What decides while Redis is away.
     local: PolicyCounters,
-    /// For calls that wait for an answer: each keeps an instance of the policy meanwhile.
+    /// For takes that wait for an answer.
     places: Semaphore,
 }
 

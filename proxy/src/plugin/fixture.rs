@@ -37,6 +37,7 @@ const WORLDS: &str = "
     interface elsewhere { run: func(); }
     world bare { include tidegate:gateway/imports@0.1.0; export tidegate:gateway/request-policy@0.1.0; }
     world none { export elsewhere; }
+    world naming-bodies { include tidegate:gateway/body-role@0.1.0; export tidegate:gateway/limit-policy@0.1.0; }
     world guarded { include tidegate:gateway/request-role@0.1.0; export tidegate:gateway/limit-policy@0.1.0; }
     interface things { resource thing; }
     world hoarding { include bare; export things; }

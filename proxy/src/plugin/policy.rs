@@ -417,16 +417,18 @@ impl PolicyRuntime {
         }
     }
 
+    fn count_call(&self, outcome: CallOutcome) {
+        self.configured.recorder.call();
+        self.metrics.call(outcome);
+    }
+
     fn count<T>(
         &self,
         result: Result<T, PluginFailure>,
         outcome: impl FnOnce(&T) -> CallOutcome,
     ) -> Result<T, PluginFailure> {
         match &result {
-            Ok(value) => {
-                self.configured.recorder.call();
-                self.metrics.call(outcome(value));
-            }
+            Ok(value) => self.count_call(outcome(value)),
             Err(failure @ PluginFailure::Quarantined) => {
                 self.configured.recorder.quarantined();
                 self.metrics.call(failure.outcome());

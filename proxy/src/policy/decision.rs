@@ -135,14 +135,17 @@ pub enum IllegalDecision {
     /// A name that cannot stand in the fields that tell clients of a limit, or is too long for them.
     #[error("illegal name of a limit {0:?}")]
     LimitName(String),
-    /// A longer key than a counter may have.
-    #[error("key of {bytes} bytes is over the limit of {limit}")]
+    /// A longer key than the contract allows.
+    #[error("key of a limit has {bytes} bytes, more than {most}")]
     LimitKey {
         /// What the plugin returned.
         bytes: usize,
         /// What the contract allows.
-        limit: usize,
+        most: usize,
     },
+    /// No units, in no time, or none that can be saved up: nothing could ever pass.
+    #[error("limit {0:?} is one of nothing")]
+    LimitOfNothing(String),
     /// An index past the candidates.
     #[error("pick {index} of {candidates} candidates")]
     Pick {

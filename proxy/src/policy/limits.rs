@@ -88,7 +88,7 @@ impl Limits {
     /// Bytes that they take, about.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.all.iter().map(|named| size_of::<NamedLimit>() + named.quoted.len()).sum::<usize>()
+        self.all.iter().map(|named| size_of::<NamedLimit>() + named.quoted.len() + named.limit.size()).sum::<usize>()
             + self.policy.as_ref().map_or(0, HeaderValue::len)
     }
 
@@ -102,13 +102,13 @@ impl Limits {
 impl<'l> Taking<'l> {
     /// The limit to be taken from next; `None` once it is known what becomes of the request.
     #[must_use]
-    pub fn next(&self) -> Option<&'l NamedLimit> {
+    pub fn due(&self) -> Option<&'l NamedLimit> {
         self.limits.all.get(self.asked).filter(|_| self.refused.is_none())
     }
 
-    /// Tells what the limit that was next had to give.
+    /// Tells what the limit that was due had to give.
     pub fn tell(&mut self, admission: Admission) {
-        let Some(named) = self.next() else { return };
+        let Some(named) = self.due() else { return };
         if self.limits.policy.is_some() {
             self.show(named, admission);
         }
@@ -130,11 +130,16 @@ impl<'l> Taking<'l> {
         let Some(Admission { retry_after_ms, .. }) = self.refused else {
             return Taken::Admitted(self.fields().map(|fields| fields.map(|(name, value)| Edit::Set(name, value))));
         };
-        // A client that comes back within the second it is told to wait would only be refused again.
-        let seconds = HeaderValue::from(retry_after_ms.div_ceil(1000).max(1));
+        // A client that comes back within the second it is told to wait would only be refused again. One that asks for more than there
+        // ever is need not come back.
+        let seconds = (retry_after_ms < u32::MAX).then(|| HeaderValue::from(retry_after_ms.div_ceil(1000).max(1)));
         Taken::Refused(LocalResponse {
             status: StatusCode::TOO_MANY_REQUESTS,
-            headers: std::iter::once((RETRY_AFTER, seconds)).chain(self.fields().into_iter().flatten()).collect(),
+            headers: seconds
+                .map(|seconds| (RETRY_AFTER, seconds))
+                .into_iter()
+                .chain(self.fields().into_iter().flatten())
+                .collect(),
             body: Bytes::new(),
         })
     }

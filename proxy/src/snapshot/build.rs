@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Refresh, Route, Snapshot};
 use crate::config::Loaded;
@@ -29,8 +30,10 @@ use crate::upstream::transport::Transport;
 use crate::upstream::{Listing, Upstream};
 use crate::wire::loop_guard::LoopGuard;
 
-/// Requests of one policy that wait for shared counters at once. Far more than a server that is well keeps waiting.
-const MOST_WAITING_REQUESTS: usize = 10_000;
+/// What a take keeps a store busy for, and the share of the timeout that those of one policy may take up together: a crowd that a
+/// store which is well could not answer in time would be taken for a store that is away.
+const TAKE: Duration = Duration::from_micros(10);
+const SHARE_OF_TIMEOUT: u32 = 10;
 
 type ByName<T> = BTreeMap<String, Arc<T>>;
 
@@ -218,7 +221,7 @@ impl Builder<'_> {
         let instances = usize::try_from(plugin.limits().instances).unwrap_or(usize::MAX);
         let most = match plugin.waits() {
             true => instances.saturating_sub(self.config().server.threads).max(1),
-            false => MOST_WAITING_REQUESTS,
+            false => waiting_requests(link.timeout()),
         };
         let shared = || Arc::new(SharedCounters::new(Arc::clone(link), policy, local.clone(), most));
         plugin.shares_counters().then(shared)
@@ -300,7 +303,7 @@ impl Builder<'_> {
 
     fn check_alternatives(&mut self, at: &str, names: &[String], policies: &ByName<PolicyRuntime>) {
         for (place, name) in names.iter().enumerate() {
-            if policies.get(name).is_some_and(|policy| !policy.roles().request) {
+            if policies.get(name).is_some_and(|policy| !policy.roles().decides_on_requests()) {
                 let message =
                     format!("policy \"{name}\" can be no alternative: its plugin does not decide on requests");
                 self.problem(&format!("{at}.any_of[{place}]"), message, None);
@@ -406,6 +409,12 @@ impl Builder<'_> {
             metrics: self.process.metrics.route(&spec.name),
         }
     }
+}
+
+/// Requests of one policy that may wait for shared counters at once; a few in any case.
+fn waiting_requests(timeout: Duration) -> usize {
+    let takes = (timeout / SHARE_OF_TIMEOUT).as_micros() / TAKE.as_micros();
+    usize::try_from(takes).unwrap_or(usize::MAX).max(64)
 }
 
 fn is_same(a: &Terms, b: &Terms) -> bool {

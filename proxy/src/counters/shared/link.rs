@@ -85,6 +85,12 @@ impl Link {
         }
     }
 
+    /// How long it is waited for an answer.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.store.timeout
+    }
+
     /// Whether it leads to this store, and is used in the same way.
     #[must_use]
     pub fn is_to(&self, store: &SharedStore) -> bool {

@@ -25,7 +25,10 @@ impl Rules<'_> {
         }
         let named = |limit_policy::Limit { key, units, window_ms, algorithm, cost, name }| {
             if key.len() > LONGEST_KEY {
-                return Err(IllegalDecision::LimitKey { bytes: key.len(), limit: LONGEST_KEY });
+                return Err(IllegalDecision::LimitKey { bytes: key.len(), most: LONGEST_KEY });
+            }
+            if units == 0 || window_ms == 0 || matches!(algorithm, limit_policy::Algorithm::Gcra(0)) {
+                return Err(IllegalDecision::LimitOfNothing(excerpt(&name)));
             }
             let quota = Quota { limit: units, window_ms };
             let limit = limit(&key, quota, algorithm.into());

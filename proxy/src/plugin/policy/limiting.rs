@@ -3,6 +3,7 @@
 use super::deciding::Said;
 use super::remembering::Remembered;
 use super::{Fault, PolicyRuntime};
+use crate::observe::metrics::CallOutcome;
 use crate::plugin::bindings::limit_policy;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::failure::PluginFailure;
@@ -10,6 +11,29 @@ use crate::plugin::instance::Instance;
 use crate::plugin::scope::CallScope;
 use crate::policy::decision::{Forward, RequestDecision};
 use crate::policy::limits::{Limits, Taken};
+
+/// Counts what a policy said, also where its request goes away while limits are taken from: it was let through as far as that.
+struct Tally<'p> {
+    policy: &'p PolicyRuntime,
+    before: bool,
+    outcome: CallOutcome,
+}
+
+impl Tally<'_> {
+    fn count(mut self, decision: RequestDecision) -> RequestDecision {
+        self.outcome = PolicyRuntime::request_outcome(&decision);
+        decision
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        match self.before {
+            true => self.policy.metrics.remembered(self.outcome),
+            false => self.policy.count_call(self.outcome),
+        }
+    }
+}
 
 impl PolicyRuntime {
     /// Lets a request pass that keeps its limits, as the policy named them for one that reads the same or names them now.
@@ -20,9 +44,8 @@ impl PolicyRuntime {
         forward: Forward,
     ) -> Result<RequestDecision, PluginFailure> {
         let said = self.say(memory, |memory| &memory.limits, messages, |scope| self.ask_limits(scope));
-        let decided = said
-            .map(|Said { decision, before }| Said { decision: decided(self.take_here(&decision), forward), before });
-        self.count_limited(decided)
+        let Said { decision: limits, before } = self.count_failure(said)?;
+        Ok(self.tally(before).count(decided(self.take_here(&limits), forward)))
     }
 
     /// The same of a policy that may wait, or counts together with other gateways.
@@ -34,13 +57,9 @@ impl PolicyRuntime {
     ) -> Result<RequestDecision, PluginFailure> {
         let ask = async |scope: CallScope<'_>| self.ask_limits_waiting(scope).await;
         let said = self.say_in_time(memory, |memory| &memory.limits, messages, ask).await;
-        let decided = match said {
-            Ok(Said { decision, before }) => {
-                Ok(Said { decision: decided(self.take(&decision).await, forward), before })
-            }
-            Err(failure) => Err(failure),
-        };
-        self.count_limited(decided)
+        let Said { decision: limits, before } = self.count_failure(said)?;
+        let tally = self.tally(before);
+        Ok(tally.count(decided(self.take(&limits).await, forward)))
     }
 
     /// Whether its limits are counted where an answer has to be waited for.
@@ -48,17 +67,12 @@ impl PolicyRuntime {
         self.roles().limit && self.configured.setup.shared_counters.is_some()
     }
 
-    fn count_limited(
-        &self,
-        decided: Result<Said<RequestDecision>, PluginFailure>,
-    ) -> Result<RequestDecision, PluginFailure> {
-        match decided {
-            Ok(Said { decision, before: true }) => {
-                self.metrics.remembered(Self::request_outcome(&decision));
-                Ok(decision)
-            }
-            decided => self.count_request(decided.map(|said| said.decision)),
-        }
+    fn count_failure(&self, said: Result<Said<Limits>, PluginFailure>) -> Result<Said<Limits>, PluginFailure> {
+        if said.is_err() { self.count(said, |_| CallOutcome::Forward) } else { said }
+    }
+
+    fn tally(&self, before: bool) -> Tally<'_> {
+        Tally { policy: self, before, outcome: CallOutcome::Forward }
     }
 
     fn ask_limits(&self, scope: CallScope<'_>) -> Result<Limits, PluginFailure> {
@@ -84,16 +98,16 @@ impl PolicyRuntime {
     async fn take(&self, limits: &Limits) -> Taken {
         let Some(shared) = &self.configured.setup.shared_counters else { return self.take_here(limits) };
         let mut taking = limits.take();
-        while let Some(next) = taking.next() {
-            taking.tell(shared.take(&next.limit, next.cost).await);
+        while let Some(due) = taking.due() {
+            taking.tell(shared.take(&due.limit, due.cost).await);
         }
         taking.end()
     }
 
     fn take_here(&self, limits: &Limits) -> Taken {
         let mut taking = limits.take();
-        while let Some(next) = taking.next() {
-            taking.tell(self.configured.setup.counters.take(&next.limit, next.cost));
+        while let Some(due) = taking.due() {
+            taking.tell(self.configured.setup.counters.take(&due.limit, due.cost));
         }
         taking.end()
     }

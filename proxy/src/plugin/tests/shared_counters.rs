@@ -9,7 +9,7 @@ use crate::observe::metrics::Metrics;
 use crate::plugin::component::{LoadError, LoadedPlugin};
 use crate::plugin::fixture::image::{self, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, engine, plugin, services, spec};
-use crate::plugin::policy::{PolicyRuntime, PolicyServices};
+use crate::plugin::policy::{Decided, PolicyRuntime, PolicyServices};
 use crate::policy::decision::RequestDecision;
 
 const TAKE: &str = "(func $take (param i32 i32 i32 i32 i32 i32))";
@@ -84,12 +84,31 @@ fn places_are_held_in_this_gateway_where_counters_are_shared_too() {
 }
 
 #[test]
-fn a_component_that_names_limits_is_not_kept_while_its_gateway_waits() {
+fn a_component_that_names_limits_does_not_wait_itself() {
     let mut image = Image::default();
     let limits = image.limits(&[image::Limit { units: 2, ..image::LIMIT }]);
     let guest = Fixture::new("limit-role").accepting().limits_of(&format!("(i32.const {limits})")).data(image);
     assert!(!load(&guest, Counting::Shared(store())).unwrap().waits());
-    assert_eq!(three(&bind(&guest)), [true, true, false]);
+    let policy = bind(&guest);
+    assert!(with_request("", |request| matches!(policy.decide(request), Decided::Later(_))), "its gateway may");
+    assert_eq!(three(&policy), [true, true, false]);
+}
+
+#[test]
+fn a_body_policy_may_name_limits_that_are_shared() {
+    let all = "(param i32 i32 i32 i32 i32 i32) (result i32) (unreachable)";
+    let bodies = || {
+        Fixture::new("naming-bodies")
+            .accepting()
+            .limits_of("(unreachable)")
+            .export("body-policy", "attend-request", "(param i32) (result i32) (unreachable)")
+            .export("body-policy", "attend-response", "(param i32 i32) (result i32) (unreachable)")
+            .export("body-policy", "on-request-body", all)
+            .export("body-policy", "on-response-body", "(param i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable)")
+    };
+    load(&bodies(), Counting::Shared(store())).unwrap();
+    let problems = load(&bodies().import("counters", "take-window", TAKE), Counting::Shared(store())).unwrap_err();
+    assert!(problems.problems[0].message.contains("exports body-policy"), "{}", problems.problems[0].message);
 }
 
 #[test]

@@ -27,8 +27,8 @@ impl Bench {
 
     fn take(&self, limits: &Limits) -> Taken {
         let mut taking = limits.take();
-        while let Some(next) = taking.next() {
-            taking.tell(self.counters.take(&next.limit, next.cost));
+        while let Some(due) = taking.due() {
+            taking.tell(self.counters.take(&due.limit, due.cost));
         }
         taking.end()
     }
@@ -97,6 +97,13 @@ fn the_first_limit_that_refuses_is_the_last_one_asked() {
     }
     bench.clock.advance_ms(1_000);
     assert_eq!(bench.take(&limits), admitted(policy, "\"1s\";r=0;t=1, \"1h\";r=3;t=3599"));
+}
+
+#[test]
+fn a_request_that_can_never_pass_is_not_told_to_come_back() {
+    let bench = bench();
+    let dear = NamedLimit { cost: 3, ..bench.window("default", 2, 1_000) };
+    assert_eq!(refusal(bench.take(&Limits::new(vec![dear], false))), fields([]));
 }
 
 #[test]
