@@ -24,7 +24,7 @@ use crate::route::rewrite::PathRewrite;
 use crate::route::server_names::ServerNames;
 use crate::route::timeouts::Timeouts;
 use crate::upstream::Upstream;
-use crate::upstream::health::Wanted;
+use crate::upstream::health::{Wanted, Watched};
 use crate::wire::loop_guard::LoopGuard;
 
 /// Everything a request needs, immutable.
@@ -106,7 +106,7 @@ impl Snapshot {
             let upstream = self.upstreams.get(&spec.name);
             upstream.into_iter().flat_map(|upstream| {
                 upstream.members.iter().map(|member| Wanted {
-                    endpoint: Arc::clone(&member.endpoint),
+                    watched: Watched { endpoint: Arc::clone(&member.endpoint), metrics: member.metrics.clone() },
                     check: check.clone(),
                     transport: upstream.transport.clone(),
                 })

@@ -75,6 +75,22 @@ async fn an_endpoint_that_hangs_is_taken_out() {
 }
 
 #[tokio::test]
+async fn checks_share_a_connection_unless_each_is_to_have_its_own() {
+    let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+    let file = upstream_with("shop", QUICK, &[(&a, 100)])
+        + &upstream_with("stock", &(QUICK.to_owned() + "reuse_connection = false\n"), &[(&b, 100)])
+        + &route("all", "shop", "");
+    let _gateway = Setup::new(file).start().await;
+    for origin in [&a, &b] {
+        origin.until("three checks", |seen| seen.len() >= 3).await;
+    }
+    let connections = |origin: &Origin| origin.requests()[..3].iter().map(|seen| seen.connection).collect::<Vec<_>>();
+    assert_eq!((connections(&a), connections(&b)), (vec![1, 1, 1], vec![1, 2, 3]));
+    assert!(a.requests()[0].field("connection").is_none());
+    assert_eq!(b.requests()[0].field("connection"), Some("close"));
+}
+
+#[tokio::test]
 async fn requests_are_answered_503_while_no_endpoint_is_healthy() {
     let a = Origin::named("a").await;
     let gateway = checked(QUICK, &[&a]).await;

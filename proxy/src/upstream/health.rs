@@ -7,9 +7,11 @@ mod probe;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -17,17 +19,18 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::config::model::HealthCheck;
+use crate::observe::metrics::EndpointMetrics;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::transport::{Destination, Transport};
 pub use probe::Finding;
+use probe::{Prober, Room};
 use tally::{Tally, Verdict};
+use timing::{first_wait, jittered};
 
 /// Is told what checks find, from the task that found it: it must not block, nor call the supervisor back.
 pub trait HealthObserver: Send + Sync {
     /// A check ended.
-    fn checked(&self, endpoint: &Arc<Endpoint>, finding: &Finding) {
-        let _ = (endpoint, finding);
-    }
+    fn checked(&self, endpoint: &Watched, finding: &Finding);
 
     /// The verdict on an endpoint changed.
     fn changed(&self, endpoint: &Arc<Endpoint>, healthy: bool, cause: &str);
@@ -37,6 +40,9 @@ pub trait HealthObserver: Send + Sync {
 pub struct HealthSupervisor {
     runtime: Handle,
     observer: Arc<dyn HealthObserver>,
+    room: Room,
+    /// Tasks started so far.
+    started: AtomicU32,
     watches: Mutex<HashMap<Asked, Watch>>,
 }
 
@@ -47,11 +53,20 @@ struct Asked {
     check: HealthCheck,
 }
 
+/// An endpoint that is watched.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// Where its checks are counted.
+    pub metrics: EndpointMetrics,
+}
+
 /// An endpoint to be watched, and how.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The endpoint.
-    pub endpoint: Arc<Endpoint>,
+    pub watched: Watched,
     /// What is asked of it.
     pub check: HealthCheck,
     /// How requests reach it.
@@ -68,6 +83,7 @@ struct Watch {
 struct Watcher {
     asked: Asked,
     transport: Transport,
+    room: Room,
     observer: Arc<dyn HealthObserver>,
     /// `None` once stopped. Aborting a task does not wait for it: whoever holds this lock decides whether a check that
     /// is just ending still counts.
@@ -78,14 +94,14 @@ struct Watcher {
 #[derive(Default)]
 struct Found {
     tally: Tally,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: Vec<Watched>,
 }
 
 impl HealthSupervisor {
     /// Checks will run on `runtime`, which must have its timers and its network driver on.
     #[must_use]
     pub fn new(runtime: Handle, observer: Arc<dyn HealthObserver>) -> Self {
-        Self { runtime, observer, watches: Mutex::default() }
+        Self { runtime, observer, room: Room::of_process(), started: AtomicU32::new(0), watches: Mutex::default() }
     }
 
     /// Makes what is watched what a new snapshot wants.
@@ -97,8 +113,10 @@ impl HealthSupervisor {
         let mut watches = self.watches.lock();
         let mut before = std::mem::take(&mut *watches);
         let mut gone: HashMap<*const Endpoint, Arc<Endpoint>> = before.values().flat_map(Watch::endpoints).collect();
-        for (asked, (transport, endpoints)) in by_what_is_asked(wanted) {
-            for endpoint in &endpoints {
+        let wanted = by_what_is_asked(wanted);
+        let new = wanted.keys().filter(|asked| !before.contains_key(asked)).count();
+        for (asked, (transport, endpoints)) in wanted {
+            for Watched { endpoint, .. } in &endpoints {
                 gone.remove(&Arc::as_ptr(endpoint));
             }
             let watch = match before.remove(&asked) {
@@ -106,7 +124,7 @@ impl HealthSupervisor {
                     watch.watcher.ask_for(endpoints);
                     watch
                 }
-                None => self.start(asked.clone(), transport, endpoints),
+                None => self.start(asked.clone(), transport, endpoints, new),
             };
             watches.insert(asked, watch);
         }
@@ -117,24 +135,29 @@ impl HealthSupervisor {
         }
     }
 
-    fn start(&self, asked: Asked, transport: Transport, endpoints: Vec<Arc<Endpoint>>) -> Watch {
-        let observer = Arc::clone(&self.observer);
-        let watcher = Arc::new(Watcher { asked, transport, observer, found: Mutex::new(Some(Found::default())) });
+    /// Starts a task that is one of so many `new` ones.
+    fn start(&self, asked: Asked, transport: Transport, endpoints: Vec<Watched>, new: usize) -> Watch {
+        let (room, observer) = (self.room.clone(), Arc::clone(&self.observer));
+        let wait = first_wait(asked.check.interval, new, fastrand::f64());
+        // Each in its turn, so that no ten tasks in a row open connections at once.
+        let turn = self.started.fetch_add(1, Ordering::Relaxed);
+        let found = Mutex::new(Some(Found::default()));
+        let watcher = Arc::new(Watcher { asked, transport, room, observer, found });
         watcher.ask_for(endpoints);
-        let task = self.runtime.spawn(Arc::clone(&watcher).run()).abort_handle();
+        let task = self.runtime.spawn(Arc::clone(&watcher).run(wait, turn)).abort_handle();
         Watch { watcher, task }
     }
 }
 
 /// Each endpoint once, with those that ask the same, and how that is asked.
-fn by_what_is_asked(wanted: Vec<Wanted>) -> HashMap<Asked, (Transport, Vec<Arc<Endpoint>>)> {
-    let mut by_asked: HashMap<Asked, (Transport, Vec<Arc<Endpoint>>)> = HashMap::new();
-    for Wanted { endpoint, check, transport } in wanted {
+fn by_what_is_asked(wanted: Vec<Wanted>) -> HashMap<Asked, (Transport, Vec<Watched>)> {
+    let mut by_asked: HashMap<Asked, (Transport, Vec<Watched>)> = HashMap::new();
+    for Wanted { watched, check, transport } in wanted {
         let transport = transport.for_check(&check);
-        let destination = transport.destination(&endpoint.address.with_port(check.port));
+        let destination = transport.destination(&watched.endpoint.address.with_port(check.port));
         let (_, endpoints) = by_asked.entry(Asked { destination, check }).or_insert_with(|| (transport, Vec::new()));
-        if !endpoints.iter().any(|known| Arc::ptr_eq(known, &endpoint)) {
-            endpoints.push(endpoint);
+        if !endpoints.iter().any(|known| known.is_same_as(&watched)) {
+            endpoints.push(watched);
         }
     }
     by_asked
@@ -155,7 +178,7 @@ impl std::fmt::Debug for HealthSupervisor {
 impl Watch {
     fn endpoints(&self) -> Vec<(*const Endpoint, Arc<Endpoint>)> {
         let found = self.watcher.found.lock();
-        let endpoints = found.iter().flat_map(|found| &found.endpoints);
+        let endpoints = found.iter().flat_map(|found| &found.endpoints).map(|watched| &watched.endpoint);
         endpoints.map(|endpoint| (Arc::as_ptr(endpoint), Arc::clone(endpoint))).collect()
     }
 
@@ -167,50 +190,69 @@ impl Watch {
 
 impl Watcher {
     /// From now on the answers are these endpoints'; one that joins others shares the verdict they have.
-    fn ask_for(&self, endpoints: Vec<Arc<Endpoint>>) {
+    fn ask_for(&self, endpoints: Vec<Watched>) {
         let mut found = self.found.lock();
         let Some(found) = found.as_mut() else { return };
         let before = std::mem::replace(&mut found.endpoints, endpoints);
-        let is_down = !before.is_empty() && before.iter().all(|endpoint| !endpoint.is_healthy());
-        for endpoint in &found.endpoints {
-            if before.iter().any(|known| Arc::ptr_eq(known, endpoint)) {
+        let is_down = !before.is_empty() && before.iter().all(|watched| !watched.endpoint.is_healthy());
+        for watched in &found.endpoints {
+            if before.iter().any(|known| known.is_same_as(watched)) {
                 continue;
             }
-            endpoint.forget_checks();
+            watched.endpoint.forget_checks();
             if is_down {
                 let cause = "the same check failed for another upstream".into();
-                conclude(&*self.observer, endpoint, &Verdict { healthy: false, cause });
+                conclude(&*self.observer, &watched.endpoint, &Verdict { healthy: false, cause });
             }
         }
     }
 
-    async fn run(self: Arc<Self>) {
-        let check = &self.asked.check;
-        tokio::time::sleep(first_wait(check.interval, fastrand::f64())).await;
+    async fn run(self: Arc<Self>, wait: Duration, turn: u32) {
+        let Asked { destination, check } = &self.asked;
+        let mut prober = Prober::new(&self.transport, &destination.address, check, &self.room).after(turn);
+        tokio::time::sleep(wait).await;
         loop {
             // Boxed: most of the time a task only sleeps, and there may be ten thousand of them.
-            let finding = Box::pin(probe::probe(&self.transport, &self.asked.destination.address, check)).await;
+            let finding = Box::pin(prober.ask(self.is_trusted())).await;
             self.take(&finding);
             tokio::time::sleep(jittered(check.interval, check.jitter, fastrand::f64())).await;
         }
     }
 
+    /// Whether whoever it asks for is held for healthy.
+    fn is_trusted(&self) -> bool {
+        self.found.lock().as_ref().is_some_and(Found::is_healthy)
+    }
+
     fn take(&self, finding: &Finding) {
         let mut found = self.found.lock();
-        let Some(Found { tally, endpoints }) = found.as_mut() else { return };
+        let Some(found) = found.as_mut() else { return };
         let text = finding.to_string();
-        for endpoint in endpoints.iter() {
-            endpoint.record_check(finding.is_good(), &text);
-            self.observer.checked(endpoint, finding);
+        for watched in &found.endpoints {
+            watched.endpoint.record_check(finding.is_good(), &text);
+            self.observer.checked(watched, finding);
         }
         // Whoever could change by this finding counts: a good one for one that is down, a bad one for one that is up.
         let is_healthy = match finding.is_good() {
-            true => endpoints.iter().all(|endpoint| endpoint.is_healthy()),
-            false => endpoints.iter().any(|endpoint| endpoint.is_healthy()),
+            true => found.is_healthy(),
+            false => found.endpoints.iter().any(|watched| watched.endpoint.is_healthy()),
         };
-        if let Some(verdict) = tally.take(&self.asked.check, is_healthy, finding) {
-            endpoints.iter().for_each(|endpoint| conclude(&*self.observer, endpoint, &verdict));
+        if let Some(verdict) = found.tally.take(&self.asked.check, is_healthy, finding) {
+            found.endpoints.iter().for_each(|watched| conclude(&*self.observer, &watched.endpoint, &verdict));
         }
+    }
+}
+
+impl Found {
+    /// Whether all are.
+    fn is_healthy(&self) -> bool {
+        self.endpoints.iter().all(|watched| watched.endpoint.is_healthy())
+    }
+}
+
+impl Watched {
+    fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.endpoint, &other.endpoint)
     }
 }
 
@@ -218,14 +260,4 @@ fn conclude(observer: &dyn HealthObserver, endpoint: &Arc<Endpoint>, verdict: &V
     if endpoint.mark(verdict.healthy, &verdict.cause) {
         observer.changed(endpoint, verdict.healthy, &verdict.cause);
     }
-}
-
-/// Spreads the first checks of many endpoints over a tenth of the interval, 100 ms at most. `random` is 0 to 1.
-fn first_wait(interval: Duration, random: f64) -> Duration {
-    (interval / 10).min(Duration::from_millis(100)).mul_f64(random)
-}
-
-/// The interval, up to `jitter` percent shorter or longer, so that gateways started together do not ask together for ever.
-fn jittered(interval: Duration, jitter: u32, random: f64) -> Duration {
-    interval.mul_f64(1.0 + f64::from(jitter) / 100.0 * (2.0 * random - 1.0))
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 
 use super::endpoint::Endpoint;
-use super::health::{Finding, HealthObserver};
+use super::health::{Finding, HealthObserver, Watched};
 use crate::observe::metrics::Metrics;
 
 /// Events kept; the oldest goes first.
@@ -120,8 +120,8 @@ fn log(endpoint: &Endpoint, change: Change, cause: &str) {
 }
 
 impl HealthObserver for Journal {
-    fn checked(&self, endpoint: &Arc<Endpoint>, finding: &Finding) {
-        self.metrics.endpoint(&endpoint.upstream, &endpoint.label).health_check(finding.is_good());
+    fn checked(&self, watched: &Watched, finding: &Finding) {
+        watched.metrics.health_check(finding.is_good());
     }
 
     fn changed(&self, endpoint: &Arc<Endpoint>, healthy: bool, cause: &str) {

@@ -13,6 +13,8 @@ pub struct HealthCheck {
     pub tls: bool,
     /// The port asked; the endpoint's own where none is given.
     pub port: Option<u16>,
+    /// Whether a check leaves its connection to the next one; never where a connection is all that is asked for.
+    pub reuse_connection: bool,
     /// From the end of one check to the start of the next.
     pub interval: Duration,
     /// How much shorter or longer than `interval` a wait may be, in percent.

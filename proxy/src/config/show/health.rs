@@ -9,11 +9,12 @@ use crate::config::secret::is_secret_name;
 pub(super) fn health(check: &HealthCheck) -> Value {
     let mut shown = match &check.kind {
         CheckKind::Tcp => json!({ "kind": "tcp" }),
-        CheckKind::Http(http) => http_check(http, check.http_failures),
+        CheckKind::Http(http) => http_check(http, check),
         CheckKind::Grpc(grpc) => json!({
             "kind": "grpc",
             "service": grpc.service,
             "host": grpc.host,
+            "reuse_connection": check.reuse_connection,
             "http_failures": check.http_failures,
         }),
     };
@@ -32,20 +33,21 @@ pub(super) fn health(check: &HealthCheck) -> Value {
     shown
 }
 
-fn http_check(check: &HttpCheck, failures: u32) -> Value {
-    let headers = check.headers.iter().map(|(name, value)| {
+fn http_check(http: &HttpCheck, check: &HealthCheck) -> Value {
+    let headers = http.headers.iter().map(|(name, value)| {
         let is_hidden = is_secret_name(name.as_str()) || ["authorization", "cookie"].contains(&name.as_str());
         let shown = if is_hidden { REDACTED.into() } else { String::from_utf8_lossy(value.as_bytes()) };
         (name.to_string(), json!(shown))
     });
     json!({
         "kind": "http",
-        "path": check.path,
-        "host": check.host,
+        "path": http.path,
+        "host": http.host,
         "headers": headers.collect::<Map<_, _>>(),
-        "statuses": ranges(&check.statuses),
-        "body": check.body,
-        "http_failures": failures,
+        "statuses": ranges(&http.statuses),
+        "body": http.body,
+        "reuse_connection": check.reuse_connection,
+        "http_failures": check.http_failures,
     })
 }
 

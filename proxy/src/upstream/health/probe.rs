@@ -1,8 +1,9 @@
-//! One check: ask an endpoint once, on a connection of its own.
+//! One check: ask an endpoint once, over a connection of its own or the one that the check before left.
 
 mod grpc;
 mod http1;
 mod http2;
+mod kept;
 
 use std::fmt;
 use std::io;
@@ -16,11 +17,17 @@ use tokio::time::timeout;
 
 use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck, UpstreamProtocol};
 use crate::upstream::transport::{Transport, Unreached};
+pub(super) use kept::Room;
+use kept::{Connection, Kept, Place};
 
 /// Who asks, where the configuration does not say otherwise.
 const AGENT: HeaderValue = HeaderValue::from_static("tidegate-health");
 /// Bytes of a head, and then of a body, that are read; an endpoint is not asked for more by closing on it early.
 const READ_LIMIT: usize = 64 * 1024;
+
+/// Of so many checks one closes its connection: the next one shows whether the endpoint takes new connections, which those
+/// that it has do not tell.
+const CHECKS: u32 = 10;
 
 /// What one check came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,15 +76,99 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Asks once; the whole of it under one deadline.
-pub(super) async fn probe(transport: &Transport, address: &EndpointAddress, check: &HealthCheck) -> Finding {
-    match timeout(check.timeout, ask(transport, address, check)).await {
-        Ok(Ok(finding)) => finding,
-        Ok(Err(failed)) => failed.into(),
-        Err(_) => {
-            Finding::Unreachable(format!("no answer within {}", humantime::format_duration(check.timeout)).into())
+/// Asks one endpoint, check after check.
+#[derive(Debug)]
+pub(super) struct Prober<'a> {
+    transport: &'a Transport,
+    address: &'a EndpointAddress,
+    check: &'a HealthCheck,
+    room: &'a Room,
+    /// Checks since the last one that closed its connection.
+    turn: u32,
+    kept: Option<Kept>,
+}
+
+impl<'a> Prober<'a> {
+    pub(super) fn new(
+        transport: &'a Transport,
+        address: &'a EndpointAddress,
+        check: &'a HealthCheck,
+        room: &'a Room,
+    ) -> Self {
+        Self { transport, address, check, room, turn: 0, kept: None }
+    }
+
+    /// As if so many checks had been made: those of many endpoints are not to open their connections together.
+    pub(super) fn after(self, checks: u32) -> Self {
+        Self { turn: checks % CHECKS, ..self }
+    }
+
+    /// Asks once; the whole of it under one deadline. An endpoint that is not held for healthy is asked over a new
+    /// connection, and only a good answer leaves one to the next check.
+    pub(super) async fn ask(&mut self, is_healthy: bool) -> Finding {
+        self.turn = (self.turn + 1) % CHECKS;
+        let kept = self.kept.take().filter(|_| is_healthy);
+        let keep = is_healthy && self.turn != 0;
+        match timeout(self.check.timeout, self.answer(kept, keep)).await {
+            Ok(Ok((finding, kept))) => {
+                self.kept = kept.filter(|_| finding.is_good());
+                finding
+            }
+            Ok(Err(failed)) => failed.into(),
+            Err(_) => {
+                let patience = humantime::format_duration(self.check.timeout);
+                Finding::Unreachable(format!("no answer within {patience}").into())
+            }
         }
     }
+
+    async fn answer(&self, kept: Option<Kept>, keep: bool) -> Result<(Finding, Option<Kept>), Failed> {
+        // One that breaks says nothing of the endpoint, which may close what was unused for a while.
+        if let Some((connection, place)) = kept.and_then(Kept::taken)
+            && let Ok(answered) = self.over(connection, Some(place).filter(|_| keep)).await
+        {
+            return Ok(answered);
+        }
+        let stream = match self.check.kind {
+            CheckKind::Tcp => self.transport.knock(self.address).await,
+            CheckKind::Http(_) | CheckKind::Grpc(_) => self.transport.reach(self.address).await,
+        };
+        let place = if keep { self.room.place(self.check) } else { None };
+        self.over(Connection::Octets(stream.map_err(Failed::Connect)?), place).await
+    }
+
+    /// Asks over this connection, which is kept where there is a place for it and it may serve on.
+    async fn over(&self, connection: Connection, place: Option<Place>) -> Result<(Finding, Option<Kept>), Failed> {
+        let Self { address, check, .. } = self;
+        let keep = place.is_some();
+        let (finding, left) = match (&check.kind, self.transport.protocol, connection) {
+            (CheckKind::Tcp, _, connection) => (knocked(connection, check.tls).await, None),
+            (CheckKind::Http(http), UpstreamProtocol::Http1, Connection::Octets(stream)) => {
+                let (finding, stream) = http1::get(stream, address, http, keep).await?;
+                (finding, stream.map(Connection::Octets))
+            }
+            (CheckKind::Http(http), _, connection) => {
+                let session = connection.into_session().await?;
+                let (finding, session) = http2::get(session, address, http, check.tls, keep).await?;
+                (finding, session.map(Connection::from))
+            }
+            (CheckKind::Grpc(grpc), _, connection) => {
+                let session = connection.into_session().await?;
+                let (finding, session) = grpc::ask(session, address, grpc, check, keep).await?;
+                (finding, session.map(Connection::from))
+            }
+        };
+        Ok((finding, left.zip(place).map(Kept::from)))
+    }
+}
+
+/// A connection was all that was asked for.
+async fn knocked(connection: Connection, is_secure: bool) -> Finding {
+    if let (Connection::Octets(mut stream), true) = (connection, is_secure) {
+        // A session that just ends looks like an attack to the other side.
+        let _ = stream.shutdown().await;
+    }
+    Finding::Connected
 }
 
 #[derive(Debug)]
@@ -108,24 +199,6 @@ fn error_text(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::Other => error.to_string(),
         known => known.to_string(),
-    }
-}
-
-async fn ask(transport: &Transport, address: &EndpointAddress, check: &HealthCheck) -> Result<Finding, Failed> {
-    if matches!(check.kind, CheckKind::Tcp) {
-        let mut stream = transport.knock(address).await.map_err(Failed::Connect)?;
-        if check.tls {
-            // A session that just ends looks like an attack to the other side.
-            let _ = stream.shutdown().await;
-        }
-        return Ok(Finding::Connected);
-    }
-    let stream = transport.reach(address).await.map_err(Failed::Connect)?;
-    match (&check.kind, transport.protocol) {
-        (CheckKind::Tcp, _) => Ok(Finding::Connected),
-        (CheckKind::Http(http), UpstreamProtocol::Http1) => http1::get(stream, address, http).await,
-        (CheckKind::Http(http), UpstreamProtocol::Http2) => http2::get(stream, address, http, check.tls).await,
-        (CheckKind::Grpc(grpc), _) => grpc::ask(stream, address, grpc, check).await,
     }
 }
 

@@ -1,7 +1,8 @@
 mod http2;
+mod kept;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -14,8 +15,10 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{Finding, HealthObserver, HealthSupervisor, Wanted, by_what_is_asked, first_wait, jittered, probe};
+use super::probe::{Prober, Room};
+use super::{Finding, HealthObserver, HealthSupervisor, Wanted, Watched, by_what_is_asked};
 use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck, UpstreamProtocol};
+use crate::observe::metrics::Metrics;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::transport::Transport;
 
@@ -25,6 +28,7 @@ pub(super) fn check() -> HealthCheck {
         kind: CheckKind::Http(http()),
         tls: false,
         port: None,
+        reuse_connection: true,
         interval: Duration::from_millis(5),
         jitter: 10,
         timeout: Duration::from_secs(30),
@@ -51,11 +55,16 @@ fn asking(http: HttpCheck) -> HealthCheck {
 
 /// An endpoint that is spoken to in clear HTTP/1.1.
 fn wanted(endpoint: &Arc<Endpoint>, check: HealthCheck) -> Wanted {
-    Wanted { endpoint: Arc::clone(endpoint), check, transport: Transport::default() }
+    by(endpoint, check, Transport::default())
+}
+
+fn by(endpoint: &Arc<Endpoint>, check: HealthCheck, transport: Transport) -> Wanted {
+    let metrics = Metrics::new().endpoint(&endpoint.upstream, &endpoint.label);
+    Wanted { watched: Watched { endpoint: Arc::clone(endpoint), metrics }, check, transport }
 }
 
 async fn find(address: &EndpointAddress, check: &HealthCheck) -> Finding {
-    probe::probe(&Transport::default(), address, check).await
+    Prober::new(&Transport::default(), address, check, &Room::for_connections(1)).ask(true).await
 }
 
 fn endpoint(address: EndpointAddress) -> Arc<Endpoint> {
@@ -66,6 +75,7 @@ fn endpoint(address: EndpointAddress) -> Arc<Endpoint> {
 struct Origin {
     address: EndpointAddress,
     status: Arc<AtomicU16>,
+    connections: Arc<AtomicUsize>,
     requests: mpsc::UnboundedReceiver<Request<Incoming>>,
 }
 
@@ -73,16 +83,27 @@ impl Origin {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = EndpointAddress::Ip(listener.local_addr().unwrap());
-        let status = Arc::new(AtomicU16::new(200));
+        let (status, connections) = (Arc::new(AtomicU16::new(200)), Arc::default());
         let (seen, requests) = mpsc::unbounded_channel();
-        tokio::spawn(serve(listener, Arc::clone(&status), seen));
-        Self { address, status, requests }
+        tokio::spawn(serve(listener, Arc::clone(&status), Arc::clone(&connections), seen));
+        Self { address, status, connections, requests }
+    }
+
+    /// Connections so far.
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
-async fn serve(listener: TcpListener, status: Arc<AtomicU16>, seen: mpsc::UnboundedSender<Request<Incoming>>) {
+async fn serve(
+    listener: TcpListener,
+    status: Arc<AtomicU16>,
+    connections: Arc<AtomicUsize>,
+    seen: mpsc::UnboundedSender<Request<Incoming>>,
+) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        connections.fetch_add(1, Ordering::SeqCst);
         let (status, seen) = (Arc::clone(&status), seen.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let _ = seen.send(request);
@@ -116,7 +137,7 @@ enum Event {
 struct Reporter(mpsc::UnboundedSender<Event>);
 
 impl HealthObserver for Reporter {
-    fn checked(&self, _: &Arc<Endpoint>, finding: &Finding) {
+    fn checked(&self, _: &Watched, finding: &Finding) {
         let _ = self.0.send(Event::Checked(finding.clone()));
     }
 
@@ -274,11 +295,10 @@ async fn endpoints_of_several_upstreams_that_ask_the_same_are_asked_once() {
 #[test]
 fn what_is_asked_in_two_ways_is_asked_twice_but_a_connection_is_a_connection() {
     let endpoint = endpoint(([127, 0, 0, 1], 9001).into());
-    let by = |protocol| Transport { protocol, tls: None };
     let tasks = |check: &HealthCheck| {
-        let transports = [by(UpstreamProtocol::Http1), by(UpstreamProtocol::Http2)];
-        let wanted = |transport| Wanted { endpoint: Arc::clone(&endpoint), check: check.clone(), transport };
-        by_what_is_asked(transports.map(wanted).into()).len()
+        let protocols = [UpstreamProtocol::Http1, UpstreamProtocol::Http2];
+        let wanted = |protocol| by(&endpoint, check.clone(), Transport { protocol, tls: None });
+        by_what_is_asked(protocols.map(wanted).into()).len()
     };
     assert_eq!(tasks(&check()), 2);
     assert_eq!(tasks(&HealthCheck { kind: CheckKind::Tcp, ..check() }), 1);
@@ -343,15 +363,4 @@ async fn dropping_the_supervisor_ends_its_tasks() {
     checks(&mut events, 1).await;
     drop(supervisor);
     while events.recv().await.is_some() {}
-}
-
-#[test]
-fn waits_stay_within_their_jitter() {
-    let interval = Duration::from_secs(10);
-    assert_eq!(first_wait(interval, 0.0), Duration::ZERO);
-    assert_eq!(first_wait(interval, 1.0), Duration::from_millis(100));
-    assert_eq!(first_wait(Duration::from_millis(100), 1.0), Duration::from_millis(10));
-    assert_eq!(jittered(interval, 10, 0.0), Duration::from_secs(9));
-    assert_eq!(jittered(interval, 10, 1.0), Duration::from_secs(11));
-    assert_eq!(jittered(interval, 0, 0.3), interval);
 }

@@ -22,13 +22,14 @@ enum Kind {
 
 const KINDS: [(&str, Kind); 3] = [("http", Kind::Http), ("tcp", Kind::Tcp), ("grpc", Kind::Grpc)];
 /// The keys of a check that not every kind has, and those which have them.
-const NOT_FOR_ALL: [(&str, &[Kind]); 7] = [
+const NOT_FOR_ALL: [(&str, &[Kind]); 8] = [
     ("path", &[Kind::Http]),
     ("host", &[Kind::Http, Kind::Grpc]),
     ("headers", &[Kind::Http]),
     ("statuses", &[Kind::Http]),
     ("body", &[Kind::Http]),
     ("service", &[Kind::Grpc]),
+    ("reuse_connection", &[Kind::Http, Kind::Grpc]),
     ("http_failures", &[Kind::Http, Kind::Grpc]),
 ];
 
@@ -53,6 +54,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Health {
     let (http, service) =
         (http_check(fields), fields.optional("service", value::text).map(|service| service.value).unwrap_or_default());
     let http_failures = fields.or("http_failures", count(1..=1000), 3);
+    let reuse_connection = fields.or("reuse_connection", boolean, true) && kind != Kind::Tcp;
     refuse_others_keys(fields, kind);
     let port = fields.optional("port", count(1..=u16::MAX));
     let tls = fields.optional("tls", boolean);
@@ -64,6 +66,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Health {
         },
         tls: false,
         port: port.as_ref().map(|port| port.value),
+        reuse_connection,
         interval: fields.or("interval", duration(10 * MS..=24 * HOUR), Duration::from_secs(10)),
         jitter: fields.or("jitter", count(0..=50), 10),
         timeout: fields.or("timeout", duration(MS..=HOUR), Duration::from_secs(1)),
@@ -103,9 +106,8 @@ fn header_name(written: &str) -> Result<HeaderName, Wrong> {
     match name.as_str() {
         "host" => Err(Wrong::new("a check has its `Host` elsewhere").hint("write `host` beside `headers`")),
         "connection" | "content-length" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding"
-        | "upgrade" => {
-            Err(Wrong::new(format!("a check sends no `{name}`")).hint("it is a GET on a connection of its own"))
-        }
+        | "upgrade" => Err(Wrong::new(format!("a check sends no `{name}`"))
+            .hint("it is a GET; `reuse_connection` says what becomes of its connection")),
         _ => Ok(name),
     }
 }

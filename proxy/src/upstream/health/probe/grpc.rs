@@ -5,10 +5,9 @@ use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderName, Request};
 use prost::Message;
 
-use super::http2::{self, Answer};
+use super::http2::{self, Answer, Session};
 use super::{AGENT, Failed, Finding};
 use crate::config::model::{EndpointAddress, GrpcCheck, HealthCheck};
-use crate::upstream::stream::Stream;
 
 /// The status of a call about a service that the server does not have.
 pub(super) const NOT_FOUND: u16 = 5;
@@ -41,11 +40,12 @@ enum ServingStatus {
 
 /// Asks whether the service serves.
 pub(super) async fn ask(
-    stream: Stream,
+    session: Session,
     address: &EndpointAddress,
     asked: &GrpcCheck,
     check: &HealthCheck,
-) -> Result<Finding, Failed> {
+    keep: bool,
+) -> Result<(Finding, Option<Session>), Failed> {
     let uri = http2::uri(address, asked.host.as_deref(), PATH, check.tls).map_err(Failed::Request)?;
     let request = Request::post(uri)
         .header(TE, "trailers")
@@ -56,7 +56,8 @@ pub(super) async fn ask(
         .body(())
         .map_err(Failed::Request)?;
     let message = framed(&HealthCheckRequest { service: asked.service.clone() });
-    http2::exchange(stream, request, Some(message)).await.map(|answer| judged(&answer)).map_err(Failed::Http2)
+    let (answer, session) = session.exchange(request, Some(message), keep).await.map_err(Failed::Http2)?;
+    Ok((judged(&answer), session))
 }
 
 /// Behind a flag for compression and the length.

@@ -1,4 +1,4 @@
-//! A check over HTTP/2, on a connection that serves one request.
+//! A check over HTTP/2.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use h2::RecvStream;
-use h2::client::SendRequest;
+use h2::client::{Connection, SendRequest};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
 use super::{Failed, Finding, READ_LIMIT, judged, with_fields};
@@ -30,17 +30,69 @@ impl Answer {
     }
 }
 
+/// A connection that nobody attends to between two requests: what was said meanwhile is heard with the next one.
+#[derive(Debug)]
+pub(super) struct Session {
+    sender: SendRequest<Bytes>,
+    connection: Connection<Stream, Bytes>,
+}
+
+impl Session {
+    pub(super) async fn over(stream: Stream) -> Result<Self, h2::Error> {
+        let mut builder = h2::client::Builder::new();
+        builder.enable_push(false).max_header_list_size(u32::try_from(READ_LIMIT).unwrap_or(u32::MAX));
+        let (sender, connection) = builder.handshake(stream).await?;
+        Ok(Self { sender, connection })
+    }
+
+    /// Sends one request, with `message` for its body, and reads the answer. Unless the session is to be kept, it ends.
+    pub(super) async fn exchange(
+        mut self,
+        request: Request<()>,
+        message: Option<Bytes>,
+        keep: bool,
+    ) -> Result<(Answer, Option<Self>), h2::Error> {
+        let answer = {
+            // Both in this task: dropping the check drops its connection.
+            let mut answer = pin!(answer(self.sender.clone(), request, message));
+            tokio::select! {
+                done = &mut answer => done?,
+                // The connection may end first, when all is read.
+                _ = &mut self.connection => return Ok((answer.await?, None)),
+            }
+        };
+        if keep {
+            return Ok((answer, Some(self)));
+        }
+        self.end().await;
+        Ok((answer, None))
+    }
+
+    /// Says goodbye, as far as that can be said at once.
+    async fn end(self) {
+        let Self { sender, mut connection } = self;
+        // Nobody holds it any more.
+        drop(sender);
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut connection).poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
 /// Asks by `GET`.
 pub(super) async fn get(
-    stream: Stream,
+    session: Session,
     address: &EndpointAddress,
     check: &HttpCheck,
     is_secure: bool,
-) -> Result<Finding, Failed> {
+    keep: bool,
+) -> Result<(Finding, Option<Session>), Failed> {
     let uri = uri(address, check.host.as_deref(), &check.path, is_secure).map_err(Failed::Request)?;
     let request = with_fields(Request::get(uri), check).body(()).map_err(Failed::Request)?;
-    let answer = exchange(stream, request, None).await.map_err(Failed::Http2)?;
-    Ok(judged(check, answer.status, &answer.body))
+    let (answer, session) = session.exchange(request, None, keep).await.map_err(Failed::Http2)?;
+    Ok((judged(check, answer.status, &answer.body), session))
 }
 
 /// HTTP/2 names scheme and host with each request.
@@ -52,33 +104,6 @@ pub(super) fn uri(
 ) -> Result<Uri, http::Error> {
     let host = host.map_or_else(|| address.host(), str::to_owned);
     Uri::builder().scheme(if is_secure { "https" } else { "http" }).authority(host).path_and_query(path).build()
-}
-
-/// Sends one request, with `message` for its body, and reads the answer.
-pub(super) async fn exchange(
-    stream: Stream,
-    request: Request<()>,
-    message: Option<Bytes>,
-) -> Result<Answer, h2::Error> {
-    let mut builder = h2::client::Builder::new();
-    builder.enable_push(false).max_header_list_size(u32::try_from(READ_LIMIT).unwrap_or(u32::MAX));
-    let (sender, mut connection) = builder.handshake(stream).await?;
-    let answer = {
-        // Both in this task: dropping the check drops its connection.
-        let mut answer = pin!(answer(sender, request, message));
-        tokio::select! {
-            done = &mut answer => done?,
-            // The connection may end first, when all is read.
-            _ = &mut connection => return answer.await,
-        }
-    };
-    // Nobody holds it any more, so that it says goodbye, as far as that can be said at once.
-    poll_fn(|cx| {
-        let _ = Pin::new(&mut connection).poll(cx);
-        Poll::Ready(())
-    })
-    .await;
-    Ok(answer)
 }
 
 async fn answer(sender: SendRequest<Bytes>, request: Request<()>, message: Option<Bytes>) -> Result<Answer, h2::Error> {

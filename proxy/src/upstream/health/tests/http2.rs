@@ -7,6 +7,8 @@ use http::{HeaderMap, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::config::model::GrpcCheck;
@@ -14,6 +16,7 @@ use crate::config::model::GrpcCheck;
 /// An origin that answers every request over HTTP/2 with these octets and trailers, and passes on what it saw.
 struct Service {
     address: EndpointAddress,
+    connections: Arc<AtomicUsize>,
     requests: mpsc::UnboundedReceiver<(Request<()>, Bytes)>,
 }
 
@@ -21,10 +24,13 @@ async fn service(status: u16, body: Vec<u8>, trailers: &[(&'static str, &'static
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = EndpointAddress::Ip(listener.local_addr().unwrap());
     let (seen, requests) = mpsc::unbounded_channel();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let accepted = Arc::clone(&connections);
     let fields = trailers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
     let (body, trailers): (Bytes, HeaderMap) = (body.into(), fields.collect());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            accepted.fetch_add(1, Ordering::SeqCst);
             let (seen, body, trailers) = (seen.clone(), body.clone(), trailers.clone());
             let answer = service_fn(move |request: Request<Incoming>| {
                 let (seen, body, trailers) = (seen.clone(), body.clone(), trailers.clone());
@@ -39,11 +45,15 @@ async fn service(status: u16, body: Vec<u8>, trailers: &[(&'static str, &'static
             tokio::spawn(http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer));
         }
     });
-    Service { address, requests }
+    Service { address, connections, requests }
+}
+
+fn transport() -> Transport {
+    Transport { protocol: UpstreamProtocol::Http2, tls: None }
 }
 
 async fn find(address: &EndpointAddress, check: &HealthCheck) -> Finding {
-    probe::probe(&Transport { protocol: UpstreamProtocol::Http2, tls: None }, address, check).await
+    Prober::new(&transport(), address, check, &Room::for_connections(0)).ask(true).await
 }
 
 fn grpc(service: &str) -> HealthCheck {
@@ -154,4 +164,51 @@ async fn a_check_over_http2_ends_with_a_goodbye() {
     });
     assert_eq!(find(&address, &check()).await, Finding::Good(200));
     served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_session_serves_ten_checks() {
+    for check in [check(), grpc("")] {
+        let origin = service(200, message(&[0x08, 1]), &[("grpc-status", "0")]).await;
+        let (transport, room) = (transport(), Room::for_connections(1));
+        let mut prober = Prober::new(&transport, &origin.address, &check, &room);
+        for _ in 0..11 {
+            assert!(prober.ask(true).await.is_good());
+        }
+        assert_eq!(origin.connections.load(Ordering::SeqCst), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_between_two_checks_costs_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = EndpointAddress::Ip(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve_once(stream));
+        }
+    });
+    let (transport, check, room) = (transport(), check(), Room::for_connections(1));
+    let mut prober = Prober::new(&transport, &address, &check, &room);
+    for _ in 0..5 {
+        assert_eq!(prober.ask(true).await, Finding::Good(200));
+    }
+}
+
+/// Says goodbye with its first answer.
+async fn serve_once(stream: TcpStream) {
+    let asked = Notify::new();
+    let answer = service_fn(|_: Request<Incoming>| {
+        asked.notify_one();
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    });
+    let serving = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer);
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        _ = &mut serving => {}
+        () = asked.notified() => {
+            serving.as_mut().graceful_shutdown();
+            let _ = serving.await;
+        }
+    }
 }

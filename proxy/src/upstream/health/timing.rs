@@ -1,0 +1,38 @@
+//! When checks begin.
+
+use std::time::Duration;
+
+/// Within which the first checks of a few endpoints begin.
+const FIRST: Duration = Duration::from_millis(100);
+/// Between the first checks of many, on average.
+const FIRST_EACH: Duration = Duration::from_micros(100);
+
+/// Spreads the first checks of so many endpoints over 100 ms, and of thousands over as many 100 us, within a tenth of the
+/// interval: they connect, all on one thread, and their deadlines do not wait for it. `random` is 0 to 1.
+pub(super) fn first_wait(interval: Duration, new: usize, random: f64) -> Duration {
+    let all = FIRST_EACH.saturating_mul(u32::try_from(new).unwrap_or(u32::MAX));
+    (interval / 10).min(FIRST.max(all)).mul_f64(random)
+}
+
+/// The interval, up to `jitter` percent shorter or longer, so that gateways started together do not ask together for ever.
+pub(super) fn jittered(interval: Duration, jitter: u32, random: f64) -> Duration {
+    interval.mul_f64(1.0 + f64::from(jitter) / 100.0 * (2.0 * random - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_stay_within_their_jitter() {
+        let interval = Duration::from_secs(10);
+        assert_eq!(first_wait(interval, 1, 0.0), Duration::ZERO);
+        assert_eq!(first_wait(interval, 1000, 1.0), Duration::from_millis(100));
+        assert_eq!(first_wait(interval, 5000, 1.0), Duration::from_millis(500));
+        assert_eq!(first_wait(interval, 100_000, 1.0), Duration::from_secs(1));
+        assert_eq!(first_wait(Duration::from_millis(100), 1, 1.0), Duration::from_millis(10));
+        assert_eq!(jittered(interval, 10, 0.0), Duration::from_secs(9));
+        assert_eq!(jittered(interval, 10, 1.0), Duration::from_secs(11));
+        assert_eq!(jittered(interval, 0, 0.3), interval);
+    }
+}
