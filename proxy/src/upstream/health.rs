@@ -17,6 +17,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::config::model::HealthCheck;
 use crate::observe::metrics::EndpointMetrics;
@@ -25,7 +26,7 @@ use crate::upstream::transport::{Destination, Transport};
 pub use probe::Finding;
 use probe::{Prober, Room};
 use tally::{Tally, Verdict};
-use timing::{first_wait, jittered};
+use timing::{first_wait, jittered, on_tick};
 
 /// Is told what checks find, from the task that found it: it must not block, nor call the supervisor back.
 pub trait HealthObserver: Send + Sync {
@@ -41,6 +42,7 @@ pub struct HealthSupervisor {
     runtime: Handle,
     observer: Arc<dyn HealthObserver>,
     room: Room,
+    epoch: Instant,
     /// Tasks started so far.
     started: AtomicU32,
     watches: Mutex<HashMap<Asked, Watch>>,
@@ -85,6 +87,8 @@ struct Watcher {
     transport: Transport,
     room: Room,
     observer: Arc<dyn HealthObserver>,
+    /// From when ticks are counted, which all tasks have in common.
+    epoch: Instant,
     /// `None` once stopped. Aborting a task does not wait for it: whoever holds this lock decides whether a check that
     /// is just ending still counts.
     found: Mutex<Option<Found>>,
@@ -101,7 +105,14 @@ impl HealthSupervisor {
     /// Checks will run on `runtime`, which must have its timers and its network driver on.
     #[must_use]
     pub fn new(runtime: Handle, observer: Arc<dyn HealthObserver>) -> Self {
-        Self { runtime, observer, room: Room::of_process(), started: AtomicU32::new(0), watches: Mutex::default() }
+        Self {
+            runtime,
+            observer,
+            room: Room::of_process(),
+            epoch: Instant::now(),
+            started: AtomicU32::new(0),
+            watches: Mutex::default(),
+        }
     }
 
     /// Makes what is watched what a new snapshot wants.
@@ -142,7 +153,7 @@ impl HealthSupervisor {
         // Each in its turn, so that no ten tasks in a row open connections at once.
         let turn = self.started.fetch_add(1, Ordering::Relaxed);
         let found = Mutex::new(Some(Found::default()));
-        let watcher = Arc::new(Watcher { asked, transport, room, observer, found });
+        let watcher = Arc::new(Watcher { asked, transport, room, observer, epoch: self.epoch, found });
         watcher.ask_for(endpoints);
         let task = self.runtime.spawn(Arc::clone(&watcher).run(wait, turn)).abort_handle();
         Watch { watcher, task }
@@ -215,7 +226,8 @@ impl Watcher {
             // Boxed: most of the time a task only sleeps, and there may be ten thousand of them.
             let finding = Box::pin(prober.ask(self.is_trusted())).await;
             self.take(&finding);
-            tokio::time::sleep(jittered(check.interval, check.jitter, fastrand::f64())).await;
+            let next = Instant::now() + jittered(check.interval, check.jitter, fastrand::f64());
+            tokio::time::sleep_until(on_tick(self.epoch, next, check.interval)).await;
         }
     }
 

@@ -2,16 +2,28 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// Within which the first checks of a few endpoints begin.
 const FIRST: Duration = Duration::from_millis(100);
 /// Between the first checks of many, on average.
 const FIRST_EACH: Duration = Duration::from_micros(100);
+/// The longest from one tick to the next, at which checks begin.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Spreads the first checks of so many endpoints over 100 ms, and of thousands over as many 100 us, within a tenth of the
 /// interval: they connect, all on one thread, and their deadlines do not wait for it. `random` is 0 to 1.
 pub(super) fn first_wait(interval: Duration, new: usize, random: f64) -> Duration {
     let all = FIRST_EACH.saturating_mul(u32::try_from(new).unwrap_or(u32::MAX));
     (interval / 10).min(FIRST.max(all)).mul_f64(random)
+}
+
+/// The tick at `at` or after it. Many checks begin at one: a thread that wakes for each does more for waking than for asking.
+pub(super) fn on_tick(epoch: Instant, at: Instant, interval: Duration) -> Instant {
+    let tick = (interval / 100).min(TICK).as_nanos().max(1);
+    let since = at.duration_since(epoch).as_nanos();
+    let late = u64::try_from(since.next_multiple_of(tick) - since).unwrap_or_default();
+    at + Duration::from_nanos(late)
 }
 
 /// The interval, up to `jitter` percent shorter or longer, so that gateways started together do not ask together for ever.
@@ -34,5 +46,16 @@ mod tests {
         assert_eq!(jittered(interval, 10, 0.0), Duration::from_secs(9));
         assert_eq!(jittered(interval, 10, 1.0), Duration::from_secs(11));
         assert_eq!(jittered(interval, 0, 0.3), interval);
+    }
+
+    #[test]
+    fn checks_begin_together_at_ticks() {
+        let epoch = Instant::now();
+        let after = |millis| epoch + Duration::from_millis(millis);
+        let ticks = |interval| [0, 1, 50, 10_949].map(|millis| on_tick(epoch, after(millis), interval));
+        assert_eq!(ticks(Duration::from_secs(10)), [0, 50, 50, 10_950].map(after));
+        assert_eq!(ticks(Duration::from_secs(3600)), [0, 50, 50, 10_950].map(after));
+        assert_eq!(ticks(Duration::from_secs(1)), [0, 10, 50, 10_950].map(after));
+        assert_eq!(ticks(Duration::from_millis(10)), [0, 1, 50, 10_949].map(after));
     }
 }
