@@ -105,6 +105,11 @@ impl Endpoint {
         self.standing.is_given_up()
     }
 
+    /// What it has ever said, as a count that wraps, where all is well with it and it owes nobody an answer.
+    pub(super) fn said_at_rest(&self) -> Option<u32> {
+        if self.standing.is_well() { self.traffic.said_at_rest() } else { None }
+    }
+
     /// Whether a new request may go there, as far as checks and traffic are concerned.
     #[must_use]
     pub fn is_open(&self) -> bool {

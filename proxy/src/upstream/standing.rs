@@ -21,6 +21,11 @@ pub(super) const WHOLE: u32 = 1000;
 pub(super) struct Standing(AtomicU32);
 
 impl Standing {
+    /// Whether nothing speaks against it, nor is any of its share missing.
+    pub(super) fn is_well(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether a new request may go there.
     pub(super) fn is_open(&self) -> bool {
         is_open(self.0.load(Ordering::Relaxed))

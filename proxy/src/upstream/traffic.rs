@@ -64,6 +64,12 @@ impl Traffic {
         }
     }
 
+    /// Answers and failures so far, where the last was no failure and none is awaited.
+    pub(super) fn said_at_rest(&self) -> Option<u32> {
+        let Counts { good, bad, in_a_row, waiting, .. } = self.counts();
+        ((in_a_row, waiting) == (0, 0)).then(|| good.wrapping_add(bad))
+    }
+
     /// What last spoke against it; `None` where nothing ever did.
     pub(super) fn last_failing(&self) -> Option<Failing> {
         Failing::of_code(self.last.load(Ordering::Relaxed))

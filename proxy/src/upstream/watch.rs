@@ -31,6 +31,8 @@ use set::Set;
 
 /// How often every endpoint is looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// Upstreams at rest, of which there may be thousands, are looked at once in so many ticks.
+const TICKS_AT_REST: usize = 4;
 
 /// Watches the traffic of every upstream that wants it; dropping it ends that.
 #[derive(Debug)]
@@ -111,10 +113,14 @@ impl Drop for TrafficWatch {
 async fn look(shared: Weak<Shared>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for tick in 0_usize.. {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
-        shared.sets.lock().iter_mut().for_each(|set| set.sweep(now, &shared.journal));
+        for (index, set) in shared.sets.lock().iter_mut().enumerate() {
+            if !set.was_at_rest() || index % TICKS_AT_REST == tick % TICKS_AT_REST {
+                set.sweep(now, &shared.journal);
+            }
+        }
     }
 }

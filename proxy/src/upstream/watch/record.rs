@@ -79,6 +79,12 @@ impl Record {
         !matches!(self.place, Place::In)
     }
 
+    /// Whether the last look saw all well with it, and nobody asking it for a while.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_well = matches!((self.place, self.warming), (Place::In, Warming::Warm)) && self.ejections == 0;
+        is_well && self.sight.is_at_rest()
+    }
+
     pub(super) fn accused(&self) -> Accused<'_> {
         let latency = Duration::from_micros(self.endpoint.latency_us().into());
         Accused { sight: &self.sight, latency, last: self.endpoint.traffic.last_failing() }

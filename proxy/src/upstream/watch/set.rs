@@ -22,6 +22,10 @@ const LEAST_MEDIAN: Duration = Duration::from_millis(1);
 pub(super) struct Set {
     terms: WatchTerms,
     records: Vec<Record>,
+    /// The same in a row, so that a glance at them touches little else.
+    endpoints: Box<[Arc<Endpoint>]>,
+    /// The sum of what they had ever said, as it was when the last look saw all of them at rest.
+    rest: Option<u32>,
 }
 
 /// Those that nothing speaks against, in sum.
@@ -63,16 +67,40 @@ impl Set {
             record
         };
         let records = members.iter().map(record).collect();
-        Self { terms, records }
+        let endpoints = members.iter().map(|member| Arc::clone(&member.endpoint)).collect();
+        Self { terms, records, endpoints, rest: None }
     }
 
     pub(super) fn into_records(self) -> Vec<Record> {
         self.records
     }
 
+    /// Whether all was well at the last look, and nobody had asked anything for a while.
+    pub(super) fn was_at_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Whether all was well at the last look and nobody has asked anything since, so that another would change nothing.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.rest.is_some() && self.rest == self.said_at_rest()
+    }
+
     /// Looks at each, and changes what is to be changed.
     pub(super) fn sweep(&mut self, now: Instant, journal: &Journal) {
-        let Self { terms, records } = self;
+        if self.is_at_rest() {
+            return;
+        }
+        self.look(now, journal);
+        self.rest = if self.records.iter().all(Record::is_at_rest) { self.said_at_rest() } else { None };
+    }
+
+    /// The sum of what all have ever said, which wraps; `None` where one of them is not at rest.
+    fn said_at_rest(&self) -> Option<u32> {
+        self.endpoints.iter().try_fold(0_u32, |sum, endpoint| Some(sum.wrapping_add(endpoint.said_at_rest()?)))
+    }
+
+    fn look(&mut self, now: Instant, journal: &Journal) {
+        let Self { terms, records, .. } = self;
         if let Some(outliers) = &terms.outliers {
             for record in records.iter_mut() {
                 record.sight.look(record.endpoint().traffic.counts(), now, outliers.window);

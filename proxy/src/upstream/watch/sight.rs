@@ -51,6 +51,11 @@ impl Sight {
         }
     }
 
+    /// Whether nobody has asked anything for a window, nor does now.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.counts == self.window.older && self.counts.waiting == 0
+    }
+
     /// How long requests have waited while nothing was said.
     pub(super) fn silence(&self, now: Instant) -> Duration {
         self.silent_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))

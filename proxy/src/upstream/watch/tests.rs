@@ -1,3 +1,4 @@
+mod rest;
 mod task;
 
 use std::collections::HashMap;
