@@ -27,7 +27,7 @@ const READ_LIMIT: usize = 64 * 1024;
 
 /// Of so many checks one closes its connection: the next one shows whether the endpoint takes new connections, which those
 /// that it has do not tell.
-const CHECKS: u32 = 10;
+const CHECKS: u32 = 30;
 
 /// What one check came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -167,12 +167,12 @@ async fn a_check_over_http2_ends_with_a_goodbye() {
 }
 
 #[tokio::test]
-async fn a_session_serves_ten_checks() {
+async fn a_session_serves_thirty_checks() {
     for check in [check(), grpc("")] {
         let origin = service(200, message(&[0x08, 1]), &[("grpc-status", "0")]).await;
         let (transport, room) = (transport(), Room::for_connections(1));
         let mut prober = Prober::new(&transport, &origin.address, &check, &room);
-        for _ in 0..11 {
+        for _ in 0..31 {
             assert!(prober.ask(true).await.is_good());
         }
         assert_eq!(origin.connections.load(Ordering::SeqCst), 2);

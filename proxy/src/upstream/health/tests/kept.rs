@@ -67,15 +67,15 @@ async fn found(address: &EndpointAddress, check: &HealthCheck, count: usize) -> 
 }
 
 #[tokio::test]
-async fn a_connection_serves_ten_checks_and_the_next_one_opens_another() {
+async fn a_connection_serves_thirty_checks_and_the_next_one_opens_another() {
     let mut origin = Origin::start().await;
-    assert_eq!(found(&origin.address, &check(), 21).await, vec![Finding::Good(200); 21]);
+    assert_eq!(found(&origin.address, &check(), 61).await, vec![Finding::Good(200); 61]);
     let mut closing = Vec::new();
-    for _ in 0..21 {
+    for _ in 0..61 {
         closing.push(origin.requests.recv().await.unwrap().headers().contains_key("connection"));
     }
-    let says_close: Vec<_> = (1..=21).filter(|number| closing[number - 1]).collect();
-    assert_eq!(says_close, [10, 20]);
+    let says_close: Vec<_> = (1..=61).filter(|number| closing[number - 1]).collect();
+    assert_eq!(says_close, [30, 60]);
     assert_eq!(origin.connections(), 3);
 }
 
