@@ -6,14 +6,14 @@
 
 mod connection;
 mod delivery;
-mod encode;
+pub(crate) mod encode;
 mod exchange;
 mod multiplexed;
-mod octets;
+pub(crate) mod octets;
 mod outbox;
 mod pool;
 mod request;
-mod response;
+pub(crate) mod response;
 mod serving;
 mod upload;
 

@@ -32,7 +32,7 @@ impl Connection {
 }
 
 /// Writes the head of a request, for an endpoint.
-pub(super) fn request(out: &mut BytesMut, head: &request::Parts) {
+pub(crate) fn request(out: &mut BytesMut, head: &request::Parts) {
     out.reserve(ROOM);
     out.put_slice(head.method.as_str().as_bytes());
     out.put_u8(b' ');

@@ -16,7 +16,7 @@ use crate::observe::metrics::TryFailure;
 use crate::upstream::stream::Stream;
 
 /// Room for the next read while a head is awaited.
-const HEAD_ROOM: usize = 2 * 1024;
+pub(crate) const HEAD_ROOM: usize = 2 * 1024;
 /// Room asked for then.
 const HEAD_BUFFER: usize = 4 * 1024;
 /// Room for the next read of a body.
@@ -26,7 +26,7 @@ const BODY_BUFFER: usize = 64 * 1024;
 
 /// A connection of one exchange at a time.
 #[derive(Debug)]
-pub(super) struct Octets {
+pub(crate) struct Octets {
     io: Stream,
     /// Whether what was taken may wait to be flushed.
     keeps_back: bool,
@@ -41,7 +41,7 @@ pub(super) struct Octets {
 
 /// What is still to come of an answer's body.
 #[derive(Debug)]
-pub(super) enum Remaining {
+pub(crate) enum Remaining {
     Nothing,
     Length(u64),
     Chunks(ChunkTracker),
@@ -61,8 +61,18 @@ impl From<Framing> for Remaining {
 
 impl Octets {
     pub(super) fn over(io: Stream) -> Self {
+        Self::with_room(io, BytesMut::new())
+    }
+
+    /// Will read into this buffer, which is empty, as long as there is room.
+    pub(crate) fn with_room(io: Stream, held: BytesMut) -> Self {
         let (keeps_back, is_flushed) = (io.keeps_back(), true);
-        Self { io, keeps_back, is_flushed, held: BytesMut::new(), looked_at: 0, has_heard: false }
+        Self { io, keeps_back, is_flushed, held, looked_at: 0, has_heard: false }
+    }
+
+    /// The connection, without what was received on it and not looked at.
+    pub(crate) fn into_io(self) -> Stream {
+        self.io
     }
 
     /// Gives back what memory a large body took.
@@ -83,12 +93,12 @@ impl Octets {
     }
 
     /// Whether all that was received was looked at.
-    pub(super) fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         self.held.is_empty()
     }
 
     /// The head of an answer. An end before it is an error.
-    pub(super) fn poll_head(
+    pub(crate) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         method: &Method,
@@ -126,7 +136,7 @@ impl Octets {
     }
 
     /// The next octets of a body; `None` at its end.
-    pub(super) fn poll_piece(
+    pub(crate) fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
         remaining: &mut Remaining,

@@ -20,20 +20,20 @@ const ADDED: usize = 4;
 
 /// The head of an answer.
 #[derive(Debug)]
-pub(super) struct ResponseHead {
+pub(crate) struct ResponseHead {
     /// Status and fields.
-    pub(super) parts: Parts,
+    pub(crate) parts: Parts,
     /// A reason phrase of the endpoint's own.
     pub(super) phrase: Option<Bytes>,
     /// How long the body is.
-    pub(super) framing: Framing,
+    pub(crate) framing: Framing,
     /// Whether its connection may serve on.
-    pub(super) keeps_connection: bool,
+    pub(crate) keeps_connection: bool,
 }
 
 /// How long the body of an answer is (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// There is none.
     None,
     /// This many octets.

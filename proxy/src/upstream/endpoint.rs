@@ -146,14 +146,14 @@ impl Endpoint {
     }
 
     /// Keeps what an active check found; the verdict is [`mark`](Self::mark)'s.
-    pub fn record_check(&self, good: bool, finding: &str) {
+    pub fn record_check(&self, good: bool, finding: &Arc<str>) {
         let mut record = self.record.lock();
         let before = record.last_check.take().filter(|last| last.good == good).map_or(0, |last| last.in_a_row);
         record.last_check = Some(CheckRecord {
             at: SystemTime::now(),
             good,
             in_a_row: before.saturating_add(1),
-            finding: finding.into(),
+            finding: Arc::clone(finding),
         });
     }
 
@@ -338,10 +338,10 @@ mod tests {
             let last = endpoint.health().last_check.unwrap();
             (last.good, last.in_a_row, last.finding.to_string())
         };
-        endpoint.record_check(false, "status 500");
-        endpoint.record_check(false, "status 503");
+        endpoint.record_check(false, &"status 500".into());
+        endpoint.record_check(false, &"status 503".into());
         assert_eq!(seen(&endpoint), (false, 2, "status 503".into()));
-        endpoint.record_check(true, "status 200");
+        endpoint.record_check(true, &"status 200".into());
         assert_eq!(seen(&endpoint), (true, 1, "status 200".into()));
         endpoint.forget_checks();
         assert_eq!(endpoint.health().last_check, None);

@@ -99,6 +99,8 @@ struct Watcher {
 struct Found {
     tally: Tally,
     endpoints: Vec<Watched>,
+    /// The last finding, and that as text.
+    last: Option<(Finding, Arc<str>)>,
 }
 
 impl HealthSupervisor {
@@ -150,7 +152,7 @@ impl HealthSupervisor {
     fn start(&self, asked: Asked, transport: Transport, endpoints: Vec<Watched>, new: usize) -> Watch {
         let (room, observer) = (self.room.clone(), Arc::clone(&self.observer));
         let wait = first_wait(asked.check.interval, new, fastrand::f64());
-        // Each in its turn, so that no ten tasks in a row open connections at once.
+        // Each in its turn: those of ten thousand endpoints are not to open their connections together.
         let turn = self.started.fetch_add(1, Ordering::Relaxed);
         let found = Mutex::new(Some(Found::default()));
         let watcher = Arc::new(Watcher { asked, transport, room, observer, epoch: self.epoch, found });
@@ -239,7 +241,7 @@ impl Watcher {
     fn take(&self, finding: &Finding) {
         let mut found = self.found.lock();
         let Some(found) = found.as_mut() else { return };
-        let text = finding.to_string();
+        let text = found.told(finding);
         for watched in &found.endpoints {
             watched.endpoint.record_check(finding.is_good(), &text);
             self.observer.checked(watched, finding);
@@ -256,6 +258,18 @@ impl Watcher {
 }
 
 impl Found {
+    /// A finding as text, which is that of the check before where nothing has changed.
+    fn told(&mut self, finding: &Finding) -> Arc<str> {
+        match &self.last {
+            Some((last, text)) if last == finding => Arc::clone(text),
+            _ => {
+                let text: Arc<str> = finding.to_string().into();
+                self.last = Some((finding.clone(), Arc::clone(&text)));
+                text
+            }
+        }
+    }
+
     /// Whether all are.
     fn is_healthy(&self) -> bool {
         self.endpoints.iter().all(|watched| watched.endpoint.is_healthy())

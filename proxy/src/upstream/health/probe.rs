@@ -12,10 +12,13 @@ use std::sync::Arc;
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use http::request::Builder;
+use once_cell::sync::OnceCell;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::config::model::{CheckKind, EndpointAddress, HealthCheck, HttpCheck, UpstreamProtocol};
+use crate::observe::metrics::TryFailure;
+use crate::upstream::traffic::Failing;
 use crate::upstream::transport::{Transport, Unreached};
 pub(super) use kept::Room;
 use kept::{Connection, Kept, Place};
@@ -86,6 +89,8 @@ pub(super) struct Prober<'a> {
     /// Checks since the last one that closed its connection.
     turn: u32,
     kept: Option<Kept>,
+    /// What is asked over HTTP/1.1.
+    question: OnceCell<http1::Question>,
 }
 
 impl<'a> Prober<'a> {
@@ -95,7 +100,7 @@ impl<'a> Prober<'a> {
         check: &'a HealthCheck,
         room: &'a Room,
     ) -> Self {
-        Self { transport, address, check, room, turn: 0, kept: None }
+        Self { transport, address, check, room, turn: 0, kept: None, question: OnceCell::new() }
     }
 
     /// As if so many checks had been made: those of many endpoints are not to open their connections together.
@@ -129,12 +134,17 @@ impl<'a> Prober<'a> {
         {
             return Ok(answered);
         }
+        let connection = Box::pin(self.opened()).await?;
+        let place = if keep { self.room.place(self.check) } else { None };
+        self.over(connection, place).await
+    }
+
+    async fn opened(&self) -> Result<Connection, Failed> {
         let stream = match self.check.kind {
             CheckKind::Tcp => self.transport.knock(self.address).await,
             CheckKind::Http(_) | CheckKind::Grpc(_) => self.transport.reach(self.address).await,
         };
-        let place = if keep { self.room.place(self.check) } else { None };
-        self.over(Connection::Octets(stream.map_err(Failed::Connect)?), place).await
+        stream.map(Connection::Octets).map_err(Failed::Connect)
     }
 
     /// Asks over this connection, which is kept where there is a place for it and it may serve on.
@@ -144,17 +154,18 @@ impl<'a> Prober<'a> {
         let (finding, left) = match (&check.kind, self.transport.protocol, connection) {
             (CheckKind::Tcp, _, connection) => (knocked(connection, check.tls).await, None),
             (CheckKind::Http(http), UpstreamProtocol::Http1, Connection::Octets(stream)) => {
-                let (finding, stream) = http1::get(stream, address, http, keep).await?;
+                let question = self.question.get_or_try_init(|| http1::Question::new(address, http));
+                let (finding, stream) = http1::get(stream, question.map_err(Failed::Request)?, http, keep).await?;
                 (finding, stream.map(Connection::Octets))
             }
             (CheckKind::Http(http), _, connection) => {
-                let session = connection.into_session().await?;
-                let (finding, session) = http2::get(session, address, http, check.tls, keep).await?;
+                let session = Box::pin(connection.into_session()).await?;
+                let (finding, session) = Box::pin(http2::get(session, address, http, check.tls, keep)).await?;
                 (finding, session.map(Connection::from))
             }
             (CheckKind::Grpc(grpc), _, connection) => {
-                let session = connection.into_session().await?;
-                let (finding, session) = grpc::ask(session, address, grpc, check, keep).await?;
+                let session = Box::pin(connection.into_session()).await?;
+                let (finding, session) = Box::pin(grpc::ask(session, address, grpc, check, keep)).await?;
                 (finding, session.map(Connection::from))
             }
         };
@@ -175,7 +186,7 @@ async fn knocked(connection: Connection, is_secure: bool) -> Finding {
 enum Failed {
     Connect(Unreached),
     Request(http::Error),
-    Http1(hyper::Error),
+    Http1(TryFailure),
     Http2(h2::Error),
 }
 
@@ -185,8 +196,8 @@ impl From<Failed> for Finding {
             Failed::Connect(Unreached::Connect(error)) => Self::Unreachable(error_text(&error).into()),
             Failed::Connect(unreached) => Self::Unreachable(unreached.to_string().into()),
             Failed::Request(error) => Self::Unreachable(format!("cannot ask: {error}").into()),
-            Failed::Http1(error) if error.is_parse() => Self::Garbage(format!("not HTTP: {error}").into()),
-            Failed::Http1(error) => Self::Unreachable(error.to_string().into()),
+            Failed::Http1(failure @ TryFailure::Garbage) => Self::Garbage(Failing::Try(failure).to_string().into()),
+            Failed::Http1(failure) => Self::Unreachable(Failing::Try(failure).to_string().into()),
             // What it sent made no sense to the library.
             Failed::Http2(error) if error.is_library() => Self::Garbage(format!("not HTTP/2: {error}").into()),
             Failed::Http2(error) => Self::Unreachable(error.to_string().into()),
