@@ -170,3 +170,11 @@ async fn a_request_to_stop_ends_idle_connections_and_finishes_what_is_under_way(
     assert!(client.until_closed().await.is_empty());
     assert_eq!(gateway.until_ended().await, Some(0));
 }
+
+#[tokio::test]
+async fn a_gateway_takes_as_many_open_files_as_it_may_have() {
+    let origin = Origin::start().await;
+    let gateway = Setup::proxying(&origin).start().await;
+    let [taken, most] = gateway.open_files();
+    assert_eq!(taken, most);
+}

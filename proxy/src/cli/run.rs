@@ -61,8 +61,16 @@ impl Ready {
     }
 }
 
+/// Each connection is an open file, and shells give programs a thousand: takes as many as the system lets it have.
+fn open_more_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// Serves one configuration file until a signal to stop.
 pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
+    open_more_files();
     let runtime = control_runtime().context("control runtime")?;
     // First of all: a signal that comes while plugins are compiled must not kill what it only wants to steer.
     let signals = Signals::catch(&runtime)?;

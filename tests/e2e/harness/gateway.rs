@@ -176,6 +176,15 @@ impl Gateway {
         kibibytes << 10
     }
 
+    /// How many files it may have open, and how many it could be allowed at most.
+    pub(crate) fn open_files(&self) -> [String; 2] {
+        let id = self.child.id().expect("the gateway runs");
+        let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).expect("a Linux with /proc");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("files are limited");
+        let mut numbers = line.split_whitespace().map(str::to_owned);
+        [(); 2].map(|()| numbers.next().expect("a soft and a hard limit"))
+    }
+
     /// Whether the process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
