@@ -47,7 +47,7 @@ config() {
     for (u = 0; u < upstreams; u++) {
       printf "[[upstream]]\nname = \"u%d\"\n", u
       if (kind != "none") printf "[upstream.health]\nkind = \"%s\"\ninterval = \"%ds\"\n", kind, interval
-      if (reuse != "") print "reuse_connection = " reuse
+      if (reuse != "" && kind == "http") print "reuse_connection = " reuse
       for (e = 0; e < endpoints; e++) {
         n = u * endpoints + e
         printf "[[upstream.endpoint]]\naddress = \"127.0.%d.%d:%d\"\n", n / 250, n % 250 + 1, port

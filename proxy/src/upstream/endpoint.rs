@@ -105,6 +105,11 @@ impl Endpoint {
         self.standing.is_given_up()
     }
 
+    /// Whether the last that traffic heard of it was a failure.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.traffic.counts().in_a_row > 0
+    }
+
     /// What it has ever said, as a count that wraps, where all is well with it and it owes nobody an answer.
     pub(super) fn said_at_rest(&self) -> Option<u32> {
         if self.standing.is_well() { self.traffic.said_at_rest() } else { None }

@@ -233,9 +233,12 @@ impl Watcher {
         }
     }
 
-    /// Whether whoever it asks for is held for healthy.
+    /// Whether whoever it asks for is held for healthy, and traffic has nothing to say against it.
     fn is_trusted(&self) -> bool {
-        self.found.lock().as_ref().is_some_and(Found::is_healthy)
+        let found = self.found.lock();
+        found.as_ref().is_some_and(|found| {
+            found.is_healthy() && !found.endpoints.iter().any(|watched| watched.endpoint.is_in_doubt())
+        })
     }
 
     fn take(&self, finding: &Finding) {

@@ -29,7 +29,17 @@ impl Finished {
 
 /// The binary under test. What it compiles is kept among the build's own files, not in the developer's folder.
 pub(crate) fn tidegate() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    settled(Command::new(env!("CARGO_BIN_EXE_tidegate")))
+}
+
+/// The same, started by a shell that lets programs have few open files.
+pub(crate) fn tidegate_with_few_files() -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 256 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tidegate")]);
+    settled(shell)
+}
+
+fn settled(mut command: Command) -> Command {
     command.stdin(Stdio::null()).kill_on_drop(true).env("NO_COLOR", "1");
     command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("CACHE_DIRECTORY");
     command

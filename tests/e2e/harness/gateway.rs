@@ -16,7 +16,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use super::admin::Admin;
 use super::client::{Client, Request};
-use super::command::tidegate;
+use super::command::tidegate_with_few_files;
 use super::h2::H2Client;
 use super::message::Response;
 use super::setup::{Sections, access_log};
@@ -37,7 +37,7 @@ impl Gateway {
     pub(crate) async fn start(directory: TempDir, sections: Sections, patience: Duration) -> Self {
         let file = directory.path().join("tidegate.toml");
         replace(&file, sections.text(directory.path()));
-        let mut command = tidegate();
+        let mut command = tidegate_with_few_files();
         command.args(["run", "--ready-json", "-c"]).arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be run");
         let log = Arc::<Mutex<String>>::default();

@@ -86,9 +86,14 @@ pub(super) struct Prober<'a> {
     address: &'a EndpointAddress,
     check: &'a HealthCheck,
     room: &'a Room,
-    /// Checks since the last one that closed its connection.
+    /// Where in the row of [`CHECKS`] it stands; with the first of them a connection is closed.
     turn: u32,
     kept: Option<Kept>,
+    /// The last check had no answer over a connection that was kept.
+    fell_silent: bool,
+    /// A new connection was answered where one that was kept fell silent: something between forgets those that wait. Until the row begins
+    /// anew none is kept.
+    is_forgotten: bool,
     /// What is asked over HTTP/1.1.
     question: OnceCell<http1::Question>,
 }
@@ -100,7 +105,17 @@ impl<'a> Prober<'a> {
         check: &'a HealthCheck,
         room: &'a Room,
     ) -> Self {
-        Self { transport, address, check, room, turn: 0, kept: None, question: OnceCell::new() }
+        Self {
+            transport,
+            address,
+            check,
+            room,
+            turn: 0,
+            kept: None,
+            fell_silent: false,
+            is_forgotten: false,
+            question: OnceCell::new(),
+        }
     }
 
     /// As if so many checks had been made: those of many endpoints are not to open their connections together.
@@ -108,19 +123,23 @@ impl<'a> Prober<'a> {
         Self { turn: checks % CHECKS, ..self }
     }
 
-    /// Asks once; the whole of it under one deadline. An endpoint that is not held for healthy is asked over a new
+    /// Asks once; the whole of it under one deadline. An endpoint that is not trusted is asked over a new
     /// connection, and only a good answer leaves one to the next check.
-    pub(super) async fn ask(&mut self, is_healthy: bool) -> Finding {
+    pub(super) async fn ask(&mut self, is_trusted: bool) -> Finding {
         self.turn = (self.turn + 1) % CHECKS;
-        let kept = self.kept.take().filter(|_| is_healthy);
-        let keep = is_healthy && self.turn != 0;
+        self.is_forgotten &= self.turn != 0;
+        let kept = self.kept.take().filter(|_| is_trusted);
+        let keep = is_trusted && self.turn != 0 && !self.is_forgotten;
+        let was_kept = kept.is_some();
         match timeout(self.check.timeout, self.answer(kept, keep)).await {
             Ok(Ok((finding, kept))) => {
-                self.kept = kept.filter(|_| finding.is_good());
+                self.is_forgotten |= std::mem::take(&mut self.fell_silent) && finding.is_good();
+                self.kept = kept.filter(|_| finding.is_good() && !self.is_forgotten);
                 finding
             }
             Ok(Err(failed)) => failed.into(),
             Err(_) => {
+                self.fell_silent = was_kept;
                 let patience = humantime::format_duration(self.check.timeout);
                 Finding::Unreachable(format!("no answer within {patience}").into())
             }
@@ -128,9 +147,11 @@ impl<'a> Prober<'a> {
     }
 
     async fn answer(&self, kept: Option<Kept>, keep: bool) -> Result<(Finding, Option<Kept>), Failed> {
-        // One that breaks says nothing of the endpoint, which may close what was unused for a while.
+        // One that breaks says nothing of the endpoint, which may close what was unused for a while; some say 408 with that, which
+        // may meet the question on its way (RFC 9110 section 15.5.9).
         if let Some((connection, place)) = kept.and_then(Kept::taken)
             && let Ok(answered) = self.over(connection, Some(place).filter(|_| keep)).await
+            && answered.0 != Finding::Bad(408)
         {
             return Ok(answered);
         }

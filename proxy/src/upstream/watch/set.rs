@@ -90,8 +90,10 @@ impl Set {
         if self.is_at_rest() {
             return;
         }
+        // Before the look: what is said meanwhile is another sum, and looked at the next time.
+        let said = self.said_at_rest();
         self.look(now, journal);
-        self.rest = if self.records.iter().all(Record::is_at_rest) { self.said_at_rest() } else { None };
+        self.rest = said.filter(|_| self.records.iter().all(Record::is_at_rest));
     }
 
     /// The sum of what all have ever said, which wraps; `None` where one of them is not at rest.

@@ -16,6 +16,8 @@ use crate::http1::response::ResponseHead;
 use crate::observe::metrics::TryFailure;
 use crate::upstream::stream::Stream;
 
+/// Heads that only say that the answer is on its way; nobody has more to say.
+const INTERIM: u32 = 16;
 /// Ends the head of a request whose connection is to serve on.
 const END: &[u8] = b"\r\n";
 /// Ends the head of one whose connection is not.
@@ -68,12 +70,13 @@ pub(super) async fn get(
 
 /// The head of the answer itself, behind those that only say that it is on its way.
 async fn head(octets: &mut Octets) -> Result<ResponseHead, Failed> {
-    loop {
+    for _ in 0..=INTERIM {
         let head = poll_fn(|cx| octets.poll_head(cx, &Method::GET)).await.map_err(Failed::Http1)?;
         if !head.parts.status.is_informational() || head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(head);
         }
     }
+    Err(Failed::Http1(TryFailure::Garbage))
 }
 
 /// Reads the body to its end or to the limit, so that the endpoint need not log a broken connection at each check. What was

@@ -21,6 +21,8 @@ pub(super) struct Answer {
     /// As far as it was read.
     pub(super) body: Vec<u8>,
     pub(super) trailers: HeaderMap,
+    /// Whether all of it was read.
+    is_whole: bool,
 }
 
 impl Answer {
@@ -61,7 +63,7 @@ impl Session {
                 _ = &mut self.connection => return Ok((answer.await?, None)),
             }
         };
-        if keep {
+        if keep && answer.is_whole {
             return Ok((answer, Some(self)));
         }
         self.end().await;
@@ -115,9 +117,10 @@ async fn answer(sender: SendRequest<Bytes>, request: Request<()>, message: Optio
     let (head, mut body) = response.await?.into_parts();
     let kept = read(&mut body).await?;
     // Where more was sent than is read, nobody waits for its end.
-    let trailers = if kept.len() < READ_LIMIT { body.trailers().await? } else { None };
+    let is_whole = kept.len() < READ_LIMIT;
+    let trailers = if is_whole { body.trailers().await? } else { None };
     let (status, trailers) = (head.status.as_u16(), trailers.unwrap_or_default());
-    Ok(Answer { status, headers: head.headers, body: kept, trailers })
+    Ok(Answer { status, headers: head.headers, body: kept, trailers, is_whole })
 }
 
 /// Reads to the end or to the limit.

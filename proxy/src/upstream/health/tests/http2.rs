@@ -195,6 +195,17 @@ async fn a_session_that_ends_between_two_checks_costs_none() {
     }
 }
 
+#[tokio::test]
+async fn a_session_is_not_kept_where_its_answer_was_not_read_to_the_end() {
+    let origin = service(200, vec![b'x'; 1 << 20], &[]).await;
+    let (transport, check, room) = (transport(), check(), Room::for_connections(1));
+    let mut prober = Prober::new(&transport, &origin.address, &check, &room);
+    for _ in 0..3 {
+        assert_eq!(prober.ask(true).await, Finding::Good(200));
+    }
+    assert_eq!(origin.connections.load(Ordering::SeqCst), 3);
+}
+
 /// Says goodbye with its first answer.
 async fn serve_once(stream: TcpStream) {
     let asked = Notify::new();

@@ -4,6 +4,8 @@ use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::*;
+use crate::observe::metrics::TryFailure;
+use crate::upstream::traffic::{Failing, Heard};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstate";
 
@@ -109,6 +111,8 @@ async fn a_kept_connection_that_breaks_costs_no_check() {
         &[Does::Say(GOOD)][..],
         &[Does::Say(GOOD), Does::Say(b"")],
         &[Does::Say(GOOD), Does::Say(b"HTTP/1.1 200 OK\r\ncontent-le")],
+        // What some servers say of a connection that was silent for too long.
+        &[Does::Say(GOOD), Does::Say(b"HTTP/1.1 408 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")],
     ] {
         let origin = Scripted::start(script).await;
         assert_eq!(found(&origin.address, &check(), 4).await, vec![Finding::Good(200); 4], "{script:?}");
@@ -135,6 +139,39 @@ async fn an_endpoint_that_hangs_is_found_by_the_next_check_and_then_asked_anew()
     let found = found(&origin.address, &impatient, 3).await;
     assert_eq!(found, [Finding::Good(200), late, Finding::Good(200)]);
     assert_eq!(origin.connections(), 2);
+}
+
+#[tokio::test]
+async fn connections_that_fall_silent_while_they_wait_are_not_kept_any_more() {
+    let origin = Scripted::start(&[Does::Say(GOOD), Does::Hang]).await;
+    let impatient = HealthCheck { timeout: Duration::from_millis(100), ..check() };
+    let found = found(&origin.address, &impatient, 29).await;
+    assert_eq!(found.iter().filter(|finding| !finding.is_good()).count(), 1, "{found:?}");
+    assert_eq!(origin.connections(), 28);
+}
+
+#[tokio::test]
+async fn what_traffic_says_against_an_endpoint_makes_the_next_check_open_a_connection() {
+    let origin = Origin::start().await;
+    let endpoint = endpoint(origin.address.clone());
+    let (supervisor, mut events) = supervisor();
+    supervisor.reconcile(vec![wanted(&endpoint, check())]);
+    checks(&mut events, 2).await;
+    assert_eq!(origin.connections(), 1);
+    endpoint.traffic.hear(Heard::Bad(Failing::Try(TryFailure::Connect)));
+    checks(&mut events, 3).await;
+    assert!(origin.connections() > 1);
+}
+
+#[tokio::test]
+async fn interim_answers_are_passed_over_but_not_for_ever() {
+    const INTERIM: &str = "HTTP/1.1 103 Early\r\n\r\n";
+    for (count, is_good) in [(2, true), (16, true), (17, false)] {
+        let answer = [INTERIM.repeat(count).as_bytes(), GOOD].concat();
+        let origin = Scripted::start(&[Does::Say(answer.leak())]).await;
+        let found = found(&origin.address, &check(), 1).await;
+        assert_eq!(found[0].is_good(), is_good, "{count}: {found:?}");
+    }
 }
 
 #[tokio::test]
