@@ -39,9 +39,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-mapfile -t cores < <(allowed_cores)
-[ "${#cores[@]}" -ge 2 ] || die "two cores are needed: one for the gateway, one for everything else"
-gateway_core=${cores[0]} load_core=${cores[1]}
+take_two_cores
 dir=$(mktemp -d)
 trap 'stop_all; rm -rf "$dir"' EXIT
 
@@ -65,7 +63,7 @@ else
     for name in "${ordered[@]}"; do measure_round "$round" "$name" >>"$dir/rounds"; done
   done
   # The table lists the contestants in the order of the first round.
-  sort -s -n -k1,1 "$dir/rounds" | awk -v hz="$(getconf CLK_TCK)" -v flag=5 -f "$here/compare/table.awk" >"$dir/table"
+  sort -s -n -k1,1 "$dir/rounds" | awk -v hz="$(getconf CLK_TCK)" -v flag=5 -f "$here/compare/sort.awk" -f "$here/compare/table.awk" >"$dir/table"
 fi
 
 {

@@ -29,15 +29,13 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-mapfile -t cores < <(allowed_cores)
-[ "${#cores[@]}" -ge 2 ] || die "two cores are needed: one for the gateway, one for everything else"
-gateway_core=${cores[0]} load_core=${cores[1]}
+take_two_cores
 dir=$(mktemp -d)
 trap 'stop_all; rm -rf "$dir"' EXIT
 
-# A route for each set of policies, told apart by host; see compare/policies.toml.
+# A route for each set of policies, told apart by host, in the place of what contestants.sh configures; see compare/policies.toml.
 routes=(plain key limit)
-config() {
+tidegate_config() {
   fill tidegate.toml 'LOG=format = "off"' 'POLICIES=' 'PROTOCOL=http/1.1' "ORIGIN=$origin_port"
   printf '[[route]]\nname = "key"\nhosts = ["key.test"]\nupstream = "origin"\npolicies = ["keys"]\n'
   printf '[[route]]\nname = "limit"\nhosts = ["limit.test"]\nupstream = "origin"\npolicies = ["keys", "limit"]\n'
@@ -47,17 +45,10 @@ config() {
 # Nanoseconds that the gateway's threads ran.
 ran() { { cat "/proc/$gateway/task/"*/schedstat 2>/dev/null || true; } | awk '{ sum += $1 } END { printf "%.0f\n", sum }'; }
 
-ask_route() { # ask_route ROUTE FIELD
-  exec 9<>"/dev/tcp/127.0.0.1/$port"
-  printf 'GET /items HTTP/1.1\r\nHost: %s.test\r\nConnection: close\r\n%s\r\n\r\n' "$1" "$2" >&9
-  cat <&9
-  exec 9>&- 9<&-
-}
-
 # Each answer is looked at once before the load: who does not do its work is not measured.
 check_route() { # check_route ROUTE
   local answer anonymous
-  answer=$(ask_route "$1" 'apikey: bench-key-alice') anonymous=$(ask_route "$1" 'x-other: field')
+  answer=$(host=$1.test ask "$port" 'apikey: bench-key-alice') anonymous=$(host=$1.test ask "$port")
   case $1,$anonymous in "plain,HTTP/1.1 200"* | "key,HTTP/1.1 401"* | "limit,HTTP/1.1 401"*) ;; *) die "$1 without a key: ${anonymous%%$'\n'*}" ;; esac
   case $answer in "HTTP/1.1 200"*) ;; *) die "$1: ${answer%%$'\n'*}" ;; esac
   case $1,${answer,,} in
@@ -69,17 +60,12 @@ check_route() { # check_route ROUTE
 slice() { # slice TURN ROUTE: prints turn, route, requests, nanoseconds, failures
   local before requests failed
   before=$(ran)
-  read -r requests _ _ _ failed < <(taskset -c "$load_core" wrk -t1 -c"$connections" -d"${seconds}s" -s "$here/compare/figures.lua" \
-    -H "Host: $2.test" -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" | sed -n 's/^figures //p')
+  read -r requests _ _ _ failed < <(host=$2.test load tidegate "$seconds")
   echo "$1 $2 $requests $(($(ran) - before)) $failed"
 }
 
 start_origin
-config >"$dir/tidegate.toml"
-: >"$dir/tidegate.ready"
-taskset -c "$gateway_core" "$binary" run -c "$dir/tidegate.toml" --ready-json >"$dir/tidegate.ready" 2>>"$dir/tidegate.err" &
-gateway=$!
-await tidegate
+start tidegate
 for route in "${routes[@]}"; do
   check_route "$route"
   slice 0 "$route" >/dev/null
@@ -94,7 +80,7 @@ check_pinned tidegate
 {
   describe_machine "turns: $turns, slices of $seconds s"
   echo
-  awk -f "$here/compare/policies.awk" "$dir/slices"
+  awk -f "$here/compare/sort.awk" -f "$here/compare/policies.awk" "$dir/slices"
 } >"$dir/page"
 cat "$dir/page"
 [ -z "$write" ] || write_page policies

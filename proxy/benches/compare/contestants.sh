@@ -23,6 +23,14 @@ allowed_cores() {
   awk '/^Cpus_allowed_list/ { n = split($2, part, ","); for (i = 1; i <= n; i++) { m = split(part[i], end, "-"); for (c = end[1]; c <= end[m]; c++) print c } }' /proc/self/status
 }
 
+# One for the gateway, one for everything else.
+take_two_cores() {
+  local cores
+  mapfile -t cores < <(allowed_cores)
+  [ "${#cores[@]}" -ge 2 ] || die "two cores are needed: one for the gateway, one for everything else"
+  gateway_core=${cores[0]} load_core=${cores[1]}
+}
+
 program() { case $1 in tidegate*) echo "$binary" ;; *) echo "${1%%-*}" ;; esac; }
 is_here() {
   command -v "$(program "$1")" >/dev/null || return
@@ -181,12 +189,12 @@ start_origin() {
   done
 }
 
-# One answer, whole, to a request with these further header lines.
+# One answer, whole, to a request with these further header lines, for $host where that is set.
 ask() { # ask PORT [LINE...]
   local port=$1
   shift
   exec 9<>"/dev/tcp/127.0.0.1/$port"
-  { printf 'GET /items HTTP/1.1\r\nHost: bench.example\r\nConnection: close\r\n'; [ $# = 0 ] || printf '%s\r\n' "$@"; printf '\r\n'; } >&9
+  { printf 'GET /items HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n' "${host:-bench.example}"; [ $# = 0 ] || printf '%s\r\n' "$@"; printf '\r\n'; } >&9
   cat <&9
   exec 9>&- 9<&-
 }

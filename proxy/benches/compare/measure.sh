@@ -1,13 +1,13 @@
 # shellcheck shell=bash disable=SC2154,SC2013 # sourced by compare.sh
 # One round of one contestant, in time or in instructions, with the checks that make the figures worth printing.
 
-load() { # load NAME SECONDS: prints requests, duration, p50, p99 (all in us), failures
+load() { # load NAME SECONDS: prints requests, duration, p50, p99 (all in us), failures; over HTTP/1.1 for $host where that is set
   case $1 in
     *-websocket) taskset -c "$load_core" "$rig" websocket-load --address "127.0.0.1:$port" --connections "$connections" --seconds "$2" ;;
     *-grpc) calls "$2" ;;
     *)
       taskset -c "$load_core" wrk -t1 -c"$connections" -d"$2s" -s "$here/compare/figures.lua" \
-        -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" -- ${pause:+"$pause"} | sed -n 's/^figures //p'
+        ${host:+-H "Host: $host"} -H 'apikey: bench-key-alice' "http://127.0.0.1:$port/items" -- ${pause:+"$pause"} | sed -n 's/^figures //p'
       ;;
   esac
 }

@@ -1,26 +1,18 @@
 # The table of policies.sh, of lines `turn route requests nanoseconds failures`.
 
-function sort_in_place(list, n,    i, j, value) {
-  for (i = 2; i <= n; i++) {
-    value = list[i]
-    for (j = i - 1; j > 0 && list[j] > value; j--) list[j + 1] = list[j]
-    list[j + 1] = value
-  }
-}
-
 # The value below which this share of the sorted list is.
 function share(list, n, part) { return list[int((n - 1) * part + 0.5) + 1] }
 
 # The mean of the fastest fifth: what disturbs a slice only ever makes it slower.
 function fastest(list, n,    i, sum, most) {
-  sort_in_place(list, n)
+  sort(list, n)
   most = int(n / 5) > 0 ? int(n / 5) : 1
   for (i = 1; i <= most; i++) sum += list[i]
   return sum / most
 }
 
 function row(title, list, n, undisturbed, failed) {
-  sort_in_place(list, n)
+  sort(list, n)
   printf "| %s | %.2f | %.2f | %.2f - %.2f | %s |\n", title, undisturbed, share(list, n, 0.5), share(list, n, 0.25),
     share(list, n, 0.75), failed
 }

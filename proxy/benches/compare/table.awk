@@ -2,13 +2,6 @@
 #
 # in: round contestant reference title requests seconds user_ticks system_ticks p50_us p99_us errors busy% foreign% connections
 # set: hz (ticks per second), flag (percent of foreign load on the core that is worth a word)
-function sort(list, n,   i, j, kept) {
-  for (i = 2; i <= n; i++) {
-    kept = list[i]
-    for (j = i - 1; j > 0 && list[j] > kept; j--) list[j + 1] = list[j]
-    list[j + 1] = kept
-  }
-}
 # The middle, and where there is a spread, the ends.
 function spread(values, name, n, form, ends,   i, list, middle) {
   for (i = 1; i <= n; i++) list[i] = values[name, i]
