@@ -21,7 +21,7 @@ use crate::counters::shared::{Link, LinkStatus};
 use crate::discovery::SourceFacts;
 use crate::observe::metrics::{CounterStoreGauges, EndpointGauges, GaugeSink, Gauges, PolicyGauges};
 use crate::plugin::component::LoadedPlugin;
-use crate::plugin::policy::{PolicyRuntime, Roles};
+use crate::plugin::policy::PolicyRuntime;
 use crate::plugin::quarantine::Standing;
 use crate::plugin::statistics::FailureCounts;
 use crate::reload::{ReloadOutcome, Reloader, Trigger};
@@ -282,7 +282,7 @@ fn plugin_status(snapshot: &Snapshot, spec: &model::Plugin, plugin: &LoadedPlugi
         sha256: facts.sha256.clone(),
         size: facts.bytes as u64,
         contract: facts.contract.clone(),
-        roles: roles(facts.roles),
+        roles: facts.roles.names().into_iter().map(str::to_owned).collect(),
         imports: facts.imports.clone(),
         grants: grants(spec.grants),
         policies: policies.filter_map(|policy| Some(policy_status(snapshot.policies.get(&policy.name)?))).collect(),
@@ -304,23 +304,8 @@ fn policy_status(policy: &PolicyRuntime) -> PolicyStatus {
     }
 }
 
-fn roles(roles: Roles) -> Vec<String> {
-    named([
-        ("request-policy", roles.request),
-        ("limit-policy", roles.limit),
-        ("response-policy", roles.response),
-        ("body-policy", roles.body),
-        ("balancer", roles.balancer),
-        ("observer", roles.observer),
-    ])
-}
-
 fn grants(grants: model::Grants) -> Vec<String> {
     grants.iter().map(|capability| capability.name().to_owned()).collect()
-}
-
-fn named<const N: usize>(flags: [(&str, bool); N]) -> Vec<String> {
-    flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn standing(standing: Standing) -> &'static str {

@@ -27,6 +27,7 @@ pub mod policy;
 mod pool;
 mod problem;
 pub mod quarantine;
+mod roles;
 mod runtime_imports;
 mod scope;
 pub mod statistics;

@@ -16,6 +16,12 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// The units in each window.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        self.quota
+    }
+
     /// Bytes it takes beside its own.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -21,6 +21,7 @@ use super::instance::{Instance, Refusal, Setup};
 use super::outbound::Outbound;
 use super::pool::Pool;
 use super::quarantine::{Quarantine, Standing};
+pub use super::roles::Roles;
 use super::scope::{self, CallScope};
 use super::statistics::{PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
@@ -95,31 +96,6 @@ pub struct ConfigureProblem {
     pub path: String,
     /// What is wrong, lower case, no full stop.
     pub message: String,
-}
-
-/// Which parts of the contract a component exports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Roles {
-    /// `request-policy`
-    pub request: bool,
-    /// `limit-policy`
-    pub limit: bool,
-    /// `response-policy`
-    pub response: bool,
-    /// `body-policy`
-    pub body: bool,
-    /// `balancer`
-    pub balancer: bool,
-    /// `observer`
-    pub observer: bool,
-}
-
-impl Roles {
-    /// Whether a request passes it.
-    #[must_use]
-    pub fn decides_on_requests(self) -> bool {
-        self.request || self.limit
-    }
 }
 
 /// What is true of an endpoint that may be picked now.

@@ -32,7 +32,6 @@ pub struct NamedLimit {
     pub limit: Limit,
     /// Units that the request takes.
     pub cost: u32,
-    quota: Quota,
     /// Its name in quotes, which is how its items begin.
     quoted: Box<str>,
 }
@@ -59,15 +58,15 @@ pub enum Taken {
 impl NamedLimit {
     /// A limit of a name that can stand between quotes; `None` where it cannot (RFC 9651 section 3.3.3).
     #[must_use]
-    pub fn new(limit: Limit, quota: Quota, cost: u32, name: &str) -> Option<Self> {
+    pub fn new(limit: Limit, cost: u32, name: &str) -> Option<Self> {
         let is_plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         let quoted = format!("\"{name}\"").into_boxed_str();
-        name.bytes().all(is_plain).then_some(Self { limit, cost, quota, quoted })
+        name.bytes().all(is_plain).then_some(Self { limit, cost, quoted })
     }
 
     /// The draft counts windows in whole seconds and lets the length be left out.
     fn policy_item(&self) -> String {
-        let Self { quoted, quota: Quota { limit, window_ms }, .. } = self;
+        let (quoted, Quota { limit, window_ms }) = (&self.quoted, self.limit.quota());
         match (window_ms / 1000, window_ms % 1000) {
             (seconds, 0) => format!("{quoted};q={limit};w={seconds}"),
             _ => format!("{quoted};q={limit}"),

@@ -31,8 +31,8 @@ use set::Set;
 
 /// How often every endpoint is looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// Upstreams at rest, of which there may be thousands, are looked at once in so many ticks. Much
-/// rarer, and one that hangs from its first request on would be found too late.
+/// Upstreams at rest, of which there may be thousands, are looked at once in so many ticks. Much rarer, and one
+/// that hangs from its first request on would be found too late.
 const TICKS_AT_REST: usize = 2;
 
 /// Watches the traffic of every upstream that wants it; dropping it ends that.

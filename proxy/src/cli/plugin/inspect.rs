@@ -7,7 +7,6 @@ use anyhow::Context;
 
 use super::print;
 use crate::config::model::Grants;
-use crate::plugin::policy::Roles;
 use crate::plugin::{Inspection, inspect};
 
 const EXAMPLES: &str = "\
@@ -48,7 +47,7 @@ fn text(file: &Path, found: &Inspection) -> String {
         row("size", &format!("{} bytes", found.bytes)),
         row("sha256", &found.sha256),
         row("contract", &found.contract.clone().unwrap_or_else(none)),
-        row("roles", &listed(&roles(found.roles))),
+        row("roles", &listed(&found.roles.names())),
         row("takes", if found.configuration { "a configuration" } else { "no configuration" }),
     ];
     if found.roles.decides_on_requests() || found.roles.response {
@@ -101,20 +100,6 @@ fn section(file: &Path, grants: Grants) -> String {
     )
 }
 
-/// The roles by the names the contract gives them.
-pub(super) fn roles(roles: Roles) -> Vec<&'static str> {
-    let Roles { request, limit, response, body, balancer, observer } = roles;
-    let all = [
-        (request, "request-policy"),
-        (limit, "limit-policy"),
-        (response, "response-policy"),
-        (body, "body-policy"),
-        (balancer, "balancer"),
-        (observer, "observer"),
-    ];
-    all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect()
-}
-
 fn json(file: &Path, found: &Inspection) -> serde_json::Value {
     let problems = found.problems(found.grants);
     let problems: Vec<_> = problems
@@ -126,7 +111,7 @@ fn json(file: &Path, found: &Inspection) -> serde_json::Value {
         "bytes": found.bytes,
         "sha256": found.sha256,
         "contract": found.contract,
-        "roles": roles(found.roles),
+        "roles": found.roles.names(),
         "configuration": found.configuration,
         "decides_by_reading": found.decides_by_reading(),
         "grants": found.grants.iter().map(|capability| capability.name()).collect::<Vec<_>>(),

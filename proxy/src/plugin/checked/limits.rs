@@ -30,9 +30,8 @@ impl Rules<'_> {
             if units == 0 || window_ms == 0 || matches!(algorithm, limit_policy::Algorithm::Gcra(0)) {
                 return Err(IllegalDecision::LimitOfNothing(excerpt(&name)));
             }
-            let quota = Quota { limit: units, window_ms };
-            let limit = limit(&key, quota, algorithm.into());
-            let named = NamedLimit::new(limit, quota, cost, &name).filter(|_| (1..=LONGEST_NAME).contains(&name.len()));
+            let limit = limit(&key, Quota { limit: units, window_ms }, algorithm.into());
+            let named = NamedLimit::new(limit, cost, &name).filter(|_| (1..=LONGEST_NAME).contains(&name.len()));
             named.ok_or_else(|| IllegalDecision::LimitName(excerpt(&name)))
         };
         let all = said.all.into_iter().map(named).collect::<Result<_, _>>()?;

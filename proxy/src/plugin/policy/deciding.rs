@@ -129,14 +129,13 @@ impl PolicyRuntime {
         messages: Messages<'_>,
         ask: impl FnOnce(CallScope<'_>) -> Result<D, PluginFailure>,
     ) -> Result<Said<D>, PluginFailure> {
-        let trace = match memory.map(|memory| role(memory).find(messages)) {
-            Some(Found::Decision(decision)) => return Ok(Said { decision, before: true }),
-            Some(Found::Nothing(trace)) => trace,
-            None => None,
+        let decisions = memory.map(role);
+        let trace = match decisions.map_or(Found::Nothing(None), |decisions| decisions.find(messages)) {
+            Found::Decision(decision) => return Ok(Said { decision, before: true }),
+            Found::Nothing(trace) => trace,
         };
         let decision = ask(self.scope(messages, trace.as_ref()))?;
-        self.keep(memory.map(role).zip(trace), messages, &decision);
-        Ok(Said { decision, before: false })
+        Ok(self.said(decisions.zip(trace), messages, decision))
     }
 
     /// The same by a call that may wait.
@@ -147,14 +146,13 @@ impl PolicyRuntime {
         messages: Messages<'_>,
         ask: impl AsyncFnOnce(CallScope<'_>) -> Result<D, PluginFailure>,
     ) -> Result<Said<D>, PluginFailure> {
-        let trace = match memory.map(|memory| role(memory).find(messages)) {
-            Some(Found::Decision(decision)) => return Ok(Said { decision, before: true }),
-            Some(Found::Nothing(trace)) => trace,
-            None => None,
+        let decisions = memory.map(role);
+        let trace = match decisions.map_or(Found::Nothing(None), |decisions| decisions.find(messages)) {
+            Found::Decision(decision) => return Ok(Said { decision, before: true }),
+            Found::Nothing(trace) => trace,
         };
         let decision = ask(self.scope(messages, trace.as_ref())).await?;
-        self.keep(memory.map(role).zip(trace), messages, &decision);
-        Ok(Said { decision, before: false })
+        Ok(self.said(decisions.zip(trace), messages, decision))
     }
 
     /// Counts what was remembered; a call was counted when it was made.

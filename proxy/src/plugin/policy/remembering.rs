@@ -1,6 +1,7 @@
 //! Decides as was decided before, where that is known.
 
 use super::PolicyRuntime;
+use super::deciding::Said;
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::decisions::trace::Trace;
@@ -38,20 +39,22 @@ impl PolicyRuntime {
         self.remembered.as_ref().is_some_and(Remembered::is_believed)
     }
 
-    /// Keeps what was decided where it was noted what the guest asked.
-    pub(super) fn keep<D: Repeatable + Send>(
+    /// What a guest has just said; it is kept where it was noted what the guest asked.
+    pub(super) fn said<D: Repeatable + Send>(
         &self,
-        where_and_why: Option<(&Decisions<D>, Trace)>,
+        noted: Option<(&Decisions<D>, Trace)>,
         messages: Messages<'_>,
-        decision: &D,
-    ) {
-        let Some((decisions, trace)) = where_and_why else { return };
-        if let Err(Unfaithful) = decisions.keep(trace, messages, decision) {
+        decision: D,
+    ) -> Said<D> {
+        if let Some((decisions, trace)) = noted
+            && let Err(Unfaithful) = decisions.keep(trace, messages, &decision)
+        {
             tracing::warn!(
                 policy = self.name,
                 "policy decided differently on requests it read the same of: its decisions are no longer remembered"
             );
         }
+        Said { decision, before: false }
     }
 }
 

@@ -18,7 +18,7 @@ fn bench() -> Bench {
 impl Bench {
     fn named(&self, name: &str, limit: u32, window_ms: u32, algorithm: Algorithm) -> Option<NamedLimit> {
         let quota = Quota { limit, window_ms };
-        NamedLimit::new(self.counters.limit(name.as_bytes(), quota, algorithm), quota, 1, name)
+        NamedLimit::new(self.counters.limit(name.as_bytes(), quota, algorithm), 1, name)
     }
 
     fn window(&self, name: &str, limit: u32, window_ms: u32) -> NamedLimit {

@@ -74,6 +74,14 @@ impl Scene {
         std::iter::repeat_with(ask).take(count).collect()
     }
 
+    /// So many failures, each with an answer after it.
+    fn mixed(&self, index: usize, pairs: usize) {
+        for _ in 0..pairs {
+            self.fail(index, 1);
+            self.answer(index, 1);
+        }
+    }
+
     fn look(&mut self) {
         self.now += TICK;
         self.set.sweep(self.now, &self.journal);
@@ -303,16 +311,10 @@ fn ejected_endpoints_serve_again_where_checks_leave_too_few() {
 #[test]
 fn a_share_of_failures_counts_once_there_are_enough_tries() {
     let mut scene = Scene::new(3, terms());
-    let mixed = |scene: &Scene, pairs| {
-        for _ in 0..pairs {
-            scene.fail(0, 1);
-            scene.answer(0, 1);
-        }
-    };
-    mixed(&scene, 9);
+    scene.mixed(0, 9);
     scene.look();
     assert!(scene.out().is_empty(), "18 tries are too few");
-    mixed(&scene, 1);
+    scene.mixed(0, 1);
     scene.look();
     assert_eq!(scene.out(), [0]);
     assert!(scene.told()[0].starts_with("ejected: 50 % of 20 tries within 10s failed, last: no connection"));

@@ -5,18 +5,12 @@ use super::*;
 #[test]
 fn endpoints_at_rest_are_judged_afterwards_as_if_they_had_been_looked_at() {
     let mut scene = Scene::new(3, terms());
-    let mixed = |scene: &Scene, pairs| {
-        for _ in 0..pairs {
-            scene.fail(0, 1);
-            scene.answer(0, 1);
-        }
-    };
-    mixed(&scene, 9);
+    scene.mixed(0, 9);
     scene.look();
     assert!(!scene.set.is_at_rest());
     scene.pass(SECOND * 60, &[]);
     assert!(scene.set.is_at_rest());
-    mixed(&scene, 9);
+    scene.mixed(0, 9);
     scene.look();
     assert!(scene.out().is_empty(), "what failed before the rest does not count");
     scene.pass(SECOND * 60, &[]);
