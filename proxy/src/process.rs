@@ -108,9 +108,12 @@ impl Process {
     }
 }
 
-/// Room for what this configuration may ask for, and for as much again that reloads may bring.
+/// Room for what the operator wrote; else for what this configuration may ask for, and for as much again that reloads may bring.
 fn capacity(config: &Config) -> EngineCapacity {
     let roomy = EngineCapacity::default();
+    if let Some(instances) = config.server.plugin_instances {
+        return EngineCapacity { instances, ..roomy };
+    }
     let wanted = config.policies.iter().filter_map(|policy| {
         config.plugins.iter().find(|plugin| plugin.name == policy.plugin).map(|plugin| plugin.limits.instances)
     });

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::harness::command::{Finished, check, run};
+use crate::harness::command::{Finished, check, finished, run, tidegate_under};
 use crate::harness::guests;
 
 const REST: &str = "[[upstream]]\nname = \"shop\"\n[[upstream.endpoint]]\naddress = \"127.0.0.1:9\"\n\
@@ -198,6 +198,29 @@ async fn an_address_that_is_taken_already() {
     let started = run(&["run", "-c", &file.display().to_string()]).await;
     assert_eq!(started.code, Some(1), "{started:?}");
     started.says(&[&address]);
+}
+
+#[tokio::test]
+async fn where_address_space_is_short_the_hint_says_what_makes_room() {
+    let case = Case::new();
+    let file = case.with_plugin(&guests::shipped("api_key"), "grants = [\"consumers\"]");
+    // 40 GiB, in KiB: room for nine times 4 GiB, and not for a thousand times.
+    let check = async || {
+        let mut command = tidegate_under("-v 41943040");
+        command.arg("check").arg(&file);
+        finished("check", command).await
+    };
+    let short = check().await;
+    assert_eq!(short.code, Some(1), "{short:?}");
+    short.says(&[
+        "cannot set up the plugin engine for 1000 instances",
+        "= hint: ",
+        "`plugin_instances` under [server]",
+    ]);
+    let text = std::fs::read_to_string(&file).expect("the file that was written");
+    std::fs::write(&file, format!("server = {{ plugin_instances = 4 }}\n{text}")).expect("a writable folder");
+    let roomy = check().await;
+    assert_eq!(roomy.code, Some(0), "{roomy:?}");
 }
 
 #[tokio::test]

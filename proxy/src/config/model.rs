@@ -81,6 +81,8 @@ pub struct Server {
     pub discovery_wait: Duration,
     /// Idle upstream connections kept in all.
     pub upstream_idle_connections: usize,
+    /// Instances of plugins there is room for; none: twice what the first configuration may ask for, and at least a thousand.
+    pub plugin_instances: Option<u32>,
     /// Directory for what the gateway itself writes (compiled plugins); the user's own where none was written.
     pub state_directory: Option<PathBuf>,
     /// What the compilation of one plugin may cost.

@@ -72,6 +72,7 @@ fn server(server: &Server) -> Value {
         "shutdown_timeout": time(server.shutdown_timeout),
         "discovery_wait": time(server.discovery_wait),
         "upstream_idle_connections": server.upstream_idle_connections,
+        "plugin_instances": server.plugin_instances.map_or(json!("auto"), |instances| json!(instances)),
         "state_directory": server.state_directory,
         "compile": { "timeout": time(server.compile.timeout), "memory": shown_size(server.compile.memory) },
     })

@@ -53,6 +53,15 @@ pub enum EngineError {
     Clock(#[source] std::io::Error),
 }
 
+impl EngineError {
+    /// What an operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = "give the process more address space (`ulimit -v`), or ask for room for fewer: `plugin_instances` under [server]";
+        matches!(self, Self::Setup { .. }).then(|| text.to_owned())
+    }
+}
+
 /// A compiled component, shared by all that came from the same bytes.
 pub(super) struct Artefact {
     pub(super) component: Component,

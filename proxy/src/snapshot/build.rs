@@ -158,7 +158,7 @@ impl Builder<'_> {
             let engine = match self.process.engine() {
                 Ok(engine) => engine,
                 Err(error) => {
-                    self.problem(&format!("plugin[{index}]"), error.to_string(), None);
+                    self.problem(&format!("plugin[{index}]"), error.to_string(), error.hint());
                     continue;
                 }
             };

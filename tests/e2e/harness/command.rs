@@ -34,8 +34,13 @@ pub(crate) fn tidegate() -> Command {
 
 /// The same, started by a shell that lets programs have few open files.
 pub(crate) fn tidegate_with_few_files() -> Command {
+    tidegate_under("-Sn 256")
+}
+
+/// The same, started by a shell that gives programs this limit first.
+pub(crate) fn tidegate_under(limit: &str) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -Sn 256 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tidegate")]);
+    shell.arg("-c").arg(format!("ulimit {limit} && exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_tidegate"));
     settled(shell)
 }
 

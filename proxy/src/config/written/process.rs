@@ -55,6 +55,7 @@ fn default_server() -> Server {
         shutdown_timeout: Duration::from_secs(30),
         discovery_wait: Duration::from_secs(5),
         upstream_idle_connections: 1024,
+        plugin_instances: None,
         state_directory: None,
         compile: CompileLimits { timeout: Duration::from_secs(10), memory: 2 << 30 },
     }
@@ -75,6 +76,7 @@ fn server(fields: &mut Fields<'_, '_>) -> Server {
             count(0..=1_000_000),
             default.upstream_idle_connections,
         ),
+        plugin_instances: fields.or("plugin_instances", plugin_instances, default.plugin_instances),
         state_directory: fields.file("state_directory").map(|path| path.value),
         compile: fields.section("compile", |fields| compile(fields, default.compile)).unwrap_or(default.compile),
     }
@@ -94,6 +96,14 @@ fn threads(value: &DeValue<'_>) -> Result<usize, Wrong> {
         DeValue::String(word) if word == "auto" => Ok(available_threads()),
         DeValue::Integer(_) => count(1..=1024)(value),
         other => Err(unexpected("\"auto\" or a whole number", other).hint("1 to 1024")),
+    }
+}
+
+fn plugin_instances(value: &DeValue<'_>) -> Result<Option<u32>, Wrong> {
+    match value {
+        DeValue::String(word) if word == "auto" => Ok(None),
+        DeValue::Integer(_) => count(1..=100_000)(value).map(Some),
+        other => Err(unexpected("\"auto\" or a whole number", other).hint("1 to 100000")),
     }
 }
 
