@@ -11,7 +11,7 @@ use crate::testing::clock as gateway;
 
 /// The time since 1970-01-01T00:00:00Z, without leap seconds; it may be set back by the operator.
 ///
-/// `as_secs()` is what a `NumericDate` of a token is compared with (RFC 7519 section 2).
+/// When a token ends is asked by [`keysets::verify_current`](crate::keysets::verify_current), without a clock.
 #[must_use]
 pub fn unix_time() -> Duration {
     Duration::from_millis(gateway::now_ms())

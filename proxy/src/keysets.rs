@@ -13,8 +13,10 @@ mod keeper;
 mod key;
 mod key_ring;
 mod keyset;
+mod lifetime;
 mod load;
 mod pem;
+mod proof;
 mod tls;
 mod token;
 
@@ -23,11 +25,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use keeper::KeysetKeeper;
 pub use key_ring::{KeyFacts, KeyRing, UnusableKey};
 pub use keyset::{Failure, Keyset, KeysetFacts};
+use lifetime::Lifetime;
 pub use load::KeysetProblem;
+pub use proof::{Proof, Verified};
 
 /// Why a token is not to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +57,26 @@ pub enum TokenError {
     Unavailable,
 }
 
+/// Why a token does not count now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidToken {
+    /// Its signature could not be confirmed, whatever the time is.
+    #[error(transparent)]
+    Untrusted(TokenError),
+    /// Its payload is no JSON object, or `exp` or `nbf` is there twice or is no number.
+    #[error("its claims cannot be read")]
+    MalformedClaims,
+    /// It has no `exp`.
+    #[error("it does not end")]
+    Endless,
+    /// It has ended.
+    #[error("it has expired")]
+    Expired,
+    /// It has not begun.
+    #[error("it is not valid yet")]
+    NotYet,
+}
+
 /// All key sets of one snapshot.
 #[derive(Debug, Default)]
 pub struct Keysets {
@@ -64,12 +89,33 @@ impl Keysets {
         Self { by_name: keysets.into_iter().map(|keyset| (keyset.name().to_owned(), keyset)).collect() }
     }
 
-    /// Checks the signature of a token, and returns its payload.
+    /// Checks the signature of a token.
     ///
     /// # Errors
     /// The token is not to be believed.
-    pub fn verify(&self, keyset: &str, token: &[u8]) -> Result<Vec<u8>, TokenError> {
-        self.get(keyset).ok_or(TokenError::UnknownKeyset)?.verify(token)
+    pub fn verify(&self, keyset: &str, token: &[u8]) -> Result<Verified, TokenError> {
+        let keyset = self.get(keyset).ok_or(TokenError::UnknownKeyset)?;
+        let (payload, ring) = keyset.check(token)?;
+        let proof = Proof::new(keyset, &ring, Lifetime::UNASKED);
+        Ok(Verified { payload, proof })
+    }
+
+    /// Checks the signature of a token, and that it counts at this moment since 1970; `leeway` is for clocks that differ, at most a
+    /// minute.
+    ///
+    /// # Errors
+    /// The token does not count.
+    pub fn verify_current(
+        &self,
+        keyset: &str,
+        token: &[u8],
+        leeway: Duration,
+        now: Duration,
+    ) -> Result<Verified, InvalidToken> {
+        let Verified { payload, proof } = self.verify(keyset, token)?;
+        let lifetime = Lifetime::read(&payload, leeway)?;
+        lifetime.check(now)?;
+        Ok(Verified { payload, proof: proof.lasting(lifetime) })
     }
 
     /// The key set of this name.

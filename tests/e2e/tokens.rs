@@ -1,5 +1,7 @@
 //! Signed tokens: keys from an issuer, a file and the configuration, through a policy in the real binary.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
@@ -138,10 +140,16 @@ async fn a_new_key_is_fetched_when_its_first_token_comes() {
     server.answer(Reply::ok(set(&[&old])));
     let gateway = start(&origin, &remote(&server)).await;
     until(&gateway, &old.token("{}"), "").await;
+    let withdrawn = old.token("{}");
+    for _ in 0..20 {
+        assert_eq!(why(&gateway, &withdrawn).await, "", "what is decided by it may be remembered now");
+    }
     server.answer(Reply::ok(set(&[&new])));
     assert_eq!(why(&gateway, &new.token("{}")).await, "unknown-key", "a request does not wait for keys");
     until(&gateway, &new.token("{}"), "").await;
-    assert_eq!(why(&gateway, &old.token("{}")).await, "unknown-key", "what is withdrawn is believed no longer");
+    for _ in 0..20 {
+        assert_eq!(why(&gateway, &withdrawn).await, "unknown-key", "what is withdrawn is believed no longer");
+    }
 }
 
 #[tokio::test]
@@ -239,4 +247,41 @@ async fn keys_come_over_tls_from_whom_the_operator_trusts_and_from_nobody_else()
     assert_eq!(why(&gateway, &issuer.token("{}")).await, "unavailable");
     gateway.take_over(with_ca("own.pem")).await;
     until(&gateway, &issuer.token("{}"), "").await;
+}
+
+/// Keys of the configuration, and the policy `jwt` on every route.
+fn believing(origin: &Origin) -> String {
+    let keys = format!("algorithms = [\"HS256\"]\nkeys = [{{ algorithm = \"HS256\", secret = \"{SECRET}\" }}]");
+    let config =
+        "keyset = \"accounts\", issuer = [\"https://a.test\"], audience = [\"shop\"], consumer = \"none\", leeway = 0";
+    upstream("origin", &[origin])
+        + &plugin("jwt", &guests::shipped("jwt"), "grants = [\"consumers\", \"keysets\"]")
+        + &policy("users", "jwt", &format!("config = {{ {config} }}"))
+        + &keyset(&keys)
+        + &route("all", "origin", "policies = [\"users\"]")
+}
+
+#[tokio::test]
+async fn a_token_that_comes_again_is_not_calculated_again_and_is_refused_once_it_has_ended() {
+    let origin = Origin::start().await;
+    let gateway = Setup::new(believing(&origin)).start().await;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
+    let end = Duration::from_secs(now().as_secs() + 3);
+    let payload = json!({ "iss": "https://a.test", "aud": "shop", "exp": end.as_secs() }).to_string();
+    let token = signed(&json!({ "alg": "HS256" }), &payload, |bytes| hmac_of(SECRET, bytes));
+    let request = Request::get("/").field("authorization", &format!("Bearer {token}"));
+    let last = eventually("a request that begins once the token has ended", async || {
+        let begun = now();
+        let answer = gateway.call(&request).await;
+        assert!(answer.status() == 200 || now() >= end, "{}", answer.status());
+        (begun >= end).then_some(answer)
+    });
+    let last = last.await;
+    assert_eq!(last.status(), 401, "the very first of them");
+    let challenge = last.field("www-authenticate").unwrap_or_default();
+    assert!(challenge.contains("the token has expired"), "{challenge}");
+    let metrics = gateway.admin().metrics().await;
+    let remembered = metrics.sum("tidegate_policy_remembered_total", &[("policy", "users")]);
+    let passed = f64::from(u32::try_from(origin.requests().len()).expect("few requests"));
+    assert!(remembered >= passed / 2.0, "{remembered} of {passed}");
 }

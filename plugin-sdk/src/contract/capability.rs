@@ -27,21 +27,41 @@ pub mod labelled {
 /// Tokens with the SDK's errors.
 pub mod verified {
     use crate::contract::bindings::capabilities::tidegate::gateway::keysets as contract;
-    use crate::keysets::TokenError;
+    use crate::keysets::{InvalidToken, TokenError};
 
     /// See [`crate::keysets::verify`].
     ///
     /// # Errors
     /// Why the token is not to be believed.
     pub fn verify(keyset: &str, token: &[u8]) -> Result<Vec<u8>, TokenError> {
-        contract::verify(keyset, token).map_err(|error| match error {
-            contract::TokenError::UnknownKeyset => TokenError::UnknownKeyset,
-            contract::TokenError::Malformed => TokenError::Malformed,
-            contract::TokenError::Algorithm => TokenError::Algorithm,
-            contract::TokenError::UnknownKey => TokenError::UnknownKey,
-            contract::TokenError::Signature => TokenError::Signature,
-            contract::TokenError::Unavailable => TokenError::Unavailable,
+        contract::verify(keyset, token).map_err(TokenError::from)
+    }
+
+    /// See [`crate::keysets::verify_current`].
+    ///
+    /// # Errors
+    /// Why the token does not count.
+    pub fn verify_current(keyset: &str, token: &[u8], leeway_seconds: u32) -> Result<Vec<u8>, InvalidToken> {
+        contract::verify_current(keyset, token, leeway_seconds).map_err(|error| match error {
+            contract::InvalidToken::Untrusted(error) => InvalidToken::Untrusted(error.into()),
+            contract::InvalidToken::MalformedClaims => InvalidToken::MalformedClaims,
+            contract::InvalidToken::Endless => InvalidToken::Endless,
+            contract::InvalidToken::Expired => InvalidToken::Expired,
+            contract::InvalidToken::NotYet => InvalidToken::NotYet,
         })
+    }
+
+    impl From<contract::TokenError> for TokenError {
+        fn from(error: contract::TokenError) -> Self {
+            match error {
+                contract::TokenError::UnknownKeyset => Self::UnknownKeyset,
+                contract::TokenError::Malformed => Self::Malformed,
+                contract::TokenError::Algorithm => Self::Algorithm,
+                contract::TokenError::UnknownKey => Self::UnknownKey,
+                contract::TokenError::Signature => Self::Signature,
+                contract::TokenError::Unavailable => Self::Unavailable,
+            }
+        }
     }
 }
 

@@ -33,15 +33,6 @@ impl Claims {
         self.get(name)?.as_str()
     }
 
-    /// A moment, in seconds since 1970, with or without a fraction (`NumericDate` of RFC 7519 section 2).
-    pub(crate) fn moment(&self, name: &str) -> Result<Option<f64>, Malformed> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Value::Number(number)) => number.as_f64().map(Some).ok_or(Malformed),
-            Some(_) => Err(Malformed),
-        }
-    }
-
     /// Whom the token is for: one, or a list (RFC 7519 section 4.1.3); `None` where it does not say.
     pub(crate) fn audience(&self) -> Result<Option<Vec<&str>>, Malformed> {
         match self.0.get("aud") {

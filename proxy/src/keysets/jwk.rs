@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::key::{Curve, KeyError, Material, VerificationKey};
@@ -73,6 +73,7 @@ pub(super) fn read(text: &[u8], allowed: Algorithms) -> Result<KeyRing, JwkSetEr
     if written.keys.len() > MOST_KEYS {
         return Err(JwkSetError::TooMany(written.keys.len()));
     }
+    let fingerprint = fingerprint(&written.keys);
     let (mut keys, mut unusable) = (Vec::new(), Vec::new());
     for (index, key) in written.keys.into_iter().enumerate() {
         let kid = key.get("kid").and_then(Value::as_str).map(str::to_owned);
@@ -81,7 +82,20 @@ pub(super) fn read(text: &[u8], allowed: Algorithms) -> Result<KeyRing, JwkSetEr
             Err(unfit) => unusable.push(UnusableKey { index, kid, why: unfit.to_string() }),
         }
     }
-    Ok(KeyRing::new(keys, unusable, Sha256::digest(text).into()))
+    Ok(KeyRing::new(keys, unusable, fingerprint))
+}
+
+/// The same for the same keys, however an issuer's servers arrange them: a set that only looks different makes nobody check a token again.
+fn fingerprint(keys: &[Value]) -> [u8; 32] {
+    let digest = |key: &Value| {
+        let mut members: Vec<_> =
+            key.as_object().into_iter().flatten().map(|(name, value)| json!([name, value])).collect();
+        members.sort_by_cached_key(Value::to_string);
+        Sha256::digest(Value::Array(members).to_string())
+    };
+    let mut digests: Vec<_> = keys.iter().map(digest).collect();
+    digests.sort_unstable();
+    digests.iter().fold(Sha256::new(), |all, digest| all.chain_update(digest)).finalize().into()
 }
 
 fn one(written: Value, allowed: Algorithms) -> Result<VerificationKey, Unfit> {

@@ -1,7 +1,7 @@
 //! A key set that requests use while it is kept fresh.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -103,14 +103,18 @@ impl Keyset {
     /// # Errors
     /// The token is not to be believed, or there are no keys yet.
     pub fn verify(&self, token: &[u8]) -> Result<Vec<u8>, TokenError> {
+        self.check(token).map(|(payload, _)| payload)
+    }
+
+    /// The same; also which keys it was checked with.
+    pub(super) fn check(&self, token: &[u8]) -> Result<(Vec<u8>, Arc<KeyRing>), TokenError> {
         let token = Token::parse(token)?;
         if !token.algorithm.is_some_and(|algorithm| self.spec.algorithms.has(algorithm)) {
             return Err(TokenError::Algorithm);
         }
-        let ring = self.ring.load();
-        let ring = ring.as_ref().ok_or(TokenError::Unavailable)?;
+        let ring = self.ring().ok_or(TokenError::Unavailable)?;
         match ring.check(&token) {
-            Ok(()) => Ok(token.into_payload()),
+            Ok(()) => Ok((token.into_payload(), ring)),
             Err(refused) => {
                 if let (Some(remote), Some(kid)) = (&self.remote, &token.kid)
                     && !ring.knows(kid)
@@ -140,6 +144,11 @@ impl Keyset {
 
     pub(super) fn ring(&self) -> Option<Arc<KeyRing>> {
         self.ring.load_full()
+    }
+
+    /// Whether these are its keys now.
+    pub(super) fn uses(&self, ring: &Weak<KeyRing>) -> bool {
+        self.ring.load().as_ref().is_some_and(|own| Arc::as_ptr(own) == ring.as_ptr())
     }
 
     /// Goes on with the keys of another one, fetched from the same place.

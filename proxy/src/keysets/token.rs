@@ -36,7 +36,8 @@ struct Header {
     b64: Option<bool>,
 }
 
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<T>, D::Error> {
+/// A member that is given; `null` is no way of leaving it out.
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<T>, D::Error> {
     T::deserialize(source).map(Some)
 }
 

@@ -155,7 +155,7 @@ impl LoadedPlugin {
         self.shape.shares_counters
     }
 
-    /// Whether its decisions can depend on nothing but what it reads of the messages, and on who the consumers are.
+    /// Whether its decisions can depend on nothing but what it reads of the messages, on who the consumers are, and on keys.
     #[must_use]
     pub fn decides_by_reading(&self) -> bool {
         self.shape.decides_by_reading

@@ -5,6 +5,7 @@
 //! request is led along by what it would answer; where its way ends, its decision lies, and the guest is not called.
 //!
 //! That holds for guests that can neither count, nor look at a clock, nor keep anything with the gateway (`Capability::is_a_lookup`).
+//! Signed tokens are believed for a time: what was decided by one lies there with the proof, and is found as long as that holds.
 //! What is left to them is their own memory, which the contract forbids to matter. Whether they heed that is looked
 //! at: a found decision is now and then asked for again, and who answers otherwise is believed no more.
 //!
@@ -20,13 +21,15 @@ mod tree;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use siphasher::sip128::SipHasher13;
 use thread_local::ThreadLocal;
 
-use question::Messages;
-use trace::Trace;
-use tree::Tree;
+use crate::keysets::Proof;
+use question::{Messages, Question};
+use trace::{Noted, Reasons, Trace};
+use tree::{Kept, Tree, Way};
 
 /// Of the decisions that are found the first is asked for again, then one after twice as many each time, up to one in so many:
 /// who keeps count is found out before it matters.
@@ -64,7 +67,13 @@ pub(super) struct Decisions<D: Send> {
 
 /// What one worker remembers.
 struct Book<D> {
-    tree: Tree<D>,
+    /// Decisions that were made or found lately.
+    young: Tree<D>,
+    /// Those before them: what is not found before the young ones fill their half goes. So nobody can drive out by ever other
+    /// requests what others keep asking for.
+    old: Tree<D>,
+    /// In each of the two.
+    most: usize,
     asked: u32,
     found: u32,
     /// Calls for which nothing is looked up or learnt.
@@ -102,8 +111,8 @@ impl<D: Repeatable + Send> Decisions<D> {
         !self.is_unfaithful.load(Ordering::Relaxed)
     }
 
-    /// Looks for the decision on a request.
-    pub(super) fn find(&self, messages: Messages<'_>) -> Found<D> {
+    /// Looks for the decision on a request at this moment since 1970.
+    pub(super) fn find(&self, messages: Messages<'_>, now: impl Fn() -> Duration) -> Found<D> {
         if !self.is_believed() {
             return Found::Nothing(None);
         }
@@ -112,7 +121,7 @@ impl<D: Repeatable + Send> Decisions<D> {
         if book.pauses() {
             return Found::Nothing(None);
         }
-        match book.find(|question| question.answer(messages, self.hasher())) {
+        match book.find(|question| question.answer(messages, self.hasher()), now) {
             Some(decision) => Found::Decision(decision),
             None => Found::Nothing(Some(Trace::default())),
         }
@@ -122,26 +131,36 @@ impl<D: Repeatable + Send> Decisions<D> {
     ///
     /// # Errors
     /// The guest decided differently before. It is believed no more.
-    pub(super) fn keep(&self, trace: Trace, messages: Messages<'_>, decision: &D) -> Result<(), Unfaithful> {
-        let Some(questions) = trace.into_questions().filter(|_| decision.size() <= LARGEST) else { return Ok(()) };
+    pub(super) fn keep(
+        &self,
+        trace: Trace,
+        messages: Messages<'_>,
+        decision: &D,
+        now: impl Fn() -> Duration,
+    ) -> Result<(), Unfaithful> {
         let Ok(mut book) = self.book().try_borrow_mut() else { return Ok(()) };
-        if book.tree.decisions() >= self.most {
-            book.tree = Tree::default();
-        }
-        let answered = questions.into_iter().map(|question| {
+        let Reasons { questions, proofs } = match trace.into_noted() {
+            Noted::Reasons(reasons) if decision.size() <= LARGEST => reasons,
+            Noted::Reasons(_) | Noted::OneOfAKind => return Ok(()),
+            Noted::Passing => {
+                book.leave_out();
+                return Ok(());
+            }
+        };
+        let answered = |question: Question| {
             let answer = question.answer(messages, self.hasher());
             (question, answer)
-        });
-        let kept = book.tree.keep(answered, decision);
+        };
+        let kept = book.keep(questions.into_iter().map(answered).collect(), decision, proofs.into(), now);
         if kept.is_err() && !self.is_unfaithful.swap(true, Ordering::Relaxed) {
-            book.tree = Tree::default();
+            book.forget();
             return kept;
         }
         Ok(())
     }
 
     fn book(&self) -> &RefCell<Book<D>> {
-        self.books.get_or(|| RefCell::new(Book::default()))
+        self.books.get_or(|| RefCell::new(Book::new(self.most)))
     }
 
     fn hasher(&self) -> SipHasher13 {
@@ -150,8 +169,24 @@ impl<D: Repeatable + Send> Decisions<D> {
 }
 
 impl<D: Repeatable> Book<D> {
-    fn find(&mut self, answer: impl Fn(&question::Question) -> u128) -> Option<D> {
-        let decision = self.tree.find(answer).map(Repeatable::again);
+    fn new(most: usize) -> Self {
+        Self {
+            young: Tree::default(),
+            old: Tree::default(),
+            most: most.div_ceil(2),
+            asked: 0,
+            found: 0,
+            pause: 0,
+            until_asked_again: 0,
+            between: 1,
+        }
+    }
+
+    fn find(&mut self, answer: impl Fn(&Question) -> u128, now: impl Fn() -> Duration) -> Option<D> {
+        let decision = match self.young.find(&answer) {
+            Some(kept) => kept.holds(now).then(|| kept.decision.again()),
+            None => self.find_old(answer, now),
+        };
         self.asked += 1;
         self.found += u32::from(decision.is_some());
         if self.asked >= WINDOW {
@@ -159,6 +194,36 @@ impl<D: Repeatable> Book<D> {
             (self.asked, self.found) = (0, 0);
         }
         decision.filter(|_| !self.is_to_be_asked_again())
+    }
+
+    /// Looks among the old decisions; what is found there is young again.
+    fn find_old(&mut self, answer: impl Fn(&Question) -> u128, now: impl Fn() -> Duration) -> Option<D> {
+        let kept = self.old.find(&answer).filter(|kept| kept.holds(&now))?;
+        let Kept { decision, proofs } = Kept { decision: kept.decision.again(), proofs: kept.proofs.clone() };
+        self.keep(self.old.way(answer), &decision, proofs, now).ok()?;
+        Some(decision)
+    }
+
+    fn keep(
+        &mut self,
+        way: Way,
+        decision: &D,
+        proofs: Box<[Proof]>,
+        now: impl Fn() -> Duration,
+    ) -> Result<(), Unfaithful> {
+        if self.young.decisions() >= self.most && !self.young.has(&way) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.keep(way, decision, proofs, now)
+    }
+
+    /// Does not count a request for which nothing can be found: whoever sends wrong tokens must not make others be called for.
+    fn leave_out(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
+    }
+
+    fn forget(&mut self) {
+        (self.young, self.old) = Default::default();
     }
 
     fn is_to_be_asked_again(&mut self) -> bool {
@@ -175,11 +240,5 @@ impl<D: Repeatable> Book<D> {
         let is_over = self.pause == 0;
         self.pause = self.pause.saturating_sub(1);
         !is_over
-    }
-}
-
-impl<D> Default for Book<D> {
-    fn default() -> Self {
-        Self { tree: Tree::default(), asked: 0, found: 0, pause: 0, until_asked_again: 0, between: 1 }
     }
 }

@@ -80,7 +80,7 @@ impl Inspection {
         self.grants.iter().any(Capability::waits)
     }
 
-    /// Whether its decisions can depend on nothing but what it reads of the messages, and on who the consumers are. What a
+    /// Whether its decisions can depend on nothing but what it reads of the messages, on who the consumers are, and on keys. What a
     /// language's runtime brings along may tell it more.
     #[must_use]
     pub fn decides_by_reading(&self) -> bool {

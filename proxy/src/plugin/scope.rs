@@ -10,7 +10,7 @@ use super::decisions::question::{Messages, Question};
 use super::decisions::trace::Trace;
 use super::outbound::Outbound;
 use crate::consumers::{Consumers, PasswordChecks};
-use crate::keysets::Keysets;
+use crate::keysets::{Keysets, Verified};
 
 /// What one call may see.
 #[derive(Clone, Copy)]
@@ -37,6 +37,16 @@ impl CallScope<'_> {
             Some(question) => trace.note(question),
             None => trace.give_up(),
         }
+    }
+
+    /// The guest is told what a token says, or why it is refused. What it decides then is true for as long as the token is.
+    pub(super) fn learn<E>(&self, verified: Result<Verified, E>) -> Result<Vec<u8>, E> {
+        match (&verified, self.trace) {
+            (Ok(Verified { proof, .. }), Some(trace)) => trace.rely_on(proof.clone()),
+            (Err(_), Some(trace)) => trace.refuse(),
+            (_, None) => {}
+        }
+        verified.map(|Verified { payload, .. }| payload)
     }
 }
 

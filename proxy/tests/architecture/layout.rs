@@ -26,7 +26,8 @@ const FENCES: &[Fence] = &[
 
 /// Reading untrusted text into types belongs where the problems of a text are told.
 const DESERIALISING: &[&str] = &["Deserialize", "DeserializeOwned"];
-const MAY_DESERIALISE: &[&str] = &["config", "admin", "keysets/jwk", "keysets/token", "discovery/etcd/messages"];
+const MAY_DESERIALISE: &[&str] =
+    &["config", "admin", "keysets/jwk", "keysets/lifetime", "keysets/token", "discovery/etcd/messages"];
 
 fn gateway() -> Vec<Source> {
     read_tree(&repository().join("proxy/src")).unwrap()

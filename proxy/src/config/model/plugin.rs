@@ -96,18 +96,17 @@ impl Capability {
         matches!(self, Self::Passwords | Self::HttpClient)
     }
 
-    /// Whether it does nothing but answer, and answers the same as long as the configuration is the same.
+    /// Whether it does nothing but answer, and answers the same as long as the configuration is the same, or says for how long it does.
     #[must_use]
     pub fn is_a_lookup(self) -> bool {
         match self {
-            Self::Consumers => true,
+            Self::Consumers | Self::Keysets => true,
             Self::Log
             | Self::Clock
             | Self::Random
             | Self::Counters
             | Self::SharedData
             | Self::Passwords
-            | Self::Keysets
             | Self::HttpClient
             | Self::Metrics => false,
         }

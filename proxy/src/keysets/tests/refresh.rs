@@ -17,7 +17,7 @@ use crate::config::model::{self, KeysetSource, RemoteKeyset};
 use crate::keysets::fetch::{Fetch, FetchError};
 use crate::keysets::keeper::{keep, pause};
 use crate::keysets::keyset::Keyset;
-use crate::keysets::{KeysetKeeper, Keysets, TokenError};
+use crate::keysets::{KeysetKeeper, Keysets, TokenError, Verified};
 use crate::observe::metrics::Metrics;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -201,6 +201,23 @@ async fn a_key_that_is_withdrawn_is_believed_no_longer() {
     pass(6 * MINUTE).await;
     assert_eq!(verify(&keyset, "rsa"), Err(TokenError::UnknownKey));
     assert_eq!(verify(&keyset, "ed").as_deref(), Ok(PAYLOAD));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_proven_by_a_key_holds_until_the_keys_are_others() {
+    let mut arranged = jwks();
+    arranged["keys"].as_array_mut().unwrap().reverse();
+    arranged["served_by"] = json!("another server");
+    let fewer = json!({ "keys": [ed_jwk()] });
+    let issuer = Issuer::answering([Answer::Set(jwks()), Answer::Set(arranged), Answer::Set(fewer)]);
+    let keysets = Keysets::new([kept(&issuer).await]);
+    let Verified { payload, proof } = keysets.verify("accounts", good("EdDSA", "ed").as_bytes()).unwrap();
+    assert_eq!(payload, PAYLOAD);
+    pass(6 * MINUTE).await;
+    assert!(issuer.asked() >= 2 && proof.holds(MINUTE), "the same keys, in another order");
+    pass(6 * MINUTE).await;
+    assert!(verify(keysets.get("accounts").unwrap(), "ed").is_ok());
+    assert!(!proof.holds(MINUTE), "other keys: whoever wants to know has to look again");
 }
 
 #[tokio::test(start_paused = true)]

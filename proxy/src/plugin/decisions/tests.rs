@@ -1,8 +1,15 @@
+use std::cell::Cell;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use proptest::prelude::*;
+use ring::hmac;
 
 use super::question::{Messages, Question};
 use super::*;
+use crate::config::model::{self, KeyMaterial, KeysetSource, SharedSecret, StaticKey, TokenAlgorithm};
+use crate::keysets::{Keyset, Keysets, Verified};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 
 /// What a guest in these tests comes to.
@@ -28,6 +35,7 @@ struct Guest<F> {
     decisions: Decisions<Said>,
     decide: F,
     calls: u32,
+    now: Duration,
 }
 
 /// What lets it read a request.
@@ -48,7 +56,7 @@ impl Reader<'_> {
 
 impl<F: FnMut(&Reader<'_>) -> String> Guest<F> {
     fn new(most: usize, decide: F) -> Self {
-        Self { decisions: Decisions::new(most), decide, calls: 0 }
+        Self { decisions: Decisions::new(most), decide, calls: 0, now: Duration::ZERO }
     }
 
     fn asked(&mut self, fields: &[(&str, &str)]) -> Result<Said, Unfaithful> {
@@ -61,14 +69,14 @@ impl<F: FnMut(&Reader<'_>) -> String> Guest<F> {
         let facts = RequestFacts::new(nobody, RequestId::default(), "r".into(), Scheme::Http, String::new());
         let view = HttpRequestView { parts: &parts, facts: &facts };
         let messages = Messages { request: &view, response: None };
-        let trace = match self.decisions.find(messages) {
+        let trace = match self.decisions.find(messages, || self.now) {
             Found::Decision(decision) => return Ok(decision),
             Found::Nothing(trace) => trace,
         };
         self.calls += 1;
         let said = Said((self.decide)(&Reader { view: &view, trace: trace.as_ref() }));
         match trace {
-            Some(trace) => self.decisions.keep(trace, messages, &said).map(|()| said),
+            Some(trace) => self.decisions.keep(trace, messages, &said, || self.now).map(|()| said),
             None => Ok(said),
         }
     }
@@ -76,6 +84,111 @@ impl<F: FnMut(&Reader<'_>) -> String> Guest<F> {
     fn says(&mut self, fields: &[(&str, &str)]) -> String {
         self.asked(fields).unwrap().0
     }
+}
+
+/// A key set, and a token that counts from the second 100 to the second 200.
+fn token() -> (Keysets, String) {
+    let algorithm = TokenAlgorithm::Hs256;
+    let material = KeyMaterial::Secret(SharedSecret::new(b"a secret of the host, 32 bytes.."));
+    let source = KeysetSource::Keys(vec![StaticKey { kid: None, algorithm, material }]);
+    let spec = model::Keyset { name: "accounts".into(), algorithms: [algorithm].into_iter().collect(), source };
+    let signed = [r#"{"alg":"HS256"}"#, r#"{"nbf":100,"exp":200}"#].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"a secret of the host, 32 bytes..");
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
+    (Keysets::new([Keyset::load(&spec, None).unwrap()]), format!("{signed}.{signature}"))
+}
+
+#[test]
+fn what_was_decided_by_a_token_is_true_for_as_long_as_the_token_is() {
+    let (keysets, token) = token();
+    let now = Cell::new(Duration::from_secs(50));
+    let mut guest = Guest::new(10, |request: &Reader<'_>| {
+        let token = request.header("token").unwrap_or_default();
+        match (keysets.verify_current("accounts", token.as_bytes(), Duration::ZERO, now.get()), request.trace) {
+            (Ok(Verified { proof, .. }), trace) => {
+                trace.inspect(|trace| trace.rely_on(proof));
+                "welcome".to_owned()
+            }
+            (Err(why), trace) => {
+                trace.inspect(|trace| trace.refuse());
+                why.to_string()
+            }
+        }
+    });
+    let mut at = |second: u64| {
+        now.set(Duration::from_secs(second));
+        guest.now = now.get();
+        let before = guest.calls;
+        let said = guest.says(&[("token", &token)]);
+        (said, guest.calls > before)
+    };
+    let (welcome, asked) = ("welcome".to_owned(), true);
+    assert_eq!(at(99), ("it is not valid yet".to_owned(), asked));
+    assert_eq!(at(99), ("it is not valid yet".to_owned(), asked), "a refusal is not lasting");
+    assert_eq!(at(100), (welcome.clone(), asked));
+    assert_eq!(at(101), (welcome.clone(), asked), "the first that is found is asked for again");
+    assert_eq!(at(102), (welcome.clone(), !asked));
+    assert_eq!(at(199).0, welcome);
+    assert_eq!(at(200), ("it has expired".to_owned(), asked));
+    assert_eq!(at(150).0, welcome, "the operator's clock was set back");
+    assert_eq!(at(99), ("it is not valid yet".to_owned(), asked));
+}
+
+/// A guest that welcomes who has a token, and what it is told by the host then.
+fn welcoming<'a>(
+    keysets: &'a Keysets,
+    now: &'a Cell<Duration>,
+    word: &'a Cell<&str>,
+) -> impl FnMut(&Reader<'_>) -> String + 'a {
+    move |request| {
+        let token = request.header("token").unwrap_or_default();
+        match keysets.verify_current("accounts", token.as_bytes(), Duration::ZERO, now.get()) {
+            Ok(Verified { proof, .. }) => request.trace.inspect(|trace| trace.rely_on(proof)),
+            Err(_) => request.trace.inspect(|trace| trace.refuse()),
+        };
+        word.get().to_owned()
+    }
+}
+
+#[test]
+fn what_a_token_led_to_until_it_ended_may_be_otherwise_for_the_next_one_that_reads_the_same() {
+    let (keysets, token) = token();
+    let (now, word) = (Cell::new(Duration::from_secs(100)), Cell::new("one"));
+    let mut guest = Guest::new(10, welcoming(&keysets, &now, &word));
+    guest.now = now.get();
+    assert_eq!(guest.says(&[("token", &token)]), "one");
+    now.set(Duration::from_secs(200));
+    guest.now = now.get();
+    word.set("two");
+    assert_eq!(guest.says(&[("token", &token)]), "two");
+    assert!(guest.decisions.is_believed());
+}
+
+#[test]
+fn who_decides_differently_while_the_token_is_true_is_believed_no_more() {
+    let (keysets, token) = token();
+    let (now, word) = (Cell::new(Duration::from_secs(100)), Cell::new("one"));
+    let mut guest = Guest::new(10, welcoming(&keysets, &now, &word));
+    guest.now = now.get();
+    assert_eq!(guest.says(&[("token", &token)]), "one");
+    word.set("two");
+    assert_eq!(guest.asked(&[("token", &token)]), Err(Unfaithful), "the first that is found is asked for again");
+}
+
+#[test]
+fn who_keeps_what_it_was_told_of_a_token_is_believed_no_more() {
+    let (keysets, token) = token();
+    let mut known = false;
+    let mut guest = Guest::new(10, |request: &Reader<'_>| {
+        let token = request.header("token").unwrap_or_default();
+        if !std::mem::replace(&mut known, true) {
+            let Verified { proof, .. } = keysets.verify("accounts", token.as_bytes()).unwrap();
+            request.trace.inspect(|trace| trace.rely_on(proof));
+        }
+        "welcome".to_owned()
+    });
+    assert_eq!(guest.says(&[("token", &token)]), "welcome");
+    assert_eq!(guest.asked(&[("token", &token)]), Err(Unfaithful), "its decision would be true for ever");
 }
 
 /// By key, and by name where there is no key.
@@ -183,8 +296,46 @@ fn more_decisions_than_there_is_room_for_begin_anew() {
         let key = key.to_string();
         assert_eq!(guest.says(&[("key", &key)]), key);
         let book = guest.decisions.book().borrow();
-        assert!(book.tree.decisions() <= 10);
+        assert!(book.young.decisions() + book.old.decisions() <= 10);
     }
+}
+
+#[test]
+fn what_is_asked_for_again_outlives_whatever_is_asked_once() {
+    let mut guest = Guest::new(10, by_key);
+    (0..4).for_each(|_| drop(guest.says(&[("key", "regular")])));
+    let (mut calls, mut once) = (0, 0);
+    for round in 0..30 {
+        for _ in 0..4 {
+            once += 1;
+            guest.says(&[("key", &once.to_string())]);
+        }
+        let before = guest.calls;
+        assert_eq!(guest.says(&[("key", "regular")]), "regular");
+        calls += guest.calls - before;
+        assert!(guest.decisions.book().borrow().pause == 0, "{round}");
+    }
+    assert!(calls <= 4, "{calls} of 30: no more than are asked again");
+}
+
+#[test]
+fn who_sends_wrong_tokens_does_not_make_others_be_called_for() {
+    let mut guest = Guest::new(10, |request: &Reader<'_>| {
+        let key = request.header("key").unwrap_or_default();
+        if key == "wrong" {
+            request.trace.inspect(|trace| trace.refuse());
+        }
+        key
+    });
+    guest.says(&[("key", "right")]);
+    for _ in 0..10 * WINDOW {
+        guest.says(&[("key", "wrong")]);
+    }
+    assert_eq!(guest.decisions.book().borrow().pause, 0);
+    (0..4).for_each(|_| drop(guest.says(&[("key", "right")])));
+    let before = guest.calls;
+    assert_eq!(guest.says(&[("key", "right")]), "right");
+    assert_eq!(guest.calls, before);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! The ways that calls have gone, and the decisions at their ends.
 
+use std::time::Duration;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use smallvec::SmallVec;
 
 use super::question::Question;
 use super::{Repeatable, Unfaithful};
+use crate::keysets::Proof;
 
 /// Decisions by what was asked on the way there.
 pub(super) struct Tree<D> {
@@ -18,7 +22,27 @@ enum Place<D> {
     /// On, by the answer to the question of this fork.
     Fork(usize),
     /// To its end.
-    Decision(D),
+    Decision(Kept<D>),
+}
+
+/// The questions on the way to a decision, each with what stands for its answer.
+pub(super) type Way = SmallVec<[(Question, u128); 2]>;
+
+/// A decision, and what it is true by.
+pub(super) struct Kept<D> {
+    pub(super) decision: D,
+    pub(super) proofs: Box<[Proof]>,
+}
+
+impl<D> Kept<D> {
+    /// Whether it is true at this moment since 1970. Most are at any, and then nobody looks at a clock.
+    pub(super) fn holds(&self, now: impl FnOnce() -> Duration) -> bool {
+        if self.proofs.is_empty() {
+            return true;
+        }
+        let now = now();
+        self.proofs.iter().all(|proof| proof.holds(now))
+    }
 }
 
 /// A question, and where each answer to it leads.
@@ -39,7 +63,7 @@ impl<D: Repeatable> Tree<D> {
     }
 
     /// The decision where these answers lead.
-    pub(super) fn find(&self, answer: impl Fn(&Question) -> u128) -> Option<&D> {
+    pub(super) fn find(&self, answer: impl Fn(&Question) -> u128) -> Option<&Kept<D>> {
         let mut place = self.start.as_ref()?;
         loop {
             let fork = match place {
@@ -51,14 +75,37 @@ impl<D: Repeatable> Tree<D> {
         }
     }
 
-    /// Makes the way of these answers lead to a decision.
+    /// Whether a decision lies where this way ends.
+    pub(super) fn has(&self, way: &Way) -> bool {
+        // Where a question is asked that is not on the way, nothing that was answered leads on.
+        let answer =
+            |question: &Question| way.iter().find(|(asked, _)| asked == question).map_or(0, |(_, answer)| *answer);
+        self.find(answer).is_some()
+    }
+
+    /// The way that these answers lead, as far as it is known.
+    pub(super) fn way(&self, answer: impl Fn(&Question) -> u128) -> Way {
+        let (mut way, mut place) = (Way::new(), self.start.as_ref());
+        while let Some(Place::Fork(fork)) = place
+            && let Some(Fork { question, answers }) = self.forks.get(*fork)
+        {
+            let answer = answer(question);
+            way.push((question.clone(), answer));
+            place = answers.find(spread(answer), |(known, _)| *known == answer).map(|(_, place)| place);
+        }
+        way
+    }
+
+    /// Makes the way of these answers lead to a decision, in the place of one that was true until `now`.
     ///
     /// # Errors
-    /// It led to another one before, or the same answers to another question.
+    /// It led to another one that is still true, or to one that went by other proofs, or the same answers to another question.
     pub(super) fn keep(
         &mut self,
-        way: impl IntoIterator<Item = (Question, u128)>,
+        way: Way,
         decision: &D,
+        proofs: Box<[Proof]>,
+        now: impl Fn() -> Duration,
     ) -> Result<(), Unfaithful> {
         let mut from = None;
         for (question, answer) in way {
@@ -66,14 +113,16 @@ impl<D: Repeatable> Tree<D> {
             from = Some((fork, answer));
         }
         match self.place(from) {
-            Some(Place::Decision(known)) if known.is_like(decision) => Ok(()),
-            Some(_) => Err(Unfaithful),
-            None => {
-                self.decisions += 1;
-                self.lead(from, Place::Decision(decision.again()));
-                Ok(())
+            Some(Place::Decision(known)) if known.proofs.len() == proofs.len() => {
+                if known.holds(now) {
+                    return if known.decision.is_like(decision) { Ok(()) } else { Err(Unfaithful) };
+                }
             }
+            Some(_) => return Err(Unfaithful),
+            None => self.decisions += 1,
         }
+        self.lead(from, Place::Decision(Kept { decision: decision.again(), proofs }));
+        Ok(())
     }
 
     /// The fork where this question is asked; it is made where the way ends so far.

@@ -130,7 +130,7 @@ impl PolicyRuntime {
         ask: impl FnOnce(CallScope<'_>) -> Result<D, PluginFailure>,
     ) -> Result<Said<D>, PluginFailure> {
         let decisions = memory.map(role);
-        let trace = match decisions.map_or(Found::Nothing(None), |decisions| decisions.find(messages)) {
+        let trace = match decisions.map_or(Found::Nothing(None), |known| known.find(messages, || self.wall_time())) {
             Found::Decision(decision) => return Ok(Said { decision, before: true }),
             Found::Nothing(trace) => trace,
         };
@@ -147,7 +147,7 @@ impl PolicyRuntime {
         ask: impl AsyncFnOnce(CallScope<'_>) -> Result<D, PluginFailure>,
     ) -> Result<Said<D>, PluginFailure> {
         let decisions = memory.map(role);
-        let trace = match decisions.map_or(Found::Nothing(None), |decisions| decisions.find(messages)) {
+        let trace = match decisions.map_or(Found::Nothing(None), |known| known.find(messages, || self.wall_time())) {
             Found::Decision(decision) => return Ok(Said { decision, before: true }),
             Found::Nothing(trace) => trace,
         };

@@ -1,5 +1,7 @@
 //! Decides as was decided before, where that is known.
 
+use std::time::Duration;
+
 use super::PolicyRuntime;
 use super::deciding::Said;
 use crate::plugin::component::LoadedPlugin;
@@ -39,6 +41,11 @@ impl PolicyRuntime {
         self.remembered.as_ref().is_some_and(Remembered::is_believed)
     }
 
+    /// Time since 1970, as the operator's clock says.
+    pub(super) fn wall_time(&self) -> Duration {
+        Duration::from_millis(self.configured.setup.counters.clock().wall_ms())
+    }
+
     /// What a guest has just said; it is kept where it was noted what the guest asked.
     pub(super) fn said<D: Repeatable + Send>(
         &self,
@@ -47,7 +54,7 @@ impl PolicyRuntime {
         decision: D,
     ) -> Said<D> {
         if let Some((decisions, trace)) = noted
-            && let Err(Unfaithful) = decisions.keep(trace, messages, &decision)
+            && let Err(Unfaithful) = decisions.keep(trace, messages, &decision, || self.wall_time())
         {
             tracing::warn!(
                 policy = self.name,

@@ -93,6 +93,18 @@ fn configure_may_use_no_capability_but_log() {
         ("random", "number", "(result i64)", "(drop (call $it))"),
         ("random", "bytes", "(param i32 i32)", "(call $it (i32.const 1) (i32.const 512))"),
         ("consumers", "find-by-key", "(param i32 i32 i32)", "(call $it (i32.const 0) (i32.const 0) (i32.const 512))"),
+        (
+            "keysets",
+            "verify",
+            "(param i32 i32 i32 i32 i32)",
+            "(call $it (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))",
+        ),
+        (
+            "keysets",
+            "verify-current",
+            "(param i32 i32 i32 i32 i32 i32)",
+            "(call $it (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))",
+        ),
         ("shared-data", "remove", "(param i32 i32) (result i32)", "(drop (call $it (i32.const 0) (i32.const 0)))"),
         (
             "metrics",
