@@ -1,4 +1,5 @@
 //! What one call into a plugin costs: instance taken or started, guest run, decision checked, instance given back or dropped.
+//! And what the policies of a route cost a request whose decisions are remembered.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -8,15 +9,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion};
 use http::request::Parts;
 use tidegate::config;
 use tidegate::consumers::Consumer;
 use tidegate::plugin::compile::Compilation;
-use tidegate::policy::decision::RequestDecision;
+use tidegate::policy::decision::{EditableHead, RequestDecision};
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
-use tidegate::snapshot::{Refresh, Snapshot};
+use tidegate::route::Lookup;
+use tidegate::snapshot::{Refresh, Route, Snapshot};
 
 /// The plugins as `make plugins` builds them, with settings that let every call pass.
 const CONFIGURATION: &str = r#"
@@ -122,6 +125,20 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
+/// From a request's head to what its policies leave in its response's; head, facts and response are dropped in the time.
+fn bench_route(group: &mut BenchmarkGroup<'_, WallTime>, route: &Route, parts: &Parts) {
+    group.bench_function(BenchmarkId::new("remembered", "route"), |bencher| {
+        let fresh = || (parts.clone(), facts(), http::Response::new(()).into_parts().0);
+        let run = |(mut head, mut facts, mut response): (Parts, RequestFacts, http::response::Parts)| {
+            let outcome = at_once(route.chain.run_request(&mut head, &mut facts));
+            facts.response_edits.iter().for_each(|edit| response.apply(edit));
+            black_box(&response);
+            outcome
+        };
+        bencher.iter_batched(fresh, run, BatchSize::SmallInput);
+    });
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -148,6 +165,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             });
         }
     }
+    let (Parts { method, headers, uri, .. }, host) = (&parts, "shop.example");
+    let lookup = Lookup { host, path: uri.path(), query: uri.query(), method, headers };
+    bench_route(&mut group, snapshot.routes.find(&lookup).ok_or("no route")?, &parts);
     group.finish();
     criterion.final_summary();
     Ok(())
