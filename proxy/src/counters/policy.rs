@@ -98,14 +98,14 @@ impl PolicyCounters {
     /// The limit of a subject: what is taken from it later need not look at its key again.
     #[must_use]
     pub fn limit(&self, key: &[u8], quota: Quota, algorithm: Algorithm) -> Limit {
-        Limit { id: self.identify(algorithm.kind(), key), quota, algorithm, shared_name: None }
+        Limit::new(self.identify(algorithm.kind(), key), quota, algorithm)
     }
 
     /// Takes `cost` units from a limit of these counters.
     pub fn take(&self, limit: &Limit, cost: u32) -> Admission {
         let quota = limit.quota;
         let take = |cell: &mut Cell, now_ns| match (cell, limit.algorithm) {
-            (Cell::Gcra(bucket), Algorithm::Gcra { burst }) => bucket.take(now_ns, quota, burst, cost),
+            (Cell::Gcra(bucket), Algorithm::Gcra { burst }) => bucket.take(now_ns, limit.interval, burst, cost),
             (Cell::Window(window), Algorithm::Window) => window.take(now_ns, quota, cost),
             (Cell::Sliding(window), Algorithm::Sliding) => window.take(now_ns, quota, cost),
             _ => Admission::NEVER,

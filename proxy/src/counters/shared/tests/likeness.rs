@@ -6,7 +6,7 @@ use redis::{Connection, Script};
 use super::super::Taken;
 use super::super::scripts::Scripts;
 use super::{Redis, client};
-use crate::counters::gcra::Gcra;
+use crate::counters::gcra::{Gcra, Interval};
 use crate::counters::sliding::Sliding;
 use crate::counters::window::Window;
 use crate::counters::{Admission, Quota};
@@ -93,7 +93,7 @@ fn the_scripts_decide_as_the_gateway_does() {
         let (mut ours, mut theirs) = (Gcra::default(), Asked { client: &mut *client, key: key('g') });
         play(&steps, |now_us, quota, burst, cost| {
             let theirs = theirs.take(&scripts.gcra, &[quota.limit, quota.window_ms, burst, cost], now_us);
-            let ours = ours.take(now_us * 1000, quota, burst, cost);
+            let ours = ours.take(now_us * 1000, Interval::of(quota), burst, cost);
             assert!(alike(ours, theirs), "gcra: {ours:?}, there {theirs:?}");
         });
     });
