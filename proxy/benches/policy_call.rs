@@ -15,7 +15,7 @@ use http::request::Parts;
 use tidegate::config;
 use tidegate::consumers::Consumer;
 use tidegate::plugin::compile::Compilation;
-use tidegate::policy::decision::{EditableHead, RequestDecision};
+use tidegate::policy::decision::RequestDecision;
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
 use tidegate::route::Lookup;
@@ -131,7 +131,7 @@ fn bench_route(group: &mut BenchmarkGroup<'_, WallTime>, route: &Route, parts: &
         let fresh = || (parts.clone(), facts(), http::Response::new(()).into_parts().0);
         let run = |(mut head, mut facts, mut response): (Parts, RequestFacts, http::response::Parts)| {
             let outcome = at_once(route.chain.run_request(&mut head, &mut facts));
-            facts.response_edits.iter().for_each(|edit| response.apply(edit));
+            facts.change_response(&mut response.headers);
             black_box(&response);
             outcome
         };

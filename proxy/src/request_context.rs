@@ -25,7 +25,7 @@ use crate::cause::Cause;
 use crate::observe::metrics::Held;
 use crate::plugin::policy::PluginFailure;
 use crate::policy::chain::{ChainFailure, ChainOutcome, ResponseOutcome};
-use crate::policy::decision::{EditableHead, LocalResponse};
+use crate::policy::decision::LocalResponse;
 use crate::policy::facts::{RequestFacts, RequestId, Scheme, TlsFacts};
 use crate::route::rewrite::PathRewrite;
 use crate::route::{Lookup, readings, target};
@@ -249,7 +249,7 @@ impl RequestContext {
         }
         match route.chain.run_response(request, &self.facts, head).await {
             ResponseOutcome::Forward => {
-                self.facts.response_edits.iter().for_each(|edit| head.apply(edit));
+                self.facts.change_response(&mut head.headers);
                 if let Some(cookie) = self.endpoint_cookie() {
                     head.headers.append(header::SET_COOKIE, cookie);
                 }

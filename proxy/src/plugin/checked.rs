@@ -42,6 +42,7 @@ impl Rules<'_> {
                     response: edits(forward.response)?,
                     consumer: forward.consumer.map(|id| self.consumer(ConsumerId(id))).transpose()?,
                     target: forward.target.map(target).transpose()?,
+                    standing: None,
                     held: Vec::new(),
                 }))
             }

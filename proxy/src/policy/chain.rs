@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{request, response};
 
 use super::decision::{Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
-use super::facts::{HttpRequestView, HttpResponseView, RequestFacts};
+use super::facts::{HttpRequestView, HttpResponseView, RequestFacts, ResponseChange};
 use super::local::LocalHead;
 use super::view::ResponseView;
 use crate::config::model::FailureMode;
@@ -291,7 +291,10 @@ impl ChainLink {
 
 fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts) {
     forward.request.iter().for_each(|edit| head.apply(edit));
-    facts.response_edits.extend(forward.response);
+    if !forward.response.is_empty() {
+        facts.response_changes.push(ResponseChange::Edits(forward.response));
+    }
+    facts.response_changes.extend(forward.standing.map(ResponseChange::Standing));
     facts.held.extend(forward.held);
     if forward.consumer.is_some() {
         facts.consumer = forward.consumer;

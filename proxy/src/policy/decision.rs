@@ -10,6 +10,7 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
+use super::limits::Standing;
 use crate::consumers::Consumer;
 use crate::counters::Held;
 use crate::route::target::suspicious;
@@ -40,6 +41,8 @@ pub struct Forward {
     pub request: Vec<Edit>,
     /// Applied to the response on its way back, whoever makes it.
     pub response: Vec<Edit>,
+    /// Told to the client by that response.
+    pub standing: Option<Standing>,
     /// Who the client turned out to be.
     pub consumer: Option<Arc<Consumer>>,
     /// Path and query to ask the upstream for.

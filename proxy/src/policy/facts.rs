@@ -7,7 +7,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, request, response};
 use smallvec::SmallVec;
 
-use super::decision::Edit;
+use super::decision::{Edit, EditableHead};
+use super::limits::Standing;
 use super::view::{RequestView, ResponseView};
 use crate::consumers::Consumer;
 use crate::counters::Held;
@@ -98,6 +99,15 @@ impl From<HeaderValue> for RequestId {
     }
 }
 
+/// What a policy wants changed about a response.
+#[derive(Debug)]
+pub enum ResponseChange {
+    /// These edits.
+    Edits(Vec<Edit>),
+    /// The client is told where it stands.
+    Standing(Standing),
+}
+
 /// What is known of a request that its head does not say; the chain adds to it.
 #[derive(Debug)]
 pub struct RequestFacts {
@@ -118,7 +128,7 @@ pub struct RequestFacts {
     /// Who the client turned out to be.
     pub consumer: Option<Arc<Consumer>>,
     /// What policies want changed about the response, whoever makes it, in the order they asked.
-    pub response_edits: Vec<Edit>,
+    pub response_changes: SmallVec<[ResponseChange; 2]>,
     /// The endpoint that answered, once one has and a policy may ask.
     pub endpoint: Option<Arc<str>>,
     /// Links of the chain that let the request pass: as many take part in its response.
@@ -148,7 +158,7 @@ impl RequestFacts {
             target: None,
             authority,
             consumer: None,
-            response_edits: Vec::new(),
+            response_changes: SmallVec::new(),
             endpoint: None,
             links_passed: 0,
             held: Vec::new(),
@@ -162,6 +172,18 @@ impl RequestFacts {
     #[must_use]
     pub fn takes_part(&self, place: usize) -> bool {
         !self.links_left_out.contains(&place)
+    }
+
+    /// Makes the changes to a response that policies asked for.
+    pub fn change_response(&self, head: &mut HeaderMap) {
+        for change in &self.response_changes {
+            match change {
+                ResponseChange::Edits(edits) => edits.iter().for_each(|edit| head.apply(edit)),
+                ResponseChange::Standing(standing) => {
+                    standing.fields().for_each(|(name, value)| drop(head.insert(name, value)));
+                }
+            }
+        }
     }
 }
 

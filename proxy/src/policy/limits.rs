@@ -10,17 +10,21 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use smallvec::SmallVec;
 
-use super::decision::{Edit, LocalResponse};
+use super::decision::LocalResponse;
 use crate::counters::{Admission, Limit, Quota};
 
 /// The limits there are, and where the client stands (draft-ietf-httpapi-ratelimit-headers-10).
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The limits of a request, in the order in which they are taken from.
+/// The limits of a request, in the order in which they are taken from; a clone shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    all: Arc<[NamedLimit]>,
+pub struct Limits(Arc<Said>);
+
+/// What a policy said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    all: Vec<NamedLimit>,
     /// What `ratelimit-policy` says; none where clients are not told.
     policy: Option<HeaderValue>,
 }
@@ -38,19 +42,34 @@ pub struct NamedLimit {
 
 /// A request on its way through its limits.
 #[derive(Debug)]
-pub struct Taking<'l> {
-    limits: &'l Limits,
-    asked: usize,
-    /// What `ratelimit` says so far.
-    standing: SmallVec<[u8; 96]>,
+pub struct Taking {
+    limits: Limits,
+    told: Told,
     refused: Option<Admission>,
+}
+
+/// What each limit had to give, as far as they were asked.
+type Told = SmallVec<[Left; 2]>;
+
+/// What a limit has left, of which a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+    remaining: u32,
+    reset_ms: u32,
+}
+
+/// Where a client stands with limits of which it is to be told: in numbers, until there is a response to write them to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    limits: Limits,
+    told: Told,
 }
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It keeps all limits; these are to be made to its response.
-    Admitted(Option<[Edit; 2]>),
+    /// It keeps all limits; the client is told where it stands, if it is to be.
+    Admitted(Option<Standing>),
     /// It is over one, and is answered with this.
     Refused(LocalResponse),
 }
@@ -81,73 +100,76 @@ impl Limits {
         let told = || all.iter().map(NamedLimit::policy_item).collect::<Vec<_>>().join(", ");
         // Names are plain ASCII, so that this cannot fail.
         let policy = (advertise && !all.is_empty()).then(told).and_then(|told| HeaderValue::try_from(told).ok());
-        Self { all: all.into(), policy }
+        Self(Arc::new(Said { all, policy }))
     }
 
     /// Bytes that they take, about.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.all.iter().map(|named| size_of::<NamedLimit>() + named.quoted.len() + named.limit.size()).sum::<usize>()
-            + self.policy.as_ref().map_or(0, HeaderValue::len)
+        let Said { all, policy } = &*self.0;
+        all.iter().map(|named| size_of::<NamedLimit>() + named.quoted.len() + named.limit.size()).sum::<usize>()
+            + policy.as_ref().map_or(0, HeaderValue::len)
     }
 
     /// Begins to take from them.
     #[must_use]
-    pub fn take(&self) -> Taking<'_> {
-        Taking { limits: self, asked: 0, standing: SmallVec::new(), refused: None }
+    pub fn take(self) -> Taking {
+        Taking { limits: self, told: Told::new(), refused: None }
     }
 }
 
-impl<'l> Taking<'l> {
+impl Taking {
     /// The limit to be taken from next; `None` once it is known what becomes of the request.
     #[must_use]
-    pub fn due(&self) -> Option<&'l NamedLimit> {
-        self.limits.all.get(self.asked).filter(|_| self.refused.is_none())
+    pub fn due(&self) -> Option<&NamedLimit> {
+        self.limits.0.all.get(self.told.len()).filter(|_| self.refused.is_none())
     }
 
     /// Tells what the limit that was due had to give.
     pub fn tell(&mut self, admission: Admission) {
-        let Some(named) = self.due() else { return };
-        if self.limits.policy.is_some() {
-            self.show(named, admission);
-        }
-        self.asked += 1;
-        self.refused = (!admission.allowed).then_some(admission);
-    }
-
-    fn show(&mut self, named: &NamedLimit, admission: Admission) {
-        let (mut remaining, mut reset) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let separator = if self.asked == 0 { "" } else { ", " };
-        let reset = reset.format(admission.reset_ms.div_ceil(1000));
-        let parts = [separator, &named.quoted, ";r=", remaining.format(admission.remaining), ";t=", reset];
-        parts.iter().for_each(|part| self.standing.extend_from_slice(part.as_bytes()));
+        let Admission { allowed, remaining, reset_ms, .. } = admission;
+        self.told.push(Left { remaining, reset_ms });
+        self.refused = (!allowed).then_some(admission);
     }
 
     /// What becomes of the request.
     #[must_use]
     pub fn end(self) -> Taken {
-        let Some(Admission { retry_after_ms, .. }) = self.refused else {
-            return Taken::Admitted(self.fields().map(|fields| fields.map(|(name, value)| Edit::Set(name, value))));
-        };
+        let Self { limits, told, refused } = self;
+        let standing = limits.0.policy.is_some().then_some(Standing { limits, told });
+        let Some(Admission { retry_after_ms, .. }) = refused else { return Taken::Admitted(standing) };
         // A client that comes back within the second it is told to wait would only be refused again. One that asks for more than there
         // ever is need not come back.
         let seconds = (retry_after_ms < u32::MAX).then(|| HeaderValue::from(retry_after_ms.div_ceil(1000).max(1)));
+        let fields = standing.iter().flat_map(Standing::fields);
         Taken::Refused(LocalResponse {
             status: StatusCode::TOO_MANY_REQUESTS,
-            headers: seconds
-                .map(|seconds| (RETRY_AFTER, seconds))
-                .into_iter()
-                .chain(self.fields().into_iter().flatten())
-                .collect(),
+            headers: seconds.map(|seconds| (RETRY_AFTER, seconds)).into_iter().chain(fields).collect(),
             body: Bytes::new(),
         })
     }
+}
 
-    fn fields(&self) -> Option<[(HeaderName, HeaderValue); 2]> {
-        let policy = self.limits.policy.clone()?;
-        let mut standing = HeaderValue::from_bytes(&self.standing).ok()?;
+impl Standing {
+    /// The fields that tell a client.
+    pub fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+        let policy = self.limits.0.policy.clone();
+        let fields = policy.zip(self.value()).map(|(policy, standing)| [(POLICY, policy), (STANDING, standing)]);
+        fields.into_iter().flatten()
+    }
+
+    fn value(&self) -> Option<HeaderValue> {
+        let mut text = SmallVec::<[u8; 96]>::new();
+        for (named, Left { remaining, reset_ms }) in self.limits.0.all.iter().zip(&self.told) {
+            let (mut units, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let separator = if text.is_empty() { "" } else { ", " };
+            let seconds = seconds.format(reset_ms.div_ceil(1000));
+            let parts = [separator, &named.quoted, ";r=", units.format(*remaining), ";t=", seconds];
+            parts.iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
+        }
+        let mut value = HeaderValue::from_bytes(&text).ok()?;
         // Seldom the same twice: not for the table of fields that HTTP/2 keeps.
-        standing.set_sensitive(true);
-        Some([(POLICY, policy), (STANDING, standing)])
+        value.set_sensitive(true);
+        Some(value)
     }
 }

@@ -7,7 +7,7 @@ use http::{Method, StatusCode, response};
 
 use super::RequestContext;
 use crate::cause::Cause;
-use crate::policy::decision::{EditableHead, LocalResponse};
+use crate::policy::decision::LocalResponse;
 use crate::wire::request::Contradiction;
 use crate::wire::response::seal;
 use crate::wire::{grpc, problem};
@@ -55,7 +55,7 @@ impl RequestContext {
         for (name, value) in headers {
             head.headers.append(name, value);
         }
-        self.facts.response_edits.iter().for_each(|edit| head.apply(edit));
+        self.facts.change_response(&mut head.headers);
         let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if has_body {
             head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

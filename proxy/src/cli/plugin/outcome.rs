@@ -7,6 +7,7 @@ use super::trial::{Outcome, Verdict};
 use crate::plugin::policy::{ConfigureProblem, PluginFailure};
 use crate::policy::body::Action;
 use crate::policy::decision::{Edit, Forward, LocalResponse, RequestDecision, ResponseDecision};
+use crate::policy::limits::Standing;
 
 /// One thing that is true of a decision, by the key it has in a table of cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +103,14 @@ fn passed(forward: &Forward) -> Vec<Fact> {
         Fact::new("consumer", forward.consumer.iter().map(|consumer| consumer.name.clone())),
         Fact::new("target", forward.target.iter().map(ToString::to_string)),
         edited("request", &forward.request),
-        edited("response", &forward.response),
+        edited("response", &edits_of_response(forward)),
     ]
+}
+
+/// Those that the policy asked for, then those that tell where the client stands.
+fn edits_of_response(forward: &Forward) -> Vec<Edit> {
+    let standing = forward.standing.iter().flat_map(Standing::fields);
+    forward.response.iter().cloned().chain(standing.map(|(name, value)| Edit::Set(name, value))).collect()
 }
 
 fn edited(label: &'static str, edits: &[Edit]) -> Fact {
@@ -198,7 +205,7 @@ fn forward_json(forward: &Forward) -> Value {
         "consumer": forward.consumer.as_ref().map(|consumer| &consumer.name),
         "target": forward.target.as_ref().map(ToString::to_string),
         "request": edits_json(&forward.request),
-        "response": edits_json(&forward.response),
+        "response": edits_json(&edits_of_response(forward)),
     })
 }
 

@@ -45,7 +45,7 @@ impl PolicyRuntime {
     ) -> Result<RequestDecision, PluginFailure> {
         let said = self.say(memory, |memory| &memory.limits, messages, |scope| self.ask_limits(scope));
         let Said { decision: limits, before } = self.count_failure(said)?;
-        Ok(self.tally(before).count(decided(self.take_here(&limits), forward)))
+        Ok(self.tally(before).count(decided(self.take_here(limits), forward)))
     }
 
     /// The same of a policy that may wait, or counts together with other gateways.
@@ -59,7 +59,7 @@ impl PolicyRuntime {
         let said = self.say_in_time(memory, |memory| &memory.limits, messages, ask).await;
         let Said { decision: limits, before } = self.count_failure(said)?;
         let tally = self.tally(before);
-        Ok(tally.count(decided(self.take(&limits).await, forward)))
+        Ok(tally.count(decided(self.take(limits).await, forward)))
     }
 
     /// Whether its limits are counted where an answer has to be waited for.
@@ -95,7 +95,7 @@ impl PolicyRuntime {
     }
 
     /// Takes together with other gateways, where its plugin counts so.
-    async fn take(&self, limits: &Limits) -> Taken {
+    async fn take(&self, limits: Limits) -> Taken {
         let Some(shared) = &self.configured.setup.shared_counters else { return self.take_here(limits) };
         let mut taking = limits.take();
         while let Some(due) = taking.due() {
@@ -104,7 +104,7 @@ impl PolicyRuntime {
         taking.end()
     }
 
-    fn take_here(&self, limits: &Limits) -> Taken {
+    fn take_here(&self, limits: Limits) -> Taken {
         let mut taking = limits.take();
         while let Some(due) = taking.due() {
             taking.tell(self.configured.setup.counters.take(&due.limit, due.cost));
@@ -113,12 +113,9 @@ impl PolicyRuntime {
     }
 }
 
-fn decided(taken: Taken, mut forward: Forward) -> RequestDecision {
+fn decided(taken: Taken, forward: Forward) -> RequestDecision {
     match taken {
-        Taken::Admitted(fields) => {
-            forward.response.extend(fields.into_iter().flatten());
-            RequestDecision::Forward(forward)
-        }
+        Taken::Admitted(standing) => RequestDecision::Forward(Forward { standing, ..forward }),
         Taken::Refused(response) => RequestDecision::Respond(response),
     }
 }

@@ -68,11 +68,12 @@ impl PolicyRuntime {
 impl Repeatable for RequestDecision {
     fn again(&self) -> Self {
         match self {
-            Self::Forward(Forward { request, response, consumer, target, held: _ }) => Self::Forward(Forward {
+            Self::Forward(Forward { request, response, consumer, target, standing: _, held: _ }) => Self::Forward(Forward {
                 request: request.clone(),
                 response: response.clone(),
                 consumer: consumer.clone(),
                 target: target.clone(),
+                standing: None,
                 held: Vec::new(),
             }),
             Self::Respond(response) => Self::Respond(response.clone()),

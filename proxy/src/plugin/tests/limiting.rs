@@ -5,7 +5,8 @@ use crate::config::model::{Plugin, PluginLimits};
 use crate::plugin::fixture::image::{self, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, bind, bind_as, services};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
-use crate::policy::decision::{Edit, IllegalDecision, RequestDecision};
+use crate::policy::decision::{IllegalDecision, RequestDecision};
+use crate::policy::limits::Standing;
 
 const ROOMY: PluginLimits = PluginLimits { decisions: 100, ..LIMITS };
 
@@ -63,8 +64,9 @@ fn a_limit_that_is_remembered_counts_like_one_that_is_named_each_time() {
 fn a_request_that_passes_is_told_where_it_stands() {
     let policy = bind(&two_an_hour());
     let RequestDecision::Forward(forward) = on_request(&policy).unwrap() else { panic!("refused") };
-    assert!(forward.request.is_empty());
-    let [Edit::Set(policy, quota), Edit::Set(standing, left)] = &forward.response[..] else { panic!("{forward:?}") };
+    assert!(forward.request.is_empty() && forward.response.is_empty());
+    let fields: Vec<_> = forward.standing.iter().flat_map(Standing::fields).collect();
+    let [(policy, quota), (standing, left)] = &fields[..] else { panic!("{fields:?}") };
     assert_eq!([policy.as_str(), standing.as_str()], ["ratelimit-policy", "ratelimit"]);
     assert_eq!(quota, "\"hourly\";q=2;w=3600");
     assert!(left.to_str().unwrap().starts_with("\"hourly\";r=1;t="), "{left:?}");

@@ -84,7 +84,7 @@ async fn edits_of_each_policy_are_applied_in_order() {
     let (mut head, mut facts) = (request(), facts());
     assert!(matches!(chain.run_request(&mut head, &mut facts).await, ChainOutcome::Forward));
     assert_eq!(values(&head.0.headers, "x-a"), ["1", "2"]);
-    assert_eq!((facts.response_edits.len(), facts.links_passed), (2, 2));
+    assert_eq!((facts.response_changes.len(), facts.links_passed), (2, 2));
     assert_eq!(facts.consumer.unwrap().name, "alice");
 }
 
@@ -112,7 +112,7 @@ async fn a_failing_policy_leaves_the_request_as_it_was() {
     })]);
     let (mut head, mut facts) = (request(), facts());
     assert!(matches!(chain.run_request(&mut head, &mut facts).await, ChainOutcome::Failed(_)));
-    assert!(head.0.headers.is_empty() && facts.response_edits.is_empty() && facts.consumer.is_none());
+    assert!(head.0.headers.is_empty() && facts.response_changes.is_empty() && facts.consumer.is_none());
 }
 
 #[tokio::test]

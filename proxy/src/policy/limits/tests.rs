@@ -26,7 +26,7 @@ impl Bench {
     }
 
     fn take(&self, limits: &Limits) -> Taken {
-        let mut taking = limits.take();
+        let mut taking = limits.clone().take();
         while let Some(due) = taking.due() {
             taking.tell(self.counters.take(&due.limit, due.cost));
         }
@@ -34,17 +34,26 @@ impl Bench {
     }
 }
 
-fn admitted(policy: &str, standing: &str) -> Taken {
-    let value = |text: &str| HeaderValue::from_str(text).unwrap();
-    Taken::Admitted(Some([Edit::Set(POLICY, value(policy)), Edit::Set(STANDING, value(standing))]))
+/// What a client is told whose request passes.
+fn standing(taken: Taken) -> Vec<(String, String)> {
+    let Taken::Admitted(standing) = taken else { panic!("{taken:?}") };
+    standing.iter().flat_map(Standing::fields).map(text).collect()
 }
 
 /// A refusal, by the fields it has.
 fn refusal(taken: Taken) -> Vec<(String, String)> {
     let Taken::Refused(response) = taken else { panic!("{taken:?}") };
     assert_eq!((response.status.as_u16(), response.body.len()), (429, 0));
-    let text = |(name, value): &(HeaderName, HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
-    response.headers.iter().map(text).collect()
+    response.headers.into_iter().map(text).collect()
+}
+
+fn text((name, value): (HeaderName, HeaderValue)) -> (String, String) {
+    (name.to_string(), value.to_str().unwrap().to_owned())
+}
+
+/// What is told of these limits, and of these standings.
+fn told(policy: &str, standing: &str) -> Vec<(String, String)> {
+    fields([("ratelimit-policy", policy), ("ratelimit", standing)])
 }
 
 fn fields<const N: usize>(fields: [(&str, &str); N]) -> Vec<(String, String)> {
@@ -55,7 +64,7 @@ fn fields<const N: usize>(fields: [(&str, &str); N]) -> Vec<(String, String)> {
 fn a_request_within_its_limit_is_told_where_it_stands() {
     let bench = bench();
     let limits = Limits::new(vec![bench.named("default", 100, 60_000, Algorithm::Gcra { burst: 20 }).unwrap()], true);
-    assert_eq!(bench.take(&limits), admitted("\"default\";q=100;w=60", "\"default\";r=19;t=1"));
+    assert_eq!(standing(bench.take(&limits)), told("\"default\";q=100;w=60", "\"default\";r=19;t=1"));
 }
 
 #[test]
@@ -82,7 +91,7 @@ fn the_wait_is_told_where_nothing_else_is() {
 fn a_window_of_broken_seconds_is_not_advertised_as_whole_ones() {
     let bench = bench();
     let limits = Limits::new(vec![bench.window("w", 5, 1_500)], true);
-    assert_eq!(bench.take(&limits), admitted("\"w\";q=5", "\"w\";r=4;t=2"));
+    assert_eq!(standing(bench.take(&limits)), told("\"w\";q=5", "\"w\";r=4;t=2"));
 }
 
 #[test]
@@ -90,13 +99,13 @@ fn the_first_limit_that_refuses_is_the_last_one_asked() {
     let bench = bench();
     let limits = Limits::new(vec![bench.window("1s", 1, 1_000), bench.window("1h", 5, 3_600_000)], true);
     let policy = "\"1s\";q=1;w=1, \"1h\";q=5;w=3600";
-    assert_eq!(bench.take(&limits), admitted(policy, "\"1s\";r=0;t=1, \"1h\";r=4;t=3600"));
+    assert_eq!(standing(bench.take(&limits)), told(policy, "\"1s\";r=0;t=1, \"1h\";r=4;t=3600"));
     for _ in 0..9 {
         let expected = [("retry-after", "1"), ("ratelimit-policy", policy), ("ratelimit", "\"1s\";r=0;t=1")];
         assert_eq!(refusal(bench.take(&limits)), fields(expected));
     }
     bench.clock.advance_ms(1_000);
-    assert_eq!(bench.take(&limits), admitted(policy, "\"1s\";r=0;t=1, \"1h\";r=3;t=3599"));
+    assert_eq!(standing(bench.take(&limits)), told(policy, "\"1s\";r=0;t=1, \"1h\";r=3;t=3599"));
 }
 
 #[test]
