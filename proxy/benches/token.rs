@@ -24,7 +24,7 @@ use tidegate::config::model::{Keyset as Spec, KeysetSource, TokenAlgorithm};
 use tidegate::keysets::Keyset;
 use tidegate::plugin::compile::Compilation;
 use tidegate::plugin::policy::Decided;
-use tidegate::policy::decision::RequestDecision;
+use tidegate::policy::decision::{Changes, RequestDecision};
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
 use tidegate::snapshot::{Refresh, Snapshot};
@@ -187,7 +187,8 @@ fn decide(criterion: &mut Criterion, tokens: &[Token]) -> Result<(), Box<dyn Err
             RequestFacts::new(client, RequestId::default(), "all".into(), Scheme::Http, "shop.example".to_owned());
         let view = HttpRequestView { parts: &parts, facts: &facts };
         let decision = policy.on_request(&view)?;
-        if !matches!(&decision, RequestDecision::Forward(forward) if forward.consumer.is_some()) {
+        let knows = |changes: &Arc<Changes>| changes.consumer.is_some();
+        if !matches!(&decision, RequestDecision::Forward(forward) if forward.changes.as_ref().is_some_and(knows)) {
             return Err(format!("{name} is to identify its consumer, not: {decision:?}").into());
         }
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {

@@ -12,7 +12,7 @@ use super::bindings::response_policy::Decision as GuestResponseDecision;
 use super::bindings::types;
 use crate::consumers::{Consumer, ConsumerId, Consumers};
 use crate::policy::decision::{
-    Edit, Forward, IllegalDecision, LocalResponse, RequestDecision, ResponseDecision, field, field_name, final_status,
+    Changes, Edit, IllegalDecision, LocalResponse, RequestDecision, ResponseDecision, field, field_name, final_status,
     target,
 };
 
@@ -37,14 +37,13 @@ impl Rules<'_> {
                 let asked = forward.target.as_ref().map_or(0, String::len);
                 self.fits_fields(forward.request.len().saturating_add(forward.response.len()))?;
                 self.fits(forward.request.iter().chain(&forward.response).map(edit_size).sum::<usize>() + asked)?;
-                Ok(RequestDecision::Forward(Forward {
+                let changes = Changes {
                     request: edits(forward.request)?,
                     response: edits(forward.response)?,
                     consumer: forward.consumer.map(|id| self.consumer(ConsumerId(id))).transpose()?,
                     target: forward.target.map(target).transpose()?,
-                    standing: None,
-                    held: Vec::new(),
-                }))
+                };
+                Ok(RequestDecision::Forward(changes.into()))
             }
             GuestRequestDecision::Respond(response) => self.local_response(response).map(RequestDecision::Respond),
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http::{request, response};
 
-use super::decision::{Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
+use super::decision::{Changes, Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
 use super::facts::{HttpRequestView, HttpResponseView, RequestFacts, ResponseChange};
 use super::local::LocalHead;
 use super::view::ResponseView;
@@ -290,17 +290,24 @@ impl ChainLink {
 }
 
 fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts) {
-    forward.request.iter().for_each(|edit| head.apply(edit));
-    if !forward.response.is_empty() {
-        facts.response_changes.push(ResponseChange::Edits(forward.response));
+    let Forward { changes, standing, held } = forward;
+    if let Some(changes) = changes {
+        change(changes, head, facts);
     }
-    facts.response_changes.extend(forward.standing.map(ResponseChange::Standing));
-    facts.held.extend(forward.held);
-    if forward.consumer.is_some() {
-        facts.consumer = forward.consumer;
+    facts.response_changes.extend(standing.map(ResponseChange::Standing));
+    facts.held.extend(held);
+}
+
+fn change(changes: Arc<Changes>, head: &mut dyn RequestHead, facts: &mut RequestFacts) {
+    changes.request.iter().for_each(|edit| head.apply(edit));
+    if changes.consumer.is_some() {
+        facts.consumer.clone_from(&changes.consumer);
     }
-    if forward.target.is_some() {
-        facts.target = forward.target;
+    if changes.target.is_some() {
+        facts.target.clone_from(&changes.target);
+    }
+    if !changes.response.is_empty() {
+        facts.response_changes.push(ResponseChange::Asked(changes));
     }
 }
 

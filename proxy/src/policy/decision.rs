@@ -34,21 +34,28 @@ impl Default for RequestDecision {
     }
 }
 
-/// What changes about a request that passes.
+/// What comes of a request that passes.
 #[derive(Debug, Default)]
 pub struct Forward {
+    /// What changes, where anything does; shared by all requests of which that was decided.
+    pub changes: Option<Arc<Changes>>,
+    /// Told to the client by the response, after what changes about that.
+    pub standing: Option<Standing>,
+    /// Places that the exchange holds until it is over.
+    pub held: Vec<Held>,
+}
+
+/// What changes about a request that passes, and about its response.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
     /// Applied before the next policy sees the request.
     pub request: Vec<Edit>,
     /// Applied to the response on its way back, whoever makes it.
     pub response: Vec<Edit>,
-    /// Told to the client by that response.
-    pub standing: Option<Standing>,
     /// Who the client turned out to be.
     pub consumer: Option<Arc<Consumer>>,
     /// Path and query to ask the upstream for.
     pub target: Option<PathAndQuery>,
-    /// Places that the exchange holds until it is over.
-    pub held: Vec<Held>,
 }
 
 /// The decision on a response.
@@ -157,6 +164,21 @@ pub enum IllegalDecision {
         /// How many there were.
         candidates: usize,
     },
+}
+
+impl From<Changes> for Forward {
+    fn from(changes: Changes) -> Self {
+        Self { changes: (changes != Changes::default()).then(|| Arc::new(changes)), standing: None, held: Vec::new() }
+    }
+}
+
+impl Changes {
+    /// Bytes of what is written.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let target = self.target.as_ref().map_or(0, |target| target.as_str().len());
+        self.request.iter().chain(&self.response).map(Edit::size).sum::<usize>() + target
+    }
 }
 
 impl Edit {

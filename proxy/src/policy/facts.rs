@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, request, response};
 use smallvec::SmallVec;
 
-use super::decision::{Edit, EditableHead};
+use super::decision::{Changes, EditableHead};
 use super::limits::Standing;
 use super::view::{RequestView, ResponseView};
 use crate::consumers::Consumer;
@@ -102,8 +102,8 @@ impl From<HeaderValue> for RequestId {
 /// What a policy wants changed about a response.
 #[derive(Debug)]
 pub enum ResponseChange {
-    /// These edits.
-    Edits(Vec<Edit>),
+    /// What is asked for its response when a request passes.
+    Asked(Arc<Changes>),
     /// The client is told where it stands.
     Standing(Standing),
 }
@@ -178,7 +178,7 @@ impl RequestFacts {
     pub fn change_response(&self, head: &mut HeaderMap) {
         for change in &self.response_changes {
             match change {
-                ResponseChange::Edits(edits) => edits.iter().for_each(|edit| head.apply(edit)),
+                ResponseChange::Asked(changes) => changes.response.iter().for_each(|edit| head.apply(edit)),
                 ResponseChange::Standing(standing) => {
                     standing.fields().for_each(|(name, value)| drop(head.insert(name, value)));
                 }

@@ -98,19 +98,21 @@ fn decision(word: &str) -> Fact {
 }
 
 fn passed(forward: &Forward) -> Vec<Fact> {
+    let changes = forward.changes.clone().unwrap_or_default();
     vec![
         decision("forward"),
-        Fact::new("consumer", forward.consumer.iter().map(|consumer| consumer.name.clone())),
-        Fact::new("target", forward.target.iter().map(ToString::to_string)),
-        edited("request", &forward.request),
+        Fact::new("consumer", changes.consumer.iter().map(|consumer| consumer.name.clone())),
+        Fact::new("target", changes.target.iter().map(ToString::to_string)),
+        edited("request", &changes.request),
         edited("response", &edits_of_response(forward)),
     ]
 }
 
 /// Those that the policy asked for, then those that tell where the client stands.
 fn edits_of_response(forward: &Forward) -> Vec<Edit> {
+    let asked = forward.changes.iter().flat_map(|changes| changes.response.iter().cloned());
     let standing = forward.standing.iter().flat_map(Standing::fields);
-    forward.response.iter().cloned().chain(standing.map(|(name, value)| Edit::Set(name, value))).collect()
+    asked.chain(standing.map(|(name, value)| Edit::Set(name, value))).collect()
 }
 
 fn edited(label: &'static str, edits: &[Edit]) -> Fact {
@@ -200,11 +202,12 @@ fn misconfigured_json(problems: &[ConfigureProblem]) -> Value {
 }
 
 fn forward_json(forward: &Forward) -> Value {
+    let changes = forward.changes.clone().unwrap_or_default();
     json!({
         "decision": "forward",
-        "consumer": forward.consumer.as_ref().map(|consumer| &consumer.name),
-        "target": forward.target.as_ref().map(ToString::to_string),
-        "request": edits_json(&forward.request),
+        "consumer": changes.consumer.as_ref().map(|consumer| &consumer.name),
+        "target": changes.target.as_ref().map(ToString::to_string),
+        "request": edits_json(&changes.request),
         "response": edits_json(&edits_of_response(forward)),
     })
 }

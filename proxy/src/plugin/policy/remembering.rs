@@ -68,36 +68,23 @@ impl PolicyRuntime {
 impl Repeatable for RequestDecision {
     fn again(&self) -> Self {
         match self {
-            Self::Forward(Forward { request, response, consumer, target, standing: _, held: _ }) => Self::Forward(Forward {
-                request: request.clone(),
-                response: response.clone(),
-                consumer: consumer.clone(),
-                target: target.clone(),
-                standing: None,
-                held: Vec::new(),
-            }),
+            Self::Forward(Forward { changes, standing: _, held: _ }) => {
+                Self::Forward(Forward { changes: changes.clone(), ..Forward::default() })
+            }
             Self::Respond(response) => Self::Respond(response.clone()),
         }
     }
 
     fn size(&self) -> usize {
         match self {
-            Self::Forward(Forward { request, response, target, .. }) => {
-                let target = target.as_ref().map_or(0, |target| target.as_str().len());
-                request.iter().chain(response).map(Edit::size).sum::<usize>() + target
-            }
+            Self::Forward(forward) => forward.changes.as_ref().map_or(0, |changes| changes.size()),
             Self::Respond(response) => response.size(),
         }
     }
 
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Forward(one), Self::Forward(other)) => {
-                one.request == other.request
-                    && one.response == other.response
-                    && one.consumer == other.consumer
-                    && one.target == other.target
-            }
+            (Self::Forward(one), Self::Forward(other)) => one.changes == other.changes,
             (Self::Respond(one), Self::Respond(other)) => one == other,
             _ => false,
         }

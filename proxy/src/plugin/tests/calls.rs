@@ -102,8 +102,9 @@ fn a_guest_reads_a_header_and_returns_edits() {
         };
         let (out, _) = decision::field("x-out", Vec::new()).unwrap();
         let set = decision::Edit::Set(out, value.parse().unwrap());
-        assert_eq!(forward.request, [set, decision::Edit::Remove("x-in".parse().unwrap())]);
-        assert_eq!(forward.consumer.unwrap().tags, ["gold"]);
+        let changes = forward.changes.unwrap();
+        assert_eq!(changes.request, [set, decision::Edit::Remove("x-in".parse().unwrap())]);
+        assert_eq!(changes.consumer.as_ref().unwrap().tags, ["gold"]);
     }
 }
 
@@ -124,7 +125,7 @@ fn a_guest_finds_a_consumer_by_its_key() {
     let Ok(RequestDecision::Forward(forward)) = with_request("", |request| bind(&fixture).on_request(request)) else {
         panic!("not forwarded")
     };
-    assert_eq!(forward.consumer.unwrap().name, "alice");
+    assert_eq!(forward.changes.unwrap().consumer.as_ref().unwrap().name, "alice");
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_guest_changes_what_the_upstream_is_asked_for() {
         let mut image = Image::default();
         let decision = image.forward_to(&[], &[], None, Some(target));
         match with_request("", |request| bind(&Fixture::deciding(image, decision)).on_request(request)) {
-            Ok(RequestDecision::Forward(forward)) => Ok(forward.target.unwrap().to_string()),
+            Ok(RequestDecision::Forward(forward)) => Ok(forward.changes.unwrap().target.as_ref().unwrap().to_string()),
             Err(PluginFailure::Illegal(illegal)) => Err(illegal),
             other => panic!("{other:?}"),
         }
