@@ -16,7 +16,7 @@ use super::facts::{HttpRequestView, HttpResponseView, RequestFacts, ResponseChan
 use super::local::LocalHead;
 use super::view::ResponseView;
 use crate::config::model::FailureMode;
-use crate::plugin::policy::{Exchange, PluginFailure, PolicyRuntime, Roles};
+use crate::plugin::policy::{Decided, Exchange, PluginFailure, PolicyRuntime, Roles};
 
 /// A request head that policies see and change; the `http` crate's parts are one.
 pub trait RequestHead: EditableHead + Send + Sync {
@@ -152,7 +152,16 @@ impl Chain {
         while let Some(link) = self.links.get(facts.links_passed) {
             let step = match alternatives.next_if(|step| step.start == facts.links_passed) {
                 Some(step) => self.run_alternatives(step.clone(), head, facts).await,
-                None => link.run_request(head, facts).await,
+                None => {
+                    let view = HttpRequestView { parts: head.parts(), facts };
+                    // Mostly it is there at once, and then no other future is made for it.
+                    let decision = match link.ask(&view) {
+                        Some(Decided::Later(decision)) => Some(decision.await),
+                        Some(Decided::Now(decision)) => Some(decision),
+                        None => None,
+                    };
+                    link.pass_on(decision, head, facts)
+                }
             };
             match step {
                 ChainOutcome::Forward => {}
@@ -224,16 +233,28 @@ impl Chain {
         }
     }
 
+    /// The links that decide on the response of a request that came as far as it did.
     fn passed(&self, facts: &RequestFacts) -> impl Iterator<Item = &ChainLink> {
         let passed = self.links.iter().enumerate().take(facts.links_passed).rev();
-        passed.filter(|(place, _)| facts.takes_part(*place)).map(|(_, link)| link)
+        let asked = passed.filter(|(place, link)| link.policy.roles().response && facts.takes_part(*place));
+        asked.map(|(_, link)| link)
     }
 }
 
 impl ChainLink {
+    /// `None` where the policy does not decide on requests.
+    fn ask<'a>(&'a self, request: &'a HttpRequestView<'a>) -> Option<Decided<'a, RequestDecision>> {
+        self.policy.roles().decides_on_requests().then(|| self.policy.decide(request))
+    }
+
     /// Takes the request one link further, or ends it.
-    async fn run_request(&self, head: &mut dyn RequestHead, facts: &mut RequestFacts) -> ChainOutcome {
-        match self.on_request(head, facts).await {
+    fn pass_on(
+        &self,
+        decision: Option<Result<RequestDecision, PluginFailure>>,
+        head: &mut dyn RequestHead,
+        facts: &mut RequestFacts,
+    ) -> ChainOutcome {
+        match decision.map_or(Ok(None), |decision| self.settle(decision)) {
             Ok(Some(RequestDecision::Forward(forward))) => apply(forward, head, facts),
             Ok(Some(RequestDecision::Respond(response))) => {
                 return ChainOutcome::Respond { policy: self.policy.name.clone(), response };
@@ -251,11 +272,9 @@ impl ChainLink {
         head: &dyn RequestHead,
         facts: &RequestFacts,
     ) -> Result<Option<RequestDecision>, ChainFailure> {
-        if !self.policy.roles().decides_on_requests() {
-            return Ok(None);
-        }
         let view = HttpRequestView { parts: head.parts(), facts };
-        self.settle(self.policy.decide(&view).wait().await)
+        let Some(decided) = self.ask(&view) else { return Ok(None) };
+        self.settle(decided.wait().await)
     }
 
     /// Applies what the policy decides; returns the response it puts in the place of this one.
@@ -264,9 +283,6 @@ impl ChainLink {
         request: HttpRequestView<'_>,
         head: &mut dyn ResponseHead,
     ) -> Result<Option<LocalHead>, ChainFailure> {
-        if !self.policy.roles().response {
-            return Ok(None);
-        }
         let response =
             HttpResponseView { parts: head.parts(), trailers: None, endpoint: request.facts.endpoint.as_deref() };
         let decision = self.policy.decide_on_response(&request, &response).wait().await;
