@@ -28,6 +28,22 @@ use crate::upstream::registry::EndpointRegistry;
 use crate::upstream::watch::TrafficWatch;
 use crate::wire::loop_guard;
 
+/// The runtimes of what is no traffic.
+#[derive(Clone, Debug)]
+pub struct Runtimes {
+    /// Whatever has none of its own.
+    pub control: Handle,
+    /// Active checks.
+    pub checks: Handle,
+}
+
+/// One for all of it.
+impl From<Handle> for Runtimes {
+    fn from(runtime: Handle) -> Self {
+        Self { control: runtime.clone(), checks: runtime }
+    }
+}
+
 /// State that every snapshot shares and no reload loses.
 #[derive(Debug)]
 pub struct Process {
@@ -69,9 +85,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Everything that has no configuration yet; `control` runs active checks and fetches.
+    /// Everything that has no configuration yet.
     #[must_use]
-    pub fn new(control: Handle, config: &Config, compilation: Compilation) -> Self {
+    pub fn new(runtimes: impl Into<Runtimes>, config: &Config, compilation: Compilation) -> Self {
+        let Runtimes { control, checks } = runtimes.into();
         let metrics = Arc::new(Metrics::new());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let journal = Arc::new(Journal::new(Arc::clone(&metrics)));
@@ -88,8 +105,8 @@ impl Process {
             passwords: Arc::new(PasswordChecks::new(control.clone())),
             shared_data: SharedData::new(clock),
             keysets: KeysetKeeper::new(control.clone(), Arc::clone(&metrics)),
-            watch: TrafficWatch::new(control.clone(), Arc::clone(&journal)),
-            health: HealthSupervisor::new(control, Arc::clone(&journal) as Arc<_>),
+            watch: TrafficWatch::new(control, Arc::clone(&journal)),
+            health: HealthSupervisor::new(checks, Arc::clone(&journal) as Arc<_>),
             journal,
             connections: Arc::default(),
             name: loop_guard::name(),

@@ -27,7 +27,8 @@ pub(super) fn main(file: &Path) -> ExitCode {
 fn check(file: &Path) -> Result<String, Report> {
     let loaded = Arc::new(config::load(file)?);
     let runtime = super::run::control_runtime().map_err(|error| Report::message(error.to_string()))?;
-    let process = super::run::process(&runtime, &loaded.config).map_err(|error| Report::message(error.to_string()))?;
+    let process = super::run::process(runtime.handle().clone().into(), &loaded.config)
+        .map_err(|error| Report::message(error.to_string()))?;
     let snapshot = Snapshot::build(&process, loaded, None, Refresh::Check)?;
     let config = &snapshot.loaded.config;
     let counts = [

@@ -18,14 +18,18 @@ use crate::config::problem::Report;
 use crate::control::Control;
 use crate::observe::log;
 use crate::plugin::compile::{ChildCompiler, Compilation, Compiler};
-use crate::process::Process;
+use crate::process::{Process, Runtimes};
 use crate::reload::{Reloader, Trigger};
 use crate::running::Running;
 use crate::server::{Server, Sockets};
 use crate::snapshot::{Refresh, Snapshot};
 
-/// Threads for everything that is not traffic: checks, the admin API, file watching.
+/// Threads for everything that is neither traffic nor a check: the admin API, file watching.
 const CONTROL_THREADS: usize = 1;
+/// Threads for checks.
+const CHECK_THREADS: usize = 1;
+/// How long one of those rests before it listens, so that answers are heard together.
+const REST: Duration = Duration::from_millis(1);
 /// How often old snapshots are looked after, and policies that log too much are told of.
 const TICK: Duration = Duration::from_secs(1);
 /// Cut short by a second signal.
@@ -36,6 +40,17 @@ pub(super) fn control_runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
+        .enable_all()
+        .build()
+}
+
+/// The runtime of active checks. Answers come one by one: a thread that is woken for each does more for waking than for
+/// hearing. Nothing that requests wait for runs there.
+fn checks_runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CHECK_THREADS)
+        .thread_name("checks")
+        .on_thread_park(|| std::thread::sleep(REST))
         .enable_all()
         .build()
 }
@@ -74,7 +89,9 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
     let runtime = control_runtime().context("control runtime")?;
     // First of all: a signal that comes while plugins are compiled must not kill what it only wants to steer.
     let signals = Signals::catch(&runtime)?;
-    let (running, sockets) = start(file, &runtime)?;
+    let checks = checks_runtime().context("runtime of checks")?;
+    let runtimes = Runtimes { control: runtime.handle().clone(), checks: checks.handle().clone() };
+    let (running, sockets) = start(file, runtimes)?;
     let (stop, stopping) = watch::channel(false);
     let reloader = Arc::new(Reloader::new(Arc::clone(&running), file.to_owned()));
     let admin = runtime.block_on(start_admin(&reloader, stopping.clone()))?;
@@ -98,17 +115,18 @@ pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
     });
     server.finish(&runtime, &running);
     running.snapshot().access_log.close();
+    checks.shutdown_background();
     runtime.shutdown_background();
     tracing::info!("stopped");
     Ok(())
 }
 
 /// What lives as long as the process, with plugins compiled by processes of their own.
-pub(super) fn process(runtime: &Runtime, config: &Config) -> std::io::Result<Process> {
+pub(super) fn process(runtimes: Runtimes, config: &Config) -> std::io::Result<Process> {
     let server = &config.server;
-    let compiler = Compiler::Child(ChildCompiler::new(server.compile, runtime.handle().clone())?);
+    let compiler = Compiler::Child(ChildCompiler::new(server.compile, runtimes.control.clone())?);
     let compilation = Compilation::new(compiler, server.state_directory.clone().or_else(own_directory));
-    Ok(Process::new(runtime.handle().clone(), config, compilation))
+    Ok(Process::new(runtimes, config, compilation))
 }
 
 /// Where a service manager says, or where the user's programs keep what they can make again.
@@ -118,10 +136,10 @@ fn own_directory() -> Option<PathBuf> {
     named("CACHE_DIRECTORY").or_else(|| Some(users()?.join("tidegate")))
 }
 
-fn start(file: &Path, runtime: &Runtime) -> anyhow::Result<(Arc<Running>, Sockets)> {
-    let first = || -> Result<(Arc<Process>, Snapshot), Report> {
+fn start(file: &Path, runtimes: Runtimes) -> anyhow::Result<(Arc<Running>, Sockets)> {
+    let first = move || -> Result<(Arc<Process>, Snapshot), Report> {
         let loaded = Arc::new(config::load(file)?);
-        let process = Arc::new(process(runtime, &loaded.config).map_err(|error| Report::message(error.to_string()))?);
+        let process = Arc::new(process(runtimes, &loaded.config).map_err(|error| Report::message(error.to_string()))?);
         let snapshot = Snapshot::build(&process, loaded, None, Refresh::Everything)?;
         Ok((process, snapshot))
     };
