@@ -2,10 +2,11 @@
 # policies.sh [--write] [--turns N] [--seconds N] [--binary FILE]
 #
 # What policies add to a request: one gateway with one worker, three routes to one origin (no policy, an API key, the key and
-# a rate limit), and slices of load that take turns. A slice is compared with its neighbours of the same turn, so that a machine which
+# a rate limit), and slices of load that take turns, one of nginx without any policy among them: its request is the yardstick that
+# tells a slow machine from a slow gateway. A slice is compared with its neighbours of the same turn, so that a machine which
 # is slower in one minute than in the next changes little; compare.sh starts each contestant anew and compares whole rounds.
 #
-# The gateway has core A to itself; origin (nginx) and load generator (wrk, 64 connections) share core B. CPU is what the scheduler
+# The gateway has core A to itself (nginx idles there between its slices); origin (nginx) and load generator (wrk, 64 connections) share core B. CPU is what the scheduler
 # counted for the gateway's threads, in nanoseconds (/proc/PID/task/*/schedstat), over the requests that were answered. Between
 # the slices of a turn no process is started or stopped but wrk.
 #
@@ -31,7 +32,7 @@ done
 
 take_two_cores
 dir=$(mktemp -d)
-trap 'stop_all; rm -rf "$dir"' EXIT
+trap 'stop_all; stop_process "${yardstick:-}"; rm -rf "$dir"' EXIT
 
 # A route for each set of policies, told apart by host, in the place of what contestants.sh configures; see compare/policies.toml.
 routes=(plain key limit)
@@ -42,8 +43,11 @@ tidegate_config() {
   fill policies.toml
 }
 
-# Nanoseconds that the gateway's threads ran.
-ran() { { cat "/proc/$gateway/task/"*/schedstat 2>/dev/null || true; } | awk '{ sum += $1 } END { printf "%.0f\n", sum }'; }
+# Nanoseconds that the threads of a process and of its descendants ran.
+ran() { # ran PROCESS
+  local pid
+  for pid in $(family "$1"); do cat "/proc/$pid/task/"*/schedstat 2>/dev/null || true; done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
 
 # Each answer is looked at once before the load: who does not do its work is not measured.
 check_route() { # check_route ROUTE
@@ -58,21 +62,27 @@ check_route() { # check_route ROUTE
 }
 
 slice() { # slice TURN ROUTE: prints turn, route, requests, nanoseconds, failures
-  local before requests failed
-  before=$(ran)
+  local before requests failed process=$gateway port=$port
+  if [ "$2" = nginx ]; then process=$yardstick port=$yardstick_port; fi
+  before=$(ran "$process")
   read -r requests _ _ _ failed < <(host=$2.test load tidegate "$seconds")
-  echo "$1 $2 $requests $(($(ran) - before)) $failed"
+  echo "$1 $2 $requests $(($(ran "$process") - before)) $failed"
 }
 
 start_origin
+start nginx
+check nginx
+check_pinned nginx
+yardstick=$gateway yardstick_port=$port gateway=
+slice 0 nginx >/dev/null
 start tidegate
 for route in "${routes[@]}"; do
   check_route "$route"
   slice 0 "$route" >/dev/null
 done
 for ((turn = 1; turn <= turns; turn++)); do
-  ordered=("${routes[@]}")
-  if ((turn % 2 == 0)); then ordered=(limit key plain); fi
+  ordered=(nginx "${routes[@]}")
+  if ((turn % 2 == 0)); then ordered=(limit key plain nginx); fi
   for route in "${ordered[@]}"; do slice "$turn" "$route" >>"$dir/slices"; done
 done
 check_pinned tidegate

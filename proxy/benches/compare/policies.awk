@@ -11,32 +11,35 @@ function fastest(list, n,    i, sum, most) {
   return sum / most
 }
 
-function row(title, list, n, undisturbed, failed) {
+function row(title, list, n, undisturbed, failed,    i, of) {
+  for (i = 1; i <= n; i++) of[i] = list[i] / yardstick[i]
+  sort(of, n)
   sort(list, n)
-  printf "| %s | %.2f | %.2f | %.2f - %.2f | %s |\n", title, undisturbed, share(list, n, 0.5), share(list, n, 0.25),
-    share(list, n, 0.75), failed
+  printf "| %s | %.2f | %.2f | %.2f - %.2f | %.2f | %s |\n", title, undisturbed, share(list, n, 0.5), share(list, n, 0.25),
+    share(list, n, 0.75), share(of, n, 0.5), failed
 }
 
 $3 == 0 { print "policies: nothing was answered in turn " $1 ", route " $2 >"/dev/stderr"; exit 1 }
 { us[$2, $1] = $4 / $3 / 1000; failed[$2] += $5; if ($1 > turns) turns = $1 }
 
 END {
-  print "| CPU per request, us | of the fastest fifth | median of the turns | half of the turns | failed |"
-  print "| --- | --: | --: | --: | --: |"
+  print "| CPU per request, us | of the fastest fifth | median of the turns | half of the turns | of nginx's, same turn | failed |"
+  print "| --- | --: | --: | --: | --: | --: |"
   for (t = 1; t <= turns; t++) {
-    plain[t] = us["plain", t]
+    yardstick[t] = nginx[t] = of_nginx[t] = us["nginx", t]
+    plain[t] = of_plain[t] = us["plain", t]
+    with_key[t] = us["key", t]
+    with_limit[t] = us["limit", t]
     key[t] = us["key", t] - us["plain", t]
     limit[t] = us["limit", t] - us["key", t]
     both[t] = us["limit", t] - us["plain", t]
   }
-  for (t = 1; t <= turns; t++) {
-    with_key[t] = us["key", t]
-    with_limit[t] = us["limit", t]
-  }
-  f_plain = fastest(plain, turns)
+  f_nginx = fastest(of_nginx, turns)
+  f_plain = fastest(of_plain, turns)
   f_key = fastest(with_key, turns)
   f_limit = fastest(with_limit, turns)
-  row("no policy", plain, turns, f_plain, failed["plain"])
+  row("nginx, no policy", nginx, turns, f_nginx, failed["nginx"])
+  row("tidegate, no policy", plain, turns, f_plain, failed["plain"])
   row("an API key adds", key, turns, f_key - f_plain, failed["key"])
   row("a rate limit adds to that", limit, turns, f_limit - f_key, failed["limit"])
   row("both together add", both, turns, f_limit - f_plain, failed["limit"])
