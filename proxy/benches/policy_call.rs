@@ -15,6 +15,7 @@ use http::request::Parts;
 use tidegate::config;
 use tidegate::consumers::Consumer;
 use tidegate::plugin::compile::Compilation;
+use tidegate::policy::chain::ChainOutcome;
 use tidegate::policy::decision::RequestDecision;
 use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
@@ -135,6 +136,7 @@ fn bench_route(group: &mut BenchmarkGroup<'_, WallTime>, route: &Route, parts: &
             black_box(&response);
             outcome
         };
+        assert!(matches!(run(fresh()), Some(ChainOutcome::Forward)), "the policies are to let the request pass");
         bencher.iter_batched(fresh, run, BatchSize::SmallInput);
     });
 }

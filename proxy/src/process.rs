@@ -33,7 +33,7 @@ use crate::wire::loop_guard;
 pub struct Runtimes {
     /// Whatever has none of its own.
     pub control: Handle,
-    /// Active checks.
+    /// Active checks. Nothing that anybody waits for belongs there: it rests before it listens.
     pub checks: Handle,
 }
 

@@ -6,7 +6,7 @@ use super::token::Token;
 use crate::config::model::Algorithms;
 
 /// Keys that one token is tried with: where it names none, an attacker chooses how often we calculate.
-const MOST_TRIES: usize = 8;
+pub(super) const MOST_TRIES: usize = 8;
 
 /// Keys that are ready.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ use thread_local::ThreadLocal;
 use crate::keysets::Proof;
 use question::{Messages, Question};
 use trace::{Noted, Reasons, Trace};
-use tree::{Kept, Tree, Way};
+use tree::{Tree, Way};
 
 /// Of the decisions that are found the first is asked for again, then one after twice as many each time, up to one in so many:
 /// who keeps count is found out before it matters.
@@ -53,12 +53,15 @@ pub(super) trait Repeatable: Sized {
 
     /// Whether both come to the same.
     fn is_like(&self, other: &Self) -> bool;
+
+    /// Whether the message goes no further: whoever sends what is refused may send ever other ones.
+    fn refuses(&self) -> bool;
 }
 
 /// The decisions of one policy in one of its roles.
 pub(super) struct Decisions<D: Send> {
     books: ThreadLocal<RefCell<Book<D>>>,
-    /// Of each worker.
+    /// Of each worker, and as many again that are older.
     most: usize,
     /// Keys of the hash that stands for an answer: no credential is kept, and nobody can aim at another's decision.
     secret: (u64, u64),
@@ -69,7 +72,7 @@ pub(super) struct Decisions<D: Send> {
 struct Book<D> {
     /// Decisions that were made or found lately.
     young: Tree<D>,
-    /// Those before them: what is not found before the young ones fill their half goes. So nobody can drive out by ever other
+    /// Those before them: what is not found again before there are `most` young ones goes. So nobody can drive out by ever other
     /// requests what others keep asking for.
     old: Tree<D>,
     /// In each of the two.
@@ -89,6 +92,8 @@ pub(super) enum Found<D> {
     Decision(D),
     /// The guest is to be asked, and what it asks is to be learnt where there is a trace.
     Nothing(Option<Trace>),
+    /// The guest is to be asked, from now on each time: what it decided lately contradicts what it decided before.
+    Contradiction,
 }
 
 /// A guest decided differently on what it was told the same of.
@@ -122,8 +127,13 @@ impl<D: Repeatable + Send> Decisions<D> {
             return Found::Nothing(None);
         }
         match book.find(|question| question.answer(messages, self.hasher()), now) {
-            Some(decision) => Found::Decision(decision),
-            None => Found::Nothing(Some(Trace::default())),
+            Ok(Some(decision)) => Found::Decision(decision),
+            Ok(None) => Found::Nothing(Some(Trace::default())),
+            Err(Unfaithful) => {
+                self.is_unfaithful.store(true, Ordering::Relaxed);
+                book.forget();
+                Found::Contradiction
+            }
         }
     }
 
@@ -147,6 +157,9 @@ impl<D: Repeatable + Send> Decisions<D> {
                 return Ok(());
             }
         };
+        if decision.refuses() {
+            book.leave_out();
+        }
         let answered = |question: Question| {
             let answer = question.answer(messages, self.hasher());
             (question, answer)
@@ -173,7 +186,7 @@ impl<D: Repeatable> Book<D> {
         Self {
             young: Tree::default(),
             old: Tree::default(),
-            most: most.div_ceil(2),
+            most,
             asked: 0,
             found: 0,
             pause: 0,
@@ -182,10 +195,14 @@ impl<D: Repeatable> Book<D> {
         }
     }
 
-    fn find(&mut self, answer: impl Fn(&Question) -> u128, now: impl Fn() -> Duration) -> Option<D> {
+    fn find(
+        &mut self,
+        answer: impl Fn(&Question) -> u128,
+        now: impl Fn() -> Duration,
+    ) -> Result<Option<D>, Unfaithful> {
         let decision = match self.young.find(&answer) {
             Some(kept) => kept.holds(now).then(|| kept.decision.again()),
-            None => self.find_old(answer, now),
+            None => self.find_old(answer, now)?,
         };
         self.asked += 1;
         self.found += u32::from(decision.is_some());
@@ -193,15 +210,19 @@ impl<D: Repeatable> Book<D> {
             self.pause = if self.found < WINDOW / WORTH_IT { WINDOW * PAUSE } else { 0 };
             (self.asked, self.found) = (0, 0);
         }
-        decision.filter(|_| !self.is_to_be_asked_again())
+        Ok(decision.filter(|_| !self.is_to_be_asked_again()))
     }
 
     /// Looks among the old decisions; what is found there is young again.
-    fn find_old(&mut self, answer: impl Fn(&Question) -> u128, now: impl Fn() -> Duration) -> Option<D> {
-        let kept = self.old.find(&answer).filter(|kept| kept.holds(&now))?;
-        let Kept { decision, proofs } = Kept { decision: kept.decision.again(), proofs: kept.proofs.clone() };
-        self.keep(self.old.way(answer), &decision, proofs, now).ok()?;
-        Some(decision)
+    fn find_old(
+        &mut self,
+        answer: impl Fn(&Question) -> u128,
+        now: impl Fn() -> Duration,
+    ) -> Result<Option<D>, Unfaithful> {
+        let Some(kept) = self.old.find(&answer).filter(|kept| kept.holds(&now)) else { return Ok(None) };
+        let (decision, proofs) = (kept.decision.again(), kept.proofs.clone());
+        self.keep(self.old.way(answer), &decision, proofs, now)?;
+        Ok(Some(decision))
     }
 
     fn keep(
@@ -217,7 +238,8 @@ impl<D: Repeatable> Book<D> {
         self.young.keep(way, decision, proofs, now)
     }
 
-    /// Does not count a request for which nothing can be found: whoever sends wrong tokens must not make others be called for.
+    /// Does not count a request for which nothing was found, and that is refused: whoever sends wrong keys and tokens must not make
+    /// others be called for.
     fn leave_out(&mut self) {
         self.asked = self.asked.saturating_sub(1);
     }

@@ -102,7 +102,7 @@ impl From<HeaderValue> for RequestId {
 /// What a policy wants changed about a response.
 #[derive(Debug)]
 pub enum ResponseChange {
-    /// What is asked for its response when a request passes.
+    /// What is asked for its response when a request passes; all of it is kept as long as the exchange lasts.
     Asked(Arc<Changes>),
     /// The client is told where it stands.
     Standing(Standing),

@@ -127,6 +127,9 @@ impl Taking {
 
     /// Tells what the limit that was due had to give.
     pub fn tell(&mut self, admission: Admission) {
+        if self.due().is_none() {
+            return;
+        }
         let Admission { allowed, remaining, reset_ms, .. } = admission;
         self.told.push(Left { remaining, reset_ms });
         self.refused = (!allowed).then_some(admission);

@@ -77,10 +77,16 @@ impl<D: Repeatable> Tree<D> {
 
     /// Whether a decision lies where this way ends.
     pub(super) fn has(&self, way: &Way) -> bool {
-        // Where a question is asked that is not on the way, nothing that was answered leads on.
-        let answer =
-            |question: &Question| way.iter().find(|(asked, _)| asked == question).map_or(0, |(_, answer)| *answer);
-        self.find(answer).is_some()
+        let mut from = None;
+        for (question, answer) in way {
+            match self.place(from) {
+                Some(Place::Fork(fork)) if self.forks.get(*fork).is_some_and(|fork| fork.question == *question) => {
+                    from = Some((*fork, *answer));
+                }
+                _ => return false,
+            }
+        }
+        matches!(self.place(from), Some(Place::Decision(_)))
     }
 
     /// The way that these answers lead, as far as it is known.

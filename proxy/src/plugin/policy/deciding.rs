@@ -6,7 +6,7 @@ use super::remembering::Remembered;
 use super::{PluginFailure, PolicyRuntime};
 use crate::observe::metrics::CallOutcome;
 use crate::plugin::decisions::question::Messages;
-use crate::plugin::decisions::{Decisions, Found, Repeatable};
+use crate::plugin::decisions::{Decisions, Repeatable};
 use crate::plugin::scope::CallScope;
 use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
@@ -130,9 +130,9 @@ impl PolicyRuntime {
         ask: impl FnOnce(CallScope<'_>) -> Result<D, PluginFailure>,
     ) -> Result<Said<D>, PluginFailure> {
         let decisions = memory.map(role);
-        let trace = match decisions.map_or(Found::Nothing(None), |known| known.find(messages, || self.wall_time())) {
-            Found::Decision(decision) => return Ok(Said { decision, before: true }),
-            Found::Nothing(trace) => trace,
+        let trace = match self.known(decisions, messages) {
+            Ok(decision) => return Ok(Said { decision, before: true }),
+            Err(trace) => trace,
         };
         let decision = ask(self.scope(messages, trace.as_ref()))?;
         Ok(self.said(decisions.zip(trace), messages, decision))
@@ -147,9 +147,9 @@ impl PolicyRuntime {
         ask: impl AsyncFnOnce(CallScope<'_>) -> Result<D, PluginFailure>,
     ) -> Result<Said<D>, PluginFailure> {
         let decisions = memory.map(role);
-        let trace = match decisions.map_or(Found::Nothing(None), |known| known.find(messages, || self.wall_time())) {
-            Found::Decision(decision) => return Ok(Said { decision, before: true }),
-            Found::Nothing(trace) => trace,
+        let trace = match self.known(decisions, messages) {
+            Ok(decision) => return Ok(Said { decision, before: true }),
+            Err(trace) => trace,
         };
         let decision = ask(self.scope(messages, trace.as_ref())).await?;
         Ok(self.said(decisions.zip(trace), messages, decision))

@@ -7,7 +7,7 @@ use super::deciding::Said;
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::decisions::trace::Trace;
-use crate::plugin::decisions::{Decisions, Repeatable, Unfaithful};
+use crate::plugin::decisions::{Decisions, Found, Repeatable, Unfaithful};
 use crate::policy::decision::{Edit, Forward, RequestDecision, ResponseDecision};
 use crate::policy::limits::Limits;
 
@@ -56,12 +56,32 @@ impl PolicyRuntime {
         if let Some((decisions, trace)) = noted
             && let Err(Unfaithful) = decisions.keep(trace, messages, &decision, || self.wall_time())
         {
-            tracing::warn!(
-                policy = self.name,
-                "policy decided differently on requests it read the same of: its decisions are no longer remembered"
-            );
+            self.tell_of_contradiction();
         }
         Said { decision, before: false }
+    }
+
+    /// What is known of a message before a guest is asked; else where to note what it asks, if anywhere.
+    pub(super) fn known<D: Repeatable + Send>(
+        &self,
+        decisions: Option<&Decisions<D>>,
+        messages: Messages<'_>,
+    ) -> Result<D, Option<Trace>> {
+        match decisions.map_or(Found::Nothing(None), |decisions| decisions.find(messages, || self.wall_time())) {
+            Found::Decision(decision) => Ok(decision),
+            Found::Nothing(trace) => Err(trace),
+            Found::Contradiction => {
+                self.tell_of_contradiction();
+                Err(None)
+            }
+        }
+    }
+
+    fn tell_of_contradiction(&self) {
+        tracing::warn!(
+            policy = self.name,
+            "policy decided differently on requests it read the same of: its decisions are no longer remembered"
+        );
     }
 }
 
@@ -89,6 +109,10 @@ impl Repeatable for RequestDecision {
             _ => false,
         }
     }
+
+    fn refuses(&self) -> bool {
+        matches!(self, Self::Respond(_))
+    }
 }
 
 impl Repeatable for Limits {
@@ -102,6 +126,10 @@ impl Repeatable for Limits {
 
     fn is_like(&self, other: &Self) -> bool {
         self == other
+    }
+
+    fn refuses(&self) -> bool {
+        false
     }
 }
 
@@ -119,5 +147,9 @@ impl Repeatable for ResponseDecision {
 
     fn is_like(&self, other: &Self) -> bool {
         self == other
+    }
+
+    fn refuses(&self) -> bool {
+        false
     }
 }
