@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::token::given;
+use super::token::{given, record};
 use super::{InvalidToken, TokenError};
 
 /// Clocks may differ by so much, whatever a policy asks for.
@@ -33,7 +33,7 @@ impl Lifetime {
 
     /// Reads it from a payload; `leeway` longer on both sides.
     pub(super) fn read(payload: &[u8], leeway: Duration) -> Result<Self, InvalidToken> {
-        let Claims { exp, nbf } = claims(payload).ok_or(InvalidToken::MalformedClaims)?;
+        let Claims { exp, nbf } = record(payload).ok_or(InvalidToken::MalformedClaims)?;
         let leeway = leeway.min(MOST_LEEWAY).as_secs_f64();
         Ok(Self {
             from: since_1970(nbf.unwrap_or(0.0) - leeway),
@@ -55,15 +55,6 @@ impl From<TokenError> for InvalidToken {
     fn from(error: TokenError) -> Self {
         Self::Untrusted(error)
     }
-}
-
-fn claims(payload: &[u8]) -> Option<Claims> {
-    let text = std::str::from_utf8(payload).ok()?;
-    // A list would do for the reader of a record.
-    if !text.trim_ascii_start().starts_with('{') {
-        return None;
-    }
-    serde_json::from_str(text).ok()
 }
 
 /// What lies before is the beginning, what lies beyond all reckoning the end.

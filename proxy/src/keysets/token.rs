@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use super::TokenError;
@@ -39,6 +39,15 @@ struct Header {
 /// A member that is given; `null` is no way of leaving it out.
 pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<T>, D::Error> {
     T::deserialize(source).map(Some)
+}
+
+/// A JSON object, read into a record: a list would do for the reader of one.
+pub(super) fn record<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(json).ok()?;
+    if !text.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(text).ok()
 }
 
 impl<'t> Token<'t> {
@@ -85,13 +94,7 @@ fn split(token: &[u8]) -> Option<Parts<'_>> {
 }
 
 fn header(encoded: &[u8]) -> Option<Header> {
-    let bytes = decode(encoded)?;
-    let text = std::str::from_utf8(&bytes).ok()?;
-    // A list would do for the reader of a record.
-    if !text.trim_ascii_start().starts_with('{') {
-        return None;
-    }
-    let header: Header = serde_json::from_str(text).ok()?;
+    let header: Header = record(&decode(encoded)?)?;
     // `b64` may only be used together with `crit` (RFC 7797 section 6); that it changes nothing may be said.
     let is_extended = header.crit.is_some() || header.b64 == Some(false);
     (!is_extended && !header.alg.eq_ignore_ascii_case("none")).then_some(header)

@@ -26,10 +26,9 @@ use std::time::Duration;
 use siphasher::sip128::SipHasher13;
 use thread_local::ThreadLocal;
 
-use crate::keysets::Proof;
 use question::{Messages, Question};
 use trace::{Noted, Reasons, Trace};
-use tree::{Tree, Way};
+use tree::{Kept, Tree, Way};
 
 /// Of the decisions that are found the first is asked for again, then one after twice as many each time, up to one in so many:
 /// who keeps count is found out before it matters.
@@ -129,11 +128,8 @@ impl<D: Repeatable + Send> Decisions<D> {
         match book.find(|question| question.answer(messages, self.hasher()), now) {
             Ok(Some(decision)) => Found::Decision(decision),
             Ok(None) => Found::Nothing(Some(Trace::default())),
-            Err(Unfaithful) => {
-                self.is_unfaithful.store(true, Ordering::Relaxed);
-                book.forget();
-                Found::Contradiction
-            }
+            Err(Unfaithful) if self.disbelieve(&mut book) => Found::Contradiction,
+            Err(Unfaithful) => Found::Nothing(None),
         }
     }
 
@@ -164,12 +160,17 @@ impl<D: Repeatable + Send> Decisions<D> {
             let answer = question.answer(messages, self.hasher());
             (question, answer)
         };
-        let kept = book.keep(questions.into_iter().map(answered).collect(), decision, proofs.into(), now);
-        if kept.is_err() && !self.is_unfaithful.swap(true, Ordering::Relaxed) {
-            book.forget();
-            return kept;
+        let new = Kept { decision: decision.again(), proofs: proofs.into() };
+        match book.keep(questions.into_iter().map(answered).collect(), new, now) {
+            Err(Unfaithful) if self.disbelieve(&mut book) => Err(Unfaithful),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Its guest was seen to decide differently on the same; whether nobody had seen that before.
+    fn disbelieve(&self, book: &mut Book<D>) -> bool {
+        (book.young, book.old) = Default::default();
+        !self.is_unfaithful.swap(true, Ordering::Relaxed)
     }
 
     fn book(&self) -> &RefCell<Book<D>> {
@@ -220,32 +221,22 @@ impl<D: Repeatable> Book<D> {
         now: impl Fn() -> Duration,
     ) -> Result<Option<D>, Unfaithful> {
         let Some(kept) = self.old.find(&answer).filter(|kept| kept.holds(&now)) else { return Ok(None) };
-        let (decision, proofs) = (kept.decision.again(), kept.proofs.clone());
-        self.keep(self.old.way(answer), &decision, proofs, now)?;
+        let (decision, renewed) = (kept.decision.again(), kept.again());
+        self.keep(self.old.way(answer), renewed, now)?;
         Ok(Some(decision))
     }
 
-    fn keep(
-        &mut self,
-        way: Way,
-        decision: &D,
-        proofs: Box<[Proof]>,
-        now: impl Fn() -> Duration,
-    ) -> Result<(), Unfaithful> {
+    fn keep(&mut self, way: Way, new: Kept<D>, now: impl Fn() -> Duration) -> Result<(), Unfaithful> {
         if self.young.decisions() >= self.most && !self.young.has(&way) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.keep(way, decision, proofs, now)
+        self.young.keep(way, new, now)
     }
 
     /// Does not count a request for which nothing was found, and that is refused: whoever sends wrong keys and tokens must not make
     /// others be called for.
     fn leave_out(&mut self) {
         self.asked = self.asked.saturating_sub(1);
-    }
-
-    fn forget(&mut self) {
-        (self.young, self.old) = Default::default();
     }
 
     fn is_to_be_asked_again(&mut self) -> bool {

@@ -3,6 +3,7 @@
 //! A fixture is a core module with the canonical ABI done by hand, made a component of one of the worlds below.
 
 pub(crate) mod image;
+pub(crate) mod tokens;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -25,6 +25,20 @@ where
     }
 }
 
+/// A whole number within bounds; none where the gateway is to choose.
+pub(in crate::config) fn auto_or<T>(bounds: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Result<Option<T>, Wrong>
+where
+    T: TryFrom<i128> + PartialOrd + Display,
+{
+    let hint = format!("{} to {}", bounds.start(), bounds.end());
+    let number = count(bounds);
+    move |value| match value {
+        DeValue::String(word) if word == "auto" => Ok(None),
+        DeValue::Integer(_) => number(value).map(Some),
+        other => Err(unexpected("\"auto\" or a whole number", other).hint(hint.clone())),
+    }
+}
+
 /// A number that is not negative, in hundredths; more digits than that are refused rather than rounded.
 pub(in crate::config) fn hundredths(value: &DeValue<'_>) -> Result<u32, Wrong> {
     let written = match value {

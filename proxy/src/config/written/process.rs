@@ -10,8 +10,8 @@ use super::At;
 use crate::config::fields::Fields;
 use crate::config::key_path::KeyPath;
 use crate::config::model::{AccessLog, AccessLogFormat, CompileLimits, Limits, LogTarget, Server};
-use crate::config::value::quantity::{count, duration, shown_size, size, size_or_unlimited};
-use crate::config::value::{Wrong, boolean, net, secret, text, unexpected, word};
+use crate::config::value::quantity::{auto_or, count, duration, shown_size, size, size_or_unlimited};
+use crate::config::value::{Wrong, boolean, net, secret, text, word};
 
 const KIB: usize = 1024;
 const MS: Duration = Duration::from_millis(1);
@@ -68,7 +68,7 @@ fn available_threads() -> usize {
 fn server(fields: &mut Fields<'_, '_>) -> Server {
     let default = default_server();
     Server {
-        threads: fields.or("threads", threads, default.threads),
+        threads: fields.or("threads", auto_or(1..=1024), None).unwrap_or(default.threads),
         shutdown_timeout: fields.or("shutdown_timeout", duration(Duration::ZERO..=HOUR), default.shutdown_timeout),
         discovery_wait: fields.or("discovery_wait", duration(Duration::ZERO..=HOUR), default.discovery_wait),
         upstream_idle_connections: fields.or(
@@ -76,7 +76,7 @@ fn server(fields: &mut Fields<'_, '_>) -> Server {
             count(0..=1_000_000),
             default.upstream_idle_connections,
         ),
-        plugin_instances: fields.or("plugin_instances", plugin_instances, default.plugin_instances),
+        plugin_instances: fields.or("plugin_instances", auto_or(1..=100_000), default.plugin_instances),
         state_directory: fields.file("state_directory").map(|path| path.value),
         compile: fields.section("compile", |fields| compile(fields, default.compile)).unwrap_or(default.compile),
     }
@@ -88,22 +88,6 @@ fn compile(fields: &mut Fields<'_, '_>, default: CompileLimits) -> CompileLimits
     CompileLimits {
         timeout: fields.or("timeout", duration(MS..=HOUR), default.timeout),
         memory: fields.or("memory", memory, default.memory),
-    }
-}
-
-fn threads(value: &DeValue<'_>) -> Result<usize, Wrong> {
-    match value {
-        DeValue::String(word) if word == "auto" => Ok(available_threads()),
-        DeValue::Integer(_) => count(1..=1024)(value),
-        other => Err(unexpected("\"auto\" or a whole number", other).hint("1 to 1024")),
-    }
-}
-
-fn plugin_instances(value: &DeValue<'_>) -> Result<Option<u32>, Wrong> {
-    match value {
-        DeValue::String(word) if word == "auto" => Ok(None),
-        DeValue::Integer(_) => count(1..=100_000)(value).map(Some),
-        other => Err(unexpected("\"auto\" or a whole number", other).hint("1 to 100000")),
     }
 }
 

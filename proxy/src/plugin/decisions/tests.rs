@@ -1,15 +1,12 @@
 use std::cell::Cell;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use proptest::prelude::*;
-use ring::hmac;
 
 use super::question::{Messages, Question};
 use super::*;
-use crate::config::model::{self, KeyMaterial, KeysetSource, SharedSecret, StaticKey, TokenAlgorithm};
-use crate::keysets::{Keyset, Keysets, Verified};
+use crate::keysets::{Keysets, Verified};
+use crate::plugin::fixture::tokens::{SECRET, keysets, token};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 
 /// What a guest in these tests comes to.
@@ -91,21 +88,14 @@ impl<F: FnMut(&Reader<'_>) -> String> Guest<F> {
     }
 }
 
-/// A key set, and a token that counts from the second 100 to the second 200.
-fn token() -> (Keysets, String) {
-    let algorithm = TokenAlgorithm::Hs256;
-    let material = KeyMaterial::Secret(SharedSecret::new(b"a secret of the host, 32 bytes.."));
-    let source = KeysetSource::Keys(vec![StaticKey { kid: None, algorithm, material }]);
-    let spec = model::Keyset { name: "accounts".into(), algorithms: [algorithm].into_iter().collect(), source };
-    let signed = [r#"{"alg":"HS256"}"#, r#"{"nbf":100,"exp":200}"#].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
-    let key = hmac::Key::new(hmac::HMAC_SHA256, b"a secret of the host, 32 bytes..");
-    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
-    (Keysets::new([Keyset::load(&spec, None).unwrap()]), format!("{signed}.{signature}"))
+/// A token that counts from the second 100 to the second 200.
+fn brief_token() -> String {
+    token(r#"{"alg":"HS256"}"#, r#"{"nbf":100,"exp":200}"#, SECRET)
 }
 
 #[test]
 fn what_was_decided_by_a_token_is_true_for_as_long_as_the_token_is() {
-    let (keysets, token) = token();
+    let (keysets, token) = (keysets(), brief_token());
     let now = Cell::new(Duration::from_secs(50));
     let mut guest = Guest::new(10, |request: &Reader<'_>| {
         let token = request.header("token").unwrap_or_default();
@@ -157,7 +147,7 @@ fn welcoming<'a>(
 
 #[test]
 fn what_a_token_led_to_until_it_ended_may_be_otherwise_for_the_next_one_that_reads_the_same() {
-    let (keysets, token) = token();
+    let (keysets, token) = (keysets(), brief_token());
     let (now, word) = (Cell::new(Duration::from_secs(100)), Cell::new("one"));
     let mut guest = Guest::new(10, welcoming(&keysets, &now, &word));
     guest.now = now.get();
@@ -171,7 +161,7 @@ fn what_a_token_led_to_until_it_ended_may_be_otherwise_for_the_next_one_that_rea
 
 #[test]
 fn who_decides_differently_while_the_token_is_true_is_believed_no_more() {
-    let (keysets, token) = token();
+    let (keysets, token) = (keysets(), brief_token());
     let (now, word) = (Cell::new(Duration::from_secs(100)), Cell::new("one"));
     let mut guest = Guest::new(10, welcoming(&keysets, &now, &word));
     guest.now = now.get();
@@ -182,7 +172,7 @@ fn who_decides_differently_while_the_token_is_true_is_believed_no_more() {
 
 #[test]
 fn who_keeps_what_it_was_told_of_a_token_is_believed_no_more() {
-    let (keysets, token) = token();
+    let (keysets, token) = (keysets(), brief_token());
     let mut known = false;
     let mut guest = Guest::new(10, |request: &Reader<'_>| {
         let token = request.header("token").unwrap_or_default();

@@ -45,6 +45,13 @@ impl<D> Kept<D> {
     }
 }
 
+impl<D: Repeatable> Kept<D> {
+    /// The same once more.
+    pub(super) fn again(&self) -> Self {
+        Self { decision: self.decision.again(), proofs: self.proofs.clone() }
+    }
+}
+
 /// A question, and where each answer to it leads.
 struct Fork<D> {
     question: Question,
@@ -106,28 +113,22 @@ impl<D: Repeatable> Tree<D> {
     ///
     /// # Errors
     /// It led to another one that is still true, or to one that went by other proofs, or the same answers to another question.
-    pub(super) fn keep(
-        &mut self,
-        way: Way,
-        decision: &D,
-        proofs: Box<[Proof]>,
-        now: impl Fn() -> Duration,
-    ) -> Result<(), Unfaithful> {
+    pub(super) fn keep(&mut self, way: Way, new: Kept<D>, now: impl Fn() -> Duration) -> Result<(), Unfaithful> {
         let mut from = None;
         for (question, answer) in way {
             let fork = self.fork(from, question)?;
             from = Some((fork, answer));
         }
         match self.place(from) {
-            Some(Place::Decision(known)) if known.proofs.len() == proofs.len() => {
+            Some(Place::Decision(known)) if known.proofs.len() == new.proofs.len() => {
                 if known.holds(now) {
-                    return if known.decision.is_like(decision) { Ok(()) } else { Err(Unfaithful) };
+                    return if known.decision.is_like(&new.decision) { Ok(()) } else { Err(Unfaithful) };
                 }
             }
             Some(_) => return Err(Unfaithful),
             None => self.decisions += 1,
         }
-        self.lead(from, Place::Decision(Kept { decision: decision.again(), proofs }));
+        self.lead(from, Place::Decision(new));
         Ok(())
     }
 

@@ -1,32 +1,12 @@
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
-
 use super::with_request;
-use crate::config::model::{KeyMaterial, Keyset, KeysetSource, PluginLimits, SharedSecret, StaticKey, TokenAlgorithm};
-use crate::keysets::{self, Keysets};
+use crate::config::model::PluginLimits;
 use crate::plugin::fixture::image::Image;
+use crate::plugin::fixture::tokens::{SECRET, keysets, token};
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, services, spec};
 use crate::plugin::policy::{Decided, PolicyRuntime, PolicyServices};
 use crate::policy::decision::RequestDecision;
-
-const SECRET: &[u8] = b"a secret of the host, 32 bytes..";
-
-fn keysets() -> Arc<Keysets> {
-    let algorithm = TokenAlgorithm::Hs256;
-    let key = StaticKey { kid: None, algorithm, material: KeyMaterial::Secret(SharedSecret::new(SECRET)) };
-    let source = KeysetSource::Keys(vec![key]);
-    let spec = Keyset { name: "accounts".into(), algorithms: [algorithm].into_iter().collect(), source };
-    Arc::new(Keysets::new([keysets::Keyset::load(&spec, None).unwrap()]))
-}
-
-fn token(header: &str, payload: &str, secret: &[u8]) -> String {
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
 
 /// Answers 200 and the payload's length, or 300 and the case of the error: for a token that does not count now ten times the case,
 /// and the case of what it says of it.
@@ -58,7 +38,7 @@ fn asking(function: &str, keyset: &str, token: &str) -> Fixture {
 fn policy(guest: &Fixture) -> Arc<PolicyRuntime> {
     let limits = PluginLimits { decisions: 100, ..LIMITS };
     let plugin = load(&guest.build(), all_grants(), limits).unwrap();
-    let services = PolicyServices { keysets: keysets(), ..services() };
+    let services = PolicyServices { keysets: Arc::new(keysets()), ..services() };
     PolicyRuntime::bind(plugin, &spec(serde_json::json!({})), services).unwrap()
 }
 
