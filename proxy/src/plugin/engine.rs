@@ -129,8 +129,12 @@ impl PluginEngine {
             return Ok(artefact);
         }
         let component = compile(sha256)?;
-        let artefact = Arc::new(Artefact { component });
         let mut artefacts = self.artefacts.lock();
+        // Somebody else may have compiled the same meanwhile, and what uses that is not to be taken for another plugin.
+        if let Some(artefact) = artefacts.get(&sha256).and_then(Weak::upgrade) {
+            return Ok(artefact);
+        }
+        let artefact = Arc::new(Artefact { component });
         artefacts.retain(|_, known| known.strong_count() > 0);
         artefacts.insert(sha256, Arc::downgrade(&artefact));
         Ok(artefact)
@@ -192,12 +196,30 @@ mod tests {
     use std::hash::{DefaultHasher, Hash, Hasher};
 
     use super::*;
-    use crate::plugin::fixture::engine;
+    use crate::plugin::fixture::{Fixture, engine};
 
     fn hash(engine: &Engine) -> u64 {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         hasher.finish()
+    }
+
+    #[test]
+    fn who_compiles_the_same_at_the_same_time_has_the_same() {
+        let bytes = Fixture::request("(unreachable)").build();
+        let engine =
+            PluginEngine::new(EngineCapacity { instances: 1, memory: 1 << 20 }, Arc::new(Compilation::in_process()));
+        let (engine, both) = (engine.unwrap(), std::sync::Barrier::new(2));
+        let compile = || {
+            let slowly = |_| {
+                both.wait();
+                Component::new(&engine.engine, &bytes).map_err(|error| CompileError::Invalid(error.to_string()))
+            };
+            engine.artefact(&bytes, slowly).unwrap()
+        };
+        let [one, other] =
+            std::thread::scope(|scope| [scope.spawn(compile), scope.spawn(compile)].map(|it| it.join().unwrap()));
+        assert!(Arc::ptr_eq(&one, &other));
     }
 
     #[test]
