@@ -153,6 +153,14 @@ impl Endpoint {
     /// Keeps what an active check found; the verdict is [`mark`](Self::mark)'s.
     pub fn record_check(&self, good: bool, finding: &Arc<str>) {
         let mut record = self.record.lock();
+        if let Some(last) = &mut record.last_check
+            && last.good == good
+            && Arc::ptr_eq(&last.finding, finding)
+        {
+            last.at = SystemTime::now();
+            last.in_a_row = last.in_a_row.saturating_add(1);
+            return;
+        }
         let before = record.last_check.take().filter(|last| last.good == good).map_or(0, |last| last.in_a_row);
         record.last_check = Some(CheckRecord {
             at: SystemTime::now(),

@@ -244,9 +244,9 @@ impl Watcher {
     fn take(&self, finding: &Finding) {
         let mut found = self.found.lock();
         let Some(found) = found.as_mut() else { return };
-        let text = found.told(finding);
+        let text = told(&mut found.last, finding);
         for watched in &found.endpoints {
-            watched.endpoint.record_check(finding.is_good(), &text);
+            watched.endpoint.record_check(finding.is_good(), text);
             self.observer.checked(watched, finding);
         }
         // Whoever could change by this finding counts: a good one for one that is down, a bad one for one that is up.
@@ -261,18 +261,6 @@ impl Watcher {
 }
 
 impl Found {
-    /// A finding as text, which is that of the check before where nothing has changed.
-    fn told(&mut self, finding: &Finding) -> Arc<str> {
-        match &self.last {
-            Some((last, text)) if last == finding => Arc::clone(text),
-            _ => {
-                let text: Arc<str> = finding.to_string().into();
-                self.last = Some((finding.clone(), Arc::clone(&text)));
-                text
-            }
-        }
-    }
-
     /// Whether all are.
     fn is_healthy(&self) -> bool {
         self.endpoints.iter().all(|watched| watched.endpoint.is_healthy())
@@ -283,6 +271,15 @@ impl Watched {
     fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.endpoint, &other.endpoint)
     }
+}
+
+/// A finding as text, which is that of the check before where nothing has changed.
+fn told<'a>(last: &'a mut Option<(Finding, Arc<str>)>, finding: &Finding) -> &'a Arc<str> {
+    if last.as_ref().is_some_and(|(last, _)| last != finding) {
+        *last = None;
+    }
+    let (_, text) = last.get_or_insert_with(|| (finding.clone(), finding.to_string().into()));
+    text
 }
 
 fn conclude(observer: &dyn HealthObserver, endpoint: &Arc<Endpoint>, verdict: &Verdict) {
