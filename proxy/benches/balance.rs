@@ -25,6 +25,10 @@ use tidegate::upstream::registry::EndpointRegistry;
 use tidegate::upstream::transport::Transport;
 use tidegate::upstream::{Listing, Upstream};
 
+/// What the gateway allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Each with the keys that choose it. The hash of 10 000 endpoints has the slots it needs.
 const BALANCERS: [(&str, &str); 8] = [
     ("round robin", "balancer = \"round-robin\""),

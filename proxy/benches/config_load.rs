@@ -8,6 +8,10 @@ use std::path::Path;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use tidegate::config;
 
+/// What the gateway allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A listener, and `routes` routes that each have an upstream of three endpoints and a consumer.
 fn text(routes: usize) -> Result<String, std::fmt::Error> {
     let mut text = String::from("[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:8080\"\n");

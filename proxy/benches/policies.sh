@@ -81,8 +81,9 @@ for route in "${routes[@]}"; do
   slice 0 "$route" >/dev/null
 done
 for ((turn = 1; turn <= turns; turn++)); do
-  ordered=(nginx "${routes[@]}")
-  if ((turn % 2 == 0)); then ordered=(limit key plain nginx); fi
+  # Next to the slice without policies are those that are compared with it.
+  ordered=(nginx key plain limit)
+  if ((turn % 2 == 0)); then ordered=(limit plain key nginx); fi
   for route in "${ordered[@]}"; do slice "$turn" "$route" >>"$dir/slices"; done
 done
 check_pinned tidegate

@@ -22,6 +22,10 @@ use tidegate::process::Process;
 use tidegate::route::Lookup;
 use tidegate::snapshot::{Refresh, Route, Snapshot};
 
+/// What the gateway allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The plugins as `make plugins` builds them, with settings that let every call pass.
 const CONFIGURATION: &str = r#"
 [access_log]

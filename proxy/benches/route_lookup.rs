@@ -10,6 +10,10 @@ use http::{HeaderMap, Method};
 use tidegate::config::model::{HostPattern, PathPattern, RouteMatch};
 use tidegate::route::{Lookup, RouteTable};
 
+/// What the gateway allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Requests that end at each kind of pattern, and one that ends nowhere.
 const REQUESTS: [(&str, &str, &str); 5] = [
     ("exact path", "shop-3.example", "/items/7"),

@@ -29,6 +29,10 @@ use tidegate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use tidegate::process::Process;
 use tidegate::snapshot::{Refresh, Snapshot};
 
+/// What the gateway allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RSA: &str = include_str!("../../tests/keys/rsa.pem");
 const SECRET: &[u8] = b"a secret that is long enough, it has 64 bytes as HS512 wants it.";
 

@@ -11,20 +11,26 @@ function fastest(list, n,    i, sum, most) {
   return sum / most
 }
 
-function row(title, list, n, undisturbed, failed,    i, of) {
+# A value of the sorted list, so many places from the first or the last where there are not as many.
+function place(list, n, rank) { return list[rank < 1 ? 1 : rank > n ? n : rank] }
+
+# The interval of the median is that of the sign test: whatever the values are like, so far from the middle lies the true one at
+# most once in twenty times.
+function row(title, list, n, undisturbed, failed,    i, of, far) {
   for (i = 1; i <= n; i++) of[i] = list[i] / yardstick[i]
   sort(of, n)
   sort(list, n)
-  printf "| %s | %.2f | %.2f | %.2f - %.2f | %.2f | %s |\n", title, undisturbed, share(list, n, 0.5), share(list, n, 0.25),
-    share(list, n, 0.75), share(of, n, 0.5), failed
+  far = 0.98 * sqrt(n)
+  printf "| %s | %.2f | %.2f | %.2f - %.2f | %.2f - %.2f | %.2f | %s |\n", title, undisturbed, share(list, n, 0.5),
+    place(list, n, int(n / 2 - far)), place(list, n, int(n / 2 + far) + 2), share(list, n, 0.25), share(list, n, 0.75), share(of, n, 0.5), failed
 }
 
 $3 == 0 { print "policies: nothing was answered in turn " $1 ", route " $2 >"/dev/stderr"; exit 1 }
 { us[$2, $1] = $4 / $3 / 1000; failed[$2] += $5; if ($1 > turns) turns = $1 }
 
 END {
-  print "| CPU per request, us | of the fastest fifth | median of the turns | half of the turns | of nginx's, same turn | failed |"
-  print "| --- | --: | --: | --: | --: | --: |"
+  print "| CPU per request, us | of the fastest fifth | median of the turns | its 95 % interval | half of the turns | of nginx's, same turn | failed |"
+  print "| --- | --: | --: | --: | --: | --: | --: |"
   for (t = 1; t <= turns; t++) {
     yardstick[t] = nginx[t] = of_nginx[t] = us["nginx", t]
     plain[t] = of_plain[t] = us["plain", t]
