@@ -234,6 +234,11 @@ async fn bench_finds_a_leak() {
     let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
     assert_eq!(json["memory_growth_bytes"], 100 * (64 << 10), "{json}");
     assert_eq!(json["copied_in"], serde_json::json!({ "values": 0, "bytes": 0 }), "{json}");
+    // What an instance leaks goes with it.
+    let done = run(&["plugin", "bench", &leaking, "--calls", "100", "--per-request", "--json"]).await;
+    let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
+    assert_eq!(json["memory_growth_bytes"], 0, "{json}");
+    assert!(json["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{json}");
 }
 
 #[tokio::test]

@@ -12,8 +12,7 @@ use sha2::{Digest, Sha256};
 use super::trial::{Question, Terms, Trial};
 use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::config::default_limits;
-use crate::config::model::EndpointAddress;
-use crate::config::model::{Consumer, Grants, PluginLimits};
+use crate::config::model::{Consumer, EndpointAddress, Grants, InstanceMode, PluginLimits};
 use crate::consumers::Credentials;
 
 /// A plugin, and what it is asked.
@@ -86,7 +85,7 @@ impl AskArguments {
     ///
     /// # Errors
     /// An argument does not say what it should, or the plugin does not load.
-    pub(super) fn prepare(&self) -> anyhow::Result<Asked> {
+    pub(super) fn prepare(&self, instances: InstanceMode) -> anyhow::Result<Asked> {
         let config = self.config()?;
         let (request, subject) = (self.asked()?, self.subject()?);
         let limits = self.limits()?;
@@ -95,7 +94,8 @@ impl AskArguments {
             let is_known = consumers.iter().any(|consumer| consumer.name == *name);
             anyhow::ensure!(is_known, "--as {name}: there is no such consumer\nhint: add --consumer {name}");
         }
-        let terms = Terms { grants: Grants::all(), limits, consumers, keysets: Vec::new(), upstreams: Vec::new() };
+        let (grants, keysets, upstreams) = (Grants::all(), Vec::new(), Vec::new());
+        let terms = Terms { grants, instances, limits, consumers, keysets, upstreams };
         let mut trial = Trial::load(&self.file, terms)?;
         let question = trial.question(&request, &subject)?;
         Ok(Asked { trial, question, config, limits, file: self.file.clone() })

@@ -14,6 +14,7 @@ use super::outcome::shown;
 use super::trial::{Terms, Trial};
 use super::{EXIT_MISUSED, print, say};
 use crate::config::cases::{self, Case, CaseTable};
+use crate::config::model::InstanceMode;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -129,7 +130,14 @@ fn run(file: &Path, table: &CaseTable, arguments: &TestArguments) -> anyhow::Res
         format!("{} names no plugin\nhint: add `plugin = \"policy.wasm\"`, or name it with --plugin", file.display())
     })?;
     let (consumers, keysets) = (table.consumers.clone(), table.keysets.clone());
-    let terms = Terms { grants: table.grants, limits: table.limits, consumers, keysets, upstreams: upstreams(table) };
+    let terms = Terms {
+        grants: table.grants,
+        instances: InstanceMode::Reused,
+        limits: table.limits,
+        consumers,
+        keysets,
+        upstreams: upstreams(table),
+    };
     let mut trial = Trial::load(plugin, terms)?;
     let results = table.cases.iter().map(|case| try_case(&mut trial, case)).collect::<anyhow::Result<Vec<_>>>()?;
     let is_meant = |result: &CaseResult| arguments.filter.as_ref().is_none_or(|text| result.name.contains(text));

@@ -44,6 +44,7 @@ const ROOM: u32 = 40;
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub(super) grants: Grants,
+    pub(super) instances: InstanceMode,
     pub(super) limits: PluginLimits,
     pub(super) consumers: Vec<model::Consumer>,
     pub(super) keysets: Vec<model::Keyset>,
@@ -98,7 +99,7 @@ impl Trial {
     /// # Errors
     /// What keeps it from being loaded, with hints.
     pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
-        let Terms { grants, limits, consumers, keysets, upstreams } = terms;
+        let Terms { grants, instances, limits, consumers, keysets, upstreams } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
         let capacity = EngineCapacity { instances: INSTANCES * ROOM, memory: limits.memory };
         // An author compiles what they made themselves.
@@ -110,7 +111,7 @@ impl Trial {
             grants,
             upstreams,
             counters: Counting::Local,
-            instances: InstanceMode::Reused,
+            instances,
             limits,
             // Each failure is to be seen.
             quarantine: None,
