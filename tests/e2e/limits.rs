@@ -46,6 +46,28 @@ async fn every_one_of_several_limits_holds_and_is_shown() {
 }
 
 #[tokio::test]
+async fn the_limits_of_two_policies_are_told_side_by_side_and_none_that_the_upstream_has() {
+    let day = policy("day", "rate-limit", "[policy.config]\nlimit = 1\nwindow = \"1d\"");
+    let sections = limit("limit = 5\nwindow = \"1h\"") + &day;
+    let (gateway, origin) = guarded(&sections, "[\"limit\", \"day\"]", "").await;
+    origin.answer(Reply::ok("").field("ratelimit", "\"own\";r=9;t=9"));
+    let mut client = gateway.client().await;
+    for (status, left) in [(200, ["4", "0"]), (429, ["3", "0"])] {
+        let answer = client.call(&Request::get("/")).await;
+        assert_eq!(answer.status(), status);
+        let mut policies = answer.head.all("ratelimit-policy");
+        policies.sort_unstable();
+        assert_eq!(policies, ["\"default\";q=1;w=86400", "\"default\";q=5;w=3600"]);
+        let standing = answer.head.all("ratelimit");
+        for remaining in left {
+            let told = format!("\"default\";r={remaining};t=");
+            assert!(standing.iter().any(|item| item.starts_with(&told)), "{remaining} in {standing:?}");
+        }
+        assert_eq!(standing.len(), 2, "{standing:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_spelling_of_a_request_escapes_its_limit() {
     let (gateway, origin) = guarded(&limit("limit = 1\nwindow = \"1h\""), "[\"limit\"]", "").await;
     assert_eq!(gateway.get("/").await.status(), 200);

@@ -174,13 +174,29 @@ impl RequestFacts {
         !self.links_left_out.contains(&place)
     }
 
-    /// Makes the changes to a response that policies asked for.
+    /// Makes the changes to an upstream's response that policies asked for. What it said of limits was about its own.
     pub fn change_response(&self, head: &mut HeaderMap) {
+        self.change(head, false);
+    }
+
+    /// Makes them to an answer of the gateway. Where a limit refused the request, that one's standing is in it already.
+    pub fn change_answer(&self, head: &mut HeaderMap) {
+        self.change(head, true);
+    }
+
+    /// With `told`, what the head says of limits is for this client, and what others say is added to that: both fields are lists.
+    fn change(&self, head: &mut HeaderMap, mut told: bool) {
         for change in &self.response_changes {
             match change {
                 ResponseChange::Asked(changes) => changes.response.iter().for_each(|edit| head.apply(edit)),
                 ResponseChange::Standing(standing) => {
-                    standing.fields().for_each(|(name, value)| drop(head.insert(name, value)));
+                    for (name, value) in standing.fields() {
+                        match told {
+                            true => drop(head.append(name, value)),
+                            false => drop(head.insert(name, value)),
+                        }
+                    }
+                    told = true;
                 }
             }
         }
