@@ -13,6 +13,8 @@ const PICKS_BETWEEN_TRIES: u64 = 16;
 #[derive(Debug, Default)]
 pub struct LeastLatency {
     members: Vec<Member>,
+    /// All have the same weight.
+    is_even: bool,
     picks: u64,
 }
 
@@ -36,6 +38,7 @@ impl Balancer for LeastLatency {
     fn update(&mut self, endpoints: Vec<Endpoint>) {
         let member =
             |endpoint: Endpoint| Member { per_weight: 1.0 / f64::from(endpoint.weight.max(1)), next_try: self.picks };
+        self.is_even = endpoints.windows(2).all(|pair| matches!(pair, [one, other] if one.weight == other.weight));
         self.members = endpoints.into_iter().map(member).collect();
     }
 
@@ -44,7 +47,11 @@ impl Balancer for LeastLatency {
         // Once all have answered, which is nearly always, nobody has to be got to know.
         let some_unknown = candidates.latency_us.contains(&0);
         let first_try = if some_unknown { self.unknown(candidates) } else { None };
-        first_try.or_else(|| self.cheapest(candidates, some_unknown))
+        first_try.or_else(|| match self.is_even {
+            // What a weight divides all by decides nothing, and whole numbers are compared sooner.
+            true => self.cheapest(candidates, some_unknown, time),
+            false => self.cheapest(candidates, some_unknown, |candidate| self.cost(candidate)),
+        })
     }
 }
 
@@ -65,29 +72,44 @@ impl LeastLatency {
     /// The smallest cost; among equals the first from a place that moves on with every pick.
     ///
     /// An endpoint that has not answered takes part only where none has: it had its try.
-    fn cheapest(&self, candidates: &Candidates, some_unknown: bool) -> Option<usize> {
+    fn cheapest<C: PartialOrd + Copy>(
+        &self,
+        candidates: &Candidates,
+        some_unknown: bool,
+        cost: impl Fn(Candidate) -> C,
+    ) -> Option<usize> {
         let none_known = some_unknown && candidates.latency_us.iter().all(|latency| *latency == 0);
         let start = usize::try_from(self.picks % u64::try_from(candidates.len()).ok()?.max(1)).ok()?;
-        let each = candidates.iter().zip(0..);
-        let rotated = each.clone().skip(start).chain(each.take(start));
-        let known = rotated.filter(|(candidate, _)| none_known || candidate.latency_us > 0);
-        // The first of equal ones wins, so that the rotation decides among them.
-        let cheapest = known.map(|(candidate, index)| (self.cost(candidate), index)).reduce(|best, next| match next {
-            (cost, _) if cost < best.0 => next,
-            _ => best,
-        });
-        cheapest.map(|(_, index)| index)
+        let mut best: Option<(C, usize)> = None;
+        for (index, candidate) in candidates.iter().enumerate() {
+            if candidate.latency_us == 0 && !none_known {
+                continue;
+            }
+            let cost = cost(candidate);
+            // Of equal ones the first from `start` on, or else the first of all.
+            let is_better =
+                best.is_none_or(|(least, at)| cost < least || cost == least && at < start && start <= index);
+            if is_better {
+                best = Some((cost, index));
+            }
+        }
+        best.map(|(_, index)| index)
     }
 
     /// The time of all requests there, by the endpoint's share.
+    #[expect(clippy::cast_precision_loss, reason = "of two that differ by less than a millionth either will do")]
     fn cost(&self, candidate: Candidate) -> f64 {
-        let time = (f64::from(candidate.in_flight) + 1.0) * f64::from(candidate.latency_us.max(1));
-        time * self.member(&candidate).map_or(1.0, |member| member.per_weight)
+        time(candidate) as f64 * self.member(&candidate).map_or(1.0, |member| member.per_weight)
     }
 
     fn member(&self, candidate: &Candidate) -> Option<&Member> {
         self.members.get(usize::try_from(candidate.endpoint).ok()?)
     }
+}
+
+/// The time of all requests there and of this one, in microseconds.
+fn time(candidate: Candidate) -> u64 {
+    (u64::from(candidate.in_flight) + 1) * u64::from(candidate.latency_us.max(1))
 }
 
 export!(LeastLatency: balancer);
