@@ -77,6 +77,20 @@ for name in tidegate tidegate-log tidegate-key tidegate-limit; do
   train "$name" 64
   train "$name" 4
 done
+# A load hardly ever calls a plugin, since what was decided is remembered.
+call() { # call PLUGIN ARGUMENT...
+  local file=$root/plugins/dist/$1.wasm
+  shift
+  taskset -c "$gateway_core" "$binary" plugin bench "$file" "$@" >"$dir/calls"
+  taskset -c "$gateway_core" "$binary" plugin bench "$file" "$@" --per-request >"$dir/calls"
+}
+say "training: calls of plugins"
+call basic_auth
+call correlation_id
+call cors --config '{"origins":["https://shop.example"]}' -H 'origin: https://shop.example'
+call ip_restriction --config '{"deny":["10.0.0.0/8","192.168.0.0/16"]}'
+call security_headers --response 200 --response-header 'content-type: text/html'
+call zone_aware --config '{"zone":"a"}' --endpoint 10.0.0.1:80,zone=a --endpoint 10.0.0.2:80,zone=b --endpoint 10.0.0.3:80,zone=a
 "${profdata[@]}" merge -o "$target/pgo/tidegate.profdata" "$dir"/raw/*.profraw
 
 say "building with the profile"
