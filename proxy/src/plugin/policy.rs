@@ -311,7 +311,7 @@ impl PolicyRuntime {
         let Some(decision) = decision else { return Ok(RequestDecision::default()) };
         Ok(match self.rules().request_decision(decision)? {
             RequestDecision::Forward(forward) => RequestDecision::Forward(Forward { held, ..forward }),
-            respond @ RequestDecision::Respond(_) => respond,
+            answered => answered,
         })
     }
 
@@ -340,7 +340,7 @@ impl PolicyRuntime {
     fn request_outcome(decision: &RequestDecision) -> CallOutcome {
         match decision {
             RequestDecision::Forward(_) => CallOutcome::Forward,
-            RequestDecision::Respond(_) => CallOutcome::Respond,
+            RequestDecision::Respond(_) | RequestDecision::Refuse(_) => CallOutcome::Respond,
         }
     }
 

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use http::{request, response};
 
-use super::decision::{Changes, Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
+use super::decision::{
+    Changes, Edit, EditableHead, Forward, LocalResponse, Refusal, RequestDecision, ResponseDecision,
+};
 use super::facts::{HttpRequestView, HttpResponseView, RequestFacts, ResponseChange};
 use super::local::LocalHead;
 use super::view::ResponseView;
@@ -259,6 +261,7 @@ impl ChainLink {
             Ok(Some(RequestDecision::Respond(response))) => {
                 return ChainOutcome::Respond { policy: self.policy.name.clone(), response };
             }
+            Ok(Some(RequestDecision::Refuse(refusal))) => return refuse(&self.policy.name, refusal, facts),
             Ok(None) => {}
             Err(failure) => return ChainOutcome::Failed(failure),
         }
@@ -312,6 +315,11 @@ fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts)
     }
     facts.response_changes.extend(standing.map(ResponseChange::Standing));
     facts.held.extend(held);
+}
+
+fn refuse(policy: &str, Refusal { response, standing }: Refusal, facts: &mut RequestFacts) -> ChainOutcome {
+    facts.response_changes.extend(standing.map(ResponseChange::Standing));
+    ChainOutcome::Respond { policy: policy.to_owned(), response }
 }
 
 fn change(changes: Arc<Changes>, head: &mut dyn RequestHead, facts: &mut RequestFacts) {

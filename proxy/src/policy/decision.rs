@@ -25,6 +25,17 @@ pub enum RequestDecision {
     Forward(Forward),
     /// Answer it here.
     Respond(LocalResponse),
+    /// Answer it here, since it is over a limit.
+    Refuse(Refusal),
+}
+
+/// What a request over a limit is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, and when to come back.
+    pub response: LocalResponse,
+    /// Told to the client beside the limits of other policies, whoever makes the response in the end.
+    pub standing: Option<Standing>,
 }
 
 impl Default for RequestDecision {

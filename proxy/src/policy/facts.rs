@@ -174,29 +174,21 @@ impl RequestFacts {
         !self.links_left_out.contains(&place)
     }
 
-    /// Makes the changes to an upstream's response that policies asked for. What it said of limits was about its own.
+    /// Makes the changes to a response that policies asked for, and tells where the client stands with all limits: both fields are
+    /// lists. What they said before was of somebody else's.
     pub fn change_response(&self, head: &mut HeaderMap) {
-        self.change(head, false);
-    }
-
-    /// Makes them to an answer of the gateway. Where a limit refused the request, that one's standing is in it already.
-    pub fn change_answer(&self, head: &mut HeaderMap) {
-        self.change(head, true);
-    }
-
-    /// With `told`, what the head says of limits is for this client, and what others say is added to that: both fields are lists.
-    fn change(&self, head: &mut HeaderMap, mut told: bool) {
+        let mut is_first = true;
         for change in &self.response_changes {
             match change {
                 ResponseChange::Asked(changes) => changes.response.iter().for_each(|edit| head.apply(edit)),
                 ResponseChange::Standing(standing) => {
                     for (name, value) in standing.fields() {
-                        match told {
-                            true => drop(head.append(name, value)),
-                            false => drop(head.insert(name, value)),
+                        match is_first {
+                            true => drop(head.insert(name, value)),
+                            false => drop(head.append(name, value)),
                         }
                     }
-                    told = true;
+                    is_first = false;
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::plugin::component::LoadedPlugin;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::decisions::trace::Trace;
 use crate::plugin::decisions::{Decisions, Found, Repeatable, Unfaithful};
-use crate::policy::decision::{Edit, Forward, RequestDecision, ResponseDecision};
+use crate::policy::decision::{Edit, Forward, Refusal, RequestDecision, ResponseDecision};
 use crate::policy::limits::Limits;
 
 /// What is remembered of a policy's decisions.
@@ -92,13 +92,14 @@ impl Repeatable for RequestDecision {
                 Self::Forward(Forward { changes: changes.clone(), ..Forward::default() })
             }
             Self::Respond(response) => Self::Respond(response.clone()),
+            Self::Refuse(refusal) => Self::Refuse(refusal.clone()),
         }
     }
 
     fn size(&self) -> usize {
         match self {
             Self::Forward(forward) => forward.changes.as_ref().map_or(0, |changes| changes.size()),
-            Self::Respond(response) => response.size(),
+            Self::Respond(response) | Self::Refuse(Refusal { response, .. }) => response.size(),
         }
     }
 
@@ -106,12 +107,13 @@ impl Repeatable for RequestDecision {
         match (self, other) {
             (Self::Forward(one), Self::Forward(other)) => one.changes == other.changes,
             (Self::Respond(one), Self::Respond(other)) => one == other,
+            (Self::Refuse(one), Self::Refuse(other)) => one == other,
             _ => false,
         }
     }
 
     fn refuses(&self) -> bool {
-        matches!(self, Self::Respond(_))
+        !matches!(self, Self::Forward(_))
     }
 }
 
