@@ -237,8 +237,8 @@ async fn bench_finds_a_leak() {
     // What an instance leaks goes with it.
     let done = run(&["plugin", "bench", &leaking, "--calls", "100", "--per-request", "--json"]).await;
     let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
-    assert_eq!(json["memory_growth_bytes"], 0, "{json}");
-    assert!(json["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{json}");
+    assert_eq!(json["memory_growth_bytes"], Value::Null, "{json}");
+    assert!(json["memory_bytes"].as_u64().is_some_and(|bytes| (1..100 * (64 << 10)).contains(&bytes)), "{json}");
 }
 
 #[tokio::test]

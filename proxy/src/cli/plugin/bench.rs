@@ -26,7 +26,8 @@ Examples:
   tidegate plugin bench policy.wasm --calls 100000 --json
 
 Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided. What
-it takes to read the clock is measured first and not counted. With --per-request a call makes its instance and drops it.
+it takes to read the clock is taken off the time of `call`. With --per-request each of these makes its instance and drops
+it; the first call still has the one that binding made.
 Only a binary built with optimisation (`make build`) tells what production does.
 
 Copied in are values that the plugin reads of the message, and bodies; its allocator finds room for each. What it allocates by
@@ -105,21 +106,28 @@ pub(super) fn main(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
     let mut asked = arguments.ask.prepare(instances)?;
     let load = began.elapsed();
     let figures = measure(&mut asked, load, arguments.calls)?;
-    print(&if arguments.json { json(&asked, &figures).to_string() } else { text(&asked, &figures) });
+    print(&if arguments.json {
+        json(&asked, instances, &figures).to_string()
+    } else {
+        text(&asked, instances, &figures)
+    });
     Ok(ExitCode::SUCCESS)
 }
 
 fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figures> {
     let (bind, first_call) = bindings(asked)?;
     let policy = asked.trial.policy(&asked.config).map_err(|problems| misconfigured(&problems))?;
-    // The one that is there may be the last that is idle.
-    let fresh = policy.instance_memory();
+    let unasked = policy.instance_memory();
     for _ in 0..calls / 10 {
         expect_decision(&asked.question.put(&policy))?;
     }
     let mut memory = Memory::default();
-    memory.look(policy.instance_memory().or(fresh));
+    memory.look(policy.instance_memory());
     let call = calls_of(asked, &policy, usize::try_from(calls)?, &mut memory)?;
+    if memory.first.is_none() {
+        // None is ever idle but the first one.
+        memory.look(unasked);
+    }
     let copied = Copied::default();
     expect_decision(&asked.question.put_counting(&policy, Some(&copied)))?;
     Ok(Figures { load, bind, first_call, call, memory, copied })
@@ -187,33 +195,34 @@ fn misconfigured(problems: &[ConfigureProblem]) -> anyhow::Error {
     anyhow::anyhow!("the plugin refuses its configuration: {}", told.collect::<Vec<_>>().join("; "))
 }
 
-fn text(asked: &Asked, figures: &Figures) -> String {
+fn text(asked: &Asked, instances: InstanceMode, figures: &Figures) -> String {
     let limits = asked.limits;
     let row =
         |label: &str, value: String, note: String| format!("{label:<14}{value:>12}   {note}").trim_end().to_owned();
     let spread = |sample: &Sample| format!("p99 {}, {} measured", shown(sample.percentile(99)), sample.0.len());
     let share = figures.call.percentile(99).as_secs_f64() / limits.cpu.as_secs_f64() * 100.0;
     let Figures { memory, copied, .. } = figures;
-    [
+    let (bound, of_instance) = match instances {
+        InstanceMode::Reused => ("make an instance and configure it", "of an instance"),
+        InstanceMode::PerRequest => ("configure it, and make and compile its image", "of an instance before its call"),
+    };
+    let growth = (instances == InstanceMode::Reused)
+        .then(|| row("growth", kib(memory.growth()), "of this memory while calls were measured".to_owned()));
+    let rows = [
         asked.file.display().to_string(),
         row("load", shown(figures.load), "read, check and compile".to_owned()),
-        row(
-            "bind",
-            shown(figures.bind.percentile(50)),
-            format!("configure it, and make and compile its image; {}", spread(&figures.bind)),
-        ),
+        row("bind", shown(figures.bind.percentile(50)), format!("{bound}; {}", spread(&figures.bind))),
         row("first call", shown(figures.first_call.percentile(50)), spread(&figures.first_call)),
         row("call", shown(figures.call.percentile(50)), spread(&figures.call)),
         row("budget", shown(limits.cpu), format!("limits.cpu; the p99 is {share:.2} % of it")),
-        row("memory", kib(memory.most), format!("of an instance; limits.memory is {}", kib(limits.memory))),
-        row("growth", kib(memory.growth()), "of this memory while calls were measured".to_owned()),
-        row(
-            "copied in",
-            copied.values().to_string(),
-            format!("values of the message a call, {} bytes", copied.bytes()),
-        ),
-    ]
-    .join("\n")
+        row("memory", kib(memory.most), format!("{of_instance}; limits.memory is {}", kib(limits.memory))),
+    ];
+    let copied = row(
+        "copied in",
+        copied.values().to_string(),
+        format!("values of the message a call, {} bytes", copied.bytes()),
+    );
+    rows.into_iter().chain(growth).chain([copied]).collect::<Vec<_>>().join("\n")
 }
 
 fn kib(bytes: usize) -> String {
@@ -230,7 +239,7 @@ fn shown(time: Duration) -> String {
     }
 }
 
-fn json(asked: &Asked, figures: &Figures) -> serde_json::Value {
+fn json(asked: &Asked, instances: InstanceMode, figures: &Figures) -> serde_json::Value {
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let sample = |sample: &Sample| {
         json!({
@@ -246,7 +255,7 @@ fn json(asked: &Asked, figures: &Figures) -> serde_json::Value {
         "first_call": sample(&figures.first_call),
         "call": sample(&figures.call),
         "memory_bytes": figures.memory.most,
-        "memory_growth_bytes": figures.memory.growth(),
+        "memory_growth_bytes": (instances == InstanceMode::Reused).then(|| figures.memory.growth()),
         "copied_in": { "values": figures.copied.values(), "bytes": figures.copied.bytes() },
         "limits": { "cpu_ns": nanoseconds(asked.limits.cpu), "memory_bytes": asked.limits.memory },
         "optimised": !cfg!(debug_assertions),
