@@ -3,12 +3,14 @@
 #
 # What policies add to a request: one gateway with one worker, three routes to one origin (no policy, an API key, the key and
 # a rate limit), and slices of load that take turns, one of nginx without any policy among them: its request is the yardstick that
-# tells a slow machine from a slow gateway. A slice is compared with its neighbours of the same turn, so that a machine which
-# is slower in one minute than in the next changes little; compare.sh starts each contestant anew and compares whole rounds.
+# tells a slow machine from a slow gateway. A slice is compared with others of its turn, with its neighbour where both policies
+# are compared with none, so that a machine which is slower in one minute than in the next changes little; compare.sh starts each
+# contestant anew and compares whole rounds.
 #
-# The gateway has core A to itself (nginx idles there between its slices); origin (nginx) and load generator (wrk, 64 connections) share core B. CPU is what the scheduler
-# counted for the gateway's threads, in nanoseconds (/proc/PID/task/*/schedstat), over the requests that were answered. Between
-# the slices of a turn no process is started or stopped but wrk.
+# The gateway has core A to itself (nginx idles there between its slices); origin (nginx) and load generator (wrk, 64
+# connections) share core B. CPU is what the scheduler counted for the gateway's threads, in nanoseconds
+# (/proc/PID/task/*/schedstat), over the requests that were answered. Between the slices of a turn no process is started or
+# stopped but wrk.
 #
 #   --write   put the table into RESULTS.md, between its markers
 set -euo pipefail
@@ -81,7 +83,7 @@ for route in "${routes[@]}"; do
   slice 0 "$route" >/dev/null
 done
 for ((turn = 1; turn <= turns; turn++)); do
-  # Next to the slice without policies are those that are compared with it.
+  # Both slices with policies are neighbours of the one without: what they add to it is the figure.
   ordered=(nginx key plain limit)
   if ((turn % 2 == 0)); then ordered=(limit plain key nginx); fi
   for route in "${ordered[@]}"; do slice "$turn" "$route" >>"$dir/slices"; done

@@ -87,15 +87,17 @@ nginx_config() {
 }
 
 tidegate_config() {
-  local log='format = "off"' policies='' protocol=http/1.1
+  local log='format = "off"' policies='' templates=(tidegate.toml) protocol=http/1.1 template
   case $1 in *-log) log="format = \"text\""$'\n'"target = \"$dir/access.log\"" ;; esac
   case $1 in
-    *-key) policies='"keys"' ;;
-    *-limit) policies='"keys", "limit"' ;;
+    *-key) policies='"keys"' templates+=(policies.toml) ;;
+    *-limit) policies='"keys", "limit"' templates+=(policies.toml) ;;
+    *-calls) policies='"id", "addresses", "security", "origins"' templates+=(training.toml) ;;
     *-grpc) protocol=http/2 ;;
   esac
-  fill tidegate.toml "LOG=$log" "POLICIES=$policies" "PROTOCOL=$protocol" "ORIGIN=$(origin_of "$1")"
-  [ -z "$policies" ] || fill policies.toml
+  for template in "${templates[@]}"; do
+    fill "$template" "LOG=$log" "POLICIES=$policies" "PROTOCOL=$protocol" "ORIGIN=$(origin_of "$1")"
+  done
 }
 
 # Starts a contestant on its core, below an optional wrapper command; leaves its process in $gateway, its port in $port.

@@ -17,7 +17,7 @@ local browser = {
 local client = { ["Host"] = "api.example", ["Accept"] = "application/json", ["User-Agent"] = "client/2.1", ["apikey"] = "bench-key-bob" }
 local stranger = { ["Host"] = "api.example", ["User-Agent"] = "probe/1" }
 local closing = { ["Host"] = "api.example", ["Connection"] = "close", ["apikey"] = "bench-key-bob" }
-local form = { ["Host"] = "api.example", ["Content-Type"] = "application/json", ["apikey"] = "bench-key-alice" }
+local form = { ["Host"] = "api.example", ["Origin"] = "https://shop.example", ["Content-Type"] = "application/json", ["apikey"] = "bench-key-alice" }
 local chunked = { ["Host"] = "api.example", ["Transfer-Encoding"] = "chunked", ["apikey"] = "bench-key-alice" }
 
 local small, large = string.rep("x", 300), string.rep("y", 65536)
