@@ -14,7 +14,7 @@ const PICKS_BETWEEN_TRIES: u64 = 16;
 pub struct LeastLatency {
     members: Vec<Member>,
     /// All have the same weight.
-    is_even: bool,
+    same_weight: bool,
     picks: u64,
 }
 
@@ -38,7 +38,7 @@ impl Balancer for LeastLatency {
     fn update(&mut self, endpoints: Vec<Endpoint>) {
         let member =
             |endpoint: Endpoint| Member { per_weight: 1.0 / f64::from(endpoint.weight.max(1)), next_try: self.picks };
-        self.is_even = endpoints.windows(2).all(|pair| matches!(pair, [one, other] if one.weight == other.weight));
+        self.same_weight = endpoints.windows(2).all(|pair| matches!(pair, [one, other] if one.weight == other.weight));
         self.members = endpoints.into_iter().map(member).collect();
     }
 
@@ -47,7 +47,7 @@ impl Balancer for LeastLatency {
         // Once all have answered, which is nearly always, nobody has to be got to know.
         let some_unknown = candidates.latency_us.contains(&0);
         let first_try = if some_unknown { self.unknown(candidates) } else { None };
-        first_try.or_else(|| match self.is_even {
+        first_try.or_else(|| match self.same_weight {
             // What a weight divides all by decides nothing, and whole numbers are compared sooner.
             true => self.cheapest(candidates, some_unknown, time),
             false => self.cheapest(candidates, some_unknown, |candidate| self.cost(candidate)),

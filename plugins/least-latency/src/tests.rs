@@ -65,6 +65,17 @@ fn while_nothing_is_known_the_least_busy_is_chosen() {
 }
 
 #[test]
+fn of_equal_endpoints_the_next_in_turn_is_chosen_with_weights_and_without() {
+    for weights in [[1, 1, 1], [2, 2, 1]] {
+        let mut policy = balancer(&weights);
+        let candidates = [candidate(0, 0, 300), candidate(1, 0, 300), candidate(2, 0, 900)];
+        // From the second place on, from the third (where the first is next), and from the first.
+        let picks: Vec<_> = (0..3).map(|_| pick(&mut policy, &candidates)).collect();
+        assert_eq!(picks, [Some(1), Some(0), Some(0)], "{weights:?}");
+    }
+}
+
+#[test]
 fn equal_endpoints_take_turns() {
     let mut policy = balancer(&[1, 1, 1]);
     let candidates = [candidate(0, 0, 300), candidate(1, 0, 300), candidate(2, 0, 300)];

@@ -354,8 +354,11 @@ mod tests {
         endpoint.record_check(false, &"status 500".into());
         endpoint.record_check(false, &"status 503".into());
         assert_eq!(seen(&endpoint), (false, 2, "status 503".into()));
-        endpoint.record_check(true, &"status 200".into());
+        let good: Arc<str> = "status 200".into();
+        endpoint.record_check(true, &good);
         assert_eq!(seen(&endpoint), (true, 1, "status 200".into()));
+        endpoint.record_check(true, &good);
+        assert_eq!(seen(&endpoint), (true, 2, "status 200".into()), "the same text is no reason to count less");
         endpoint.forget_checks();
         assert_eq!(endpoint.health().last_check, None);
     }
