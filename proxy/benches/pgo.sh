@@ -2,7 +2,7 @@
 # pgo.sh: the release build, with the optimiser trained by a load first. Leaves target/pgo/tidegate.
 #
 # Builds an instrumented gateway, drives it with compare/training.lua (browsers, API clients, uploads, errors, refused
-# and closing clients; with and without policies and access log), and builds again with what it learnt. The load is not
+# and closing clients; with and without access log, policies, and calls of plugins), and builds again with what it learnt. The load is not
 # the benchmark's: a profile of the measured request alone would flatter the figures and help nobody.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -76,11 +76,14 @@ chmod 755 "$dir" # the origin's worker may be another user
 head -c 65536 /dev/zero >"$dir/files/64k"
 head -c 1048576 /dev/zero >"$dir/files/1m"
 # What was decided is remembered, so that keys and limits hardly ever call a plugin; the last one does with each request.
-for name in tidegate tidegate-log tidegate-key tidegate-limit tidegate-calls; do
+names=(tidegate tidegate-log tidegate-key tidegate-limit tidegate-calls)
+# A profile for each process: children that compile plugins are ended before they have written theirs.
+export LLVM_PROFILE_FILE=$raw/%p.profraw
+for name in "${names[@]}"; do
   train "$name" 64
   train "$name" 4
 done
-"${profdata[@]}" merge -o "$target/pgo/tidegate.profdata" "$raw"/*.profraw
+"${profdata[@]}" merge --failure-mode=all -o "$target/pgo/tidegate.profdata" "$raw"/*.profraw
 
 say "building with the profile"
 build "-Cprofile-use=$target/pgo/tidegate.profdata" "$target/pgo/trained"
