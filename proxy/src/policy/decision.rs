@@ -34,7 +34,7 @@ pub enum RequestDecision {
 pub struct Refusal {
     /// Why, and when to come back.
     pub response: LocalResponse,
-    /// Told to the client beside the limits of other policies, whoever makes the response in the end.
+    /// Told to the client beside the limits of other policies, where this refusal is what ends the request.
     pub standing: Option<Standing>,
 }
 

@@ -174,21 +174,30 @@ impl RequestFacts {
         !self.links_left_out.contains(&place)
     }
 
-    /// Makes the changes to a response that policies asked for, and tells where the client stands with all limits: both fields are
-    /// lists. What they said before was of somebody else's.
+    /// Makes the changes to an upstream's response that policies asked for, and tells where the client stands with all limits.
+    /// What the upstream said of limits was of its own.
     pub fn change_response(&self, head: &mut HeaderMap) {
-        let mut is_first = true;
+        self.change(head, false);
+    }
+
+    /// Does the same to an answer that was made here: limits of which it tells are told beside the others.
+    pub fn change_answer(&self, head: &mut HeaderMap) {
+        self.change(head, true);
+    }
+
+    /// Both fields are lists, to which each policy adds; with `is_ours` also to what is there.
+    fn change(&self, head: &mut HeaderMap, mut is_ours: bool) {
         for change in &self.response_changes {
             match change {
                 ResponseChange::Asked(changes) => changes.response.iter().for_each(|edit| head.apply(edit)),
                 ResponseChange::Standing(standing) => {
                     for (name, value) in standing.fields() {
-                        match is_first {
-                            true => drop(head.insert(name, value)),
-                            false => drop(head.append(name, value)),
+                        match is_ours {
+                            true => drop(head.append(name, value)),
+                            false => drop(head.insert(name, value)),
                         }
                     }
-                    is_first = false;
+                    is_ours = true;
                 }
             }
         }

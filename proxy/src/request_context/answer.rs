@@ -55,7 +55,7 @@ impl RequestContext {
         for (name, value) in headers {
             head.headers.append(name, value);
         }
-        self.facts.change_response(&mut head.headers);
+        self.facts.change_answer(&mut head.headers);
         let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if has_body {
             head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -25,9 +25,9 @@ Examples:
   tidegate plugin bench policy.wasm --request 'GET /items' -H 'apikey: alice-key' --consumer alice=alice-key
   tidegate plugin bench policy.wasm --calls 100000 --json
 
-Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided. What
-it takes to read the clock is taken off the time of `call`. With --per-request each of these makes its instance and drops
-it; the first call still has the one that binding made.
+Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided.
+What it takes to read the clock is taken off the time of `call`. With --per-request each of these makes its instance
+and drops it; the first call still has the one that binding made.
 Only a binary built with optimisation (`make build`) tells what production does.
 
 Copied in are values that the plugin reads of the message, and bodies; its allocator finds room for each. What it allocates by
@@ -204,7 +204,9 @@ fn text(asked: &Asked, instances: InstanceMode, figures: &Figures) -> String {
     let Figures { memory, copied, .. } = figures;
     let (bound, of_instance) = match instances {
         InstanceMode::Reused => ("make an instance and configure it", "of an instance"),
-        InstanceMode::PerRequest => ("configure it, and make and compile its image", "of an instance before its call"),
+        InstanceMode::PerRequest => {
+            ("configure it, and make its image if it can have one", "of an instance before its call")
+        }
     };
     let growth = (instances == InstanceMode::Reused)
         .then(|| row("growth", kib(memory.growth()), "of this memory while calls were measured".to_owned()));

@@ -92,7 +92,8 @@ impl Repeatable for RequestDecision {
                 Self::Forward(Forward { changes: changes.clone(), ..Forward::default() })
             }
             Self::Respond(response) => Self::Respond(response.clone()),
-            Self::Refuse(refusal) => Self::Refuse(refusal.clone()),
+            // No guest says so itself; where a client stood is of that moment.
+            Self::Refuse(refusal) => Self::Refuse(Refusal { standing: None, ..refusal.clone() }),
         }
     }
 

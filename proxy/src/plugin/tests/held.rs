@@ -24,8 +24,8 @@ fn decide(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
 fn status(decision: &Result<RequestDecision, PluginFailure>) -> Option<u16> {
     match decision {
         Ok(RequestDecision::Respond(response)) => Some(response.status.as_u16()),
-        Ok(RequestDecision::Forward(_) | RequestDecision::Refuse(_)) => None,
-        Err(failure) => panic!("{failure}"),
+        Ok(RequestDecision::Forward(_)) => None,
+        other => panic!("{other:?}"),
     }
 }
 
