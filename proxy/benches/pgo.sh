@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # pgo.sh: the release build, with the optimiser trained by a load first. Leaves target/pgo/tidegate.
 #
-# Builds an instrumented gateway, drives it with compare/training.lua (browsers, API clients, uploads, errors, refused
-# and closing clients; with and without access log, policies, and calls of plugins), and builds again with what it learnt. The load is not
-# the benchmark's: a profile of the measured request alone would flatter the figures and help nobody.
+# Builds an instrumented gateway, drives it with compare/training.lua (browsers, API clients, uploads, errors, refused and
+# closing clients; with and without access log, policies, and calls of plugins), and builds again with what it learnt. The
+# load is not the benchmark's: a profile of the measured request alone would flatter the figures and help nobody.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -57,6 +57,8 @@ train() { # train CONTESTANT CONNECTIONS
   taskset -c "$load_core" wrk -t1 -c"$2" -d"${seconds}s" -s "$here/compare/training.lua" "http://127.0.0.1:$port/" >"$dir/training"
   grep -q '^Requests/sec' "$dir/training" || { cat "$dir/training" >&2; die "the training load did not run"; }
   stop_process "$gateway"
+  [ -s "$raw/$gateway.profraw" ] || die "$1 left no profile"
+  profiles+=("$raw/$gateway.profraw")
   gateway=
 }
 
@@ -75,15 +77,15 @@ start_origin
 chmod 755 "$dir" # the origin's worker may be another user
 head -c 65536 /dev/zero >"$dir/files/64k"
 head -c 1048576 /dev/zero >"$dir/files/1m"
-# What was decided is remembered, so that keys and limits hardly ever call a plugin; the last one does with each request.
-names=(tidegate tidegate-log tidegate-key tidegate-limit tidegate-calls)
+# What was decided is remembered, so that keys and limits hardly ever call a plugin; the last one does for each request.
 # A profile for each process: children that compile plugins are ended before they have written theirs.
 export LLVM_PROFILE_FILE=$raw/%p.profraw
-for name in "${names[@]}"; do
+profiles=()
+for name in tidegate tidegate-log tidegate-key tidegate-limit tidegate-calls; do
   train "$name" 64
   train "$name" 4
 done
-"${profdata[@]}" merge --failure-mode=all -o "$target/pgo/tidegate.profdata" "$raw"/*.profraw
+"${profdata[@]}" merge -o "$target/pgo/tidegate.profdata" "${profiles[@]}"
 
 say "building with the profile"
 build "-Cprofile-use=$target/pgo/tidegate.profdata" "$target/pgo/trained"

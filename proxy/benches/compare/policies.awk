@@ -11,8 +11,8 @@ function fastest(list, n,    i, sum, most) {
   return sum / most
 }
 
-# Where the true median lies, by the sign test: the values need not be of any kind, but each turn has to be by itself. Beyond
-# these places it lies at most once in twenty times; six turns are the fewest that can say so.
+# Where the true median lies, by the sign test: the values need not be of any kind, but each turn has to be by itself.
+# Beyond these places it lies at most once in twenty times; six turns are the fewest that can say so.
 function interval(list, n,    low) {
   low = int((n + 1) / 2 - 0.98 * sqrt(n))
   return low < 1 ? "-" : sprintf("%.2f - %.2f", list[low], list[n + 1 - low])
