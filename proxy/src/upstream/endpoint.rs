@@ -152,22 +152,18 @@ impl Endpoint {
 
     /// Keeps what an active check found; the verdict is [`mark`](Self::mark)'s.
     pub fn record_check(&self, good: bool, finding: &Arc<str>) {
-        let mut record = self.record.lock();
-        if let Some(last) = &mut record.last_check
-            && last.good == good
-            && Arc::ptr_eq(&last.finding, finding)
-        {
-            last.at = SystemTime::now();
-            last.in_a_row = last.in_a_row.saturating_add(1);
-            return;
+        let at = SystemTime::now();
+        match &mut self.record.lock().last_check {
+            Some(last) if last.good == good => {
+                last.at = at;
+                last.in_a_row = last.in_a_row.saturating_add(1);
+                // Mostly it is the same text, whose count of users need not be touched.
+                if !Arc::ptr_eq(&last.finding, finding) {
+                    last.finding = Arc::clone(finding);
+                }
+            }
+            last => *last = Some(CheckRecord { at, good, in_a_row: 1, finding: Arc::clone(finding) }),
         }
-        let before = record.last_check.take().filter(|last| last.good == good).map_or(0, |last| last.in_a_row);
-        record.last_check = Some(CheckRecord {
-            at: SystemTime::now(),
-            good,
-            in_a_row: before.saturating_add(1),
-            finding: Arc::clone(finding),
-        });
     }
 
     /// Forgets what checks found: nobody looks any more, or looks for something else.
