@@ -77,10 +77,10 @@ start_origin
 chmod 755 "$dir" # the origin's worker may be another user
 head -c 65536 /dev/zero >"$dir/files/64k"
 head -c 1048576 /dev/zero >"$dir/files/1m"
-# What was decided is remembered, so that keys and limits hardly ever call a plugin; the last one does for each request.
 # A profile for each process: children that compile plugins are ended before they have written theirs.
 export LLVM_PROFILE_FILE=$raw/%p.profraw
 profiles=()
+# What was decided is remembered, so that keys and limits hardly ever call a plugin; the last one does for each request.
 for name in tidegate tidegate-log tidegate-key tidegate-limit tidegate-calls; do
   train "$name" 64
   train "$name" 4
