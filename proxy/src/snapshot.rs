@@ -103,11 +103,13 @@ impl Snapshot {
     pub(crate) fn take_effect(&self, process: &Process) {
         let checks = self.loaded.config.upstreams.iter().filter_map(|spec| Some((spec, spec.health.as_ref()?)));
         let wanted = checks.flat_map(|(spec, check)| {
+            let check = Arc::new(check.clone());
             let upstream = self.upstreams.get(&spec.name);
-            upstream.into_iter().flat_map(|upstream| {
-                upstream.members.iter().map(|member| Wanted {
+            upstream.into_iter().flat_map(move |upstream| {
+                let check = Arc::clone(&check);
+                upstream.members.iter().map(move |member| Wanted {
                     watched: Watched { endpoint: Arc::clone(&member.endpoint), metrics: member.metrics.clone() },
-                    check: check.clone(),
+                    check: Arc::clone(&check),
                     transport: upstream.transport.clone(),
                 })
             })

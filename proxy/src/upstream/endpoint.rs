@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
 use super::admission::Admission;
 use super::latency::Latency;
 use super::standing::{Standing, WHOLE};
 use super::traffic::{Failing, Heard, Traffic};
+use super::watch::Alarm;
 use crate::config::model::EndpointAddress;
 
 /// An address of an upstream, shared by every snapshot that names it.
@@ -25,6 +27,8 @@ pub struct Endpoint {
     pub(super) traffic: Traffic,
     in_flight: AtomicU32,
     latency: Latency,
+    /// Whom it tells that something happened, while nobody looks.
+    alarm: ArcSwapOption<Alarm>,
     /// Written by checks and read by people; no request waits for it.
     record: Mutex<HealthRecord>,
 }
@@ -78,6 +82,7 @@ impl Endpoint {
             traffic: Traffic::default(),
             in_flight: AtomicU32::new(0),
             latency: Latency::unknown(),
+            alarm: ArcSwapOption::empty(),
             record: Mutex::new(HealthRecord {
                 since: SystemTime::now(),
                 cause: None,
@@ -115,6 +120,26 @@ impl Endpoint {
         if self.standing.is_well() { self.traffic.said_at_rest() } else { None }
     }
 
+    /// From now on it rings this alarm, once, when it is asked or says something, or its verdict changes.
+    pub(super) fn ring_when_used(&self, alarm: &Arc<Alarm>) {
+        self.alarm.store(Some(Arc::clone(alarm)));
+        self.standing.set_unobserved(true);
+    }
+
+    fn tell_watch(&self) {
+        if self.standing.is_unobserved() {
+            self.ring();
+        }
+    }
+
+    #[cold]
+    fn ring(&self) {
+        self.standing.set_unobserved(false);
+        if let Some(alarm) = self.alarm.swap(None) {
+            alarm.ring();
+        }
+    }
+
     /// Whether a new request may go there, as far as checks and traffic are concerned.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -140,6 +165,7 @@ impl Endpoint {
         if changed {
             record.since = SystemTime::now();
             record.cause = Some(cause.into());
+            self.tell_watch();
         }
         changed
     }
@@ -225,6 +251,7 @@ impl Endpoint {
     pub fn enter(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.standing.enter();
+        self.tell_watch();
         InFlight { endpoint: Arc::clone(self), tally: None, admission: None, waits: false }
     }
 
@@ -276,6 +303,7 @@ impl InFlight {
         if !self.waits {
             self.waits = true;
             self.endpoint.traffic.wait();
+            self.endpoint.tell_watch();
         }
     }
 
@@ -283,11 +311,13 @@ impl InFlight {
     pub fn hear(&mut self, heard: Heard) {
         self.wait_no_more();
         self.endpoint.traffic.hear(heard);
+        self.endpoint.tell_watch();
     }
 
     /// The answer broke off after its head.
     pub fn cut(&mut self, failing: Failing) {
         self.endpoint.traffic.cut(failing);
+        self.endpoint.tell_watch();
     }
 
     /// The answer came to its end.

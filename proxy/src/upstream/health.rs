@@ -9,7 +9,7 @@ mod tally;
 mod tests;
 mod timing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -52,7 +52,8 @@ pub struct HealthSupervisor {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
     destination: Destination,
-    check: HealthCheck,
+    /// Mostly it is the same for thousands of endpoints, so that one of it stays in the processor's cache.
+    check: Arc<HealthCheck>,
 }
 
 /// An endpoint that is watched.
@@ -70,7 +71,7 @@ pub struct Wanted {
     /// The endpoint.
     pub watched: Watched,
     /// What is asked of it.
-    pub check: HealthCheck,
+    pub check: Arc<HealthCheck>,
     /// How requests reach it.
     pub transport: Transport,
 }
@@ -165,7 +166,10 @@ impl HealthSupervisor {
 /// Each endpoint once, with those that ask the same, and how that is asked.
 fn by_what_is_asked(wanted: Vec<Wanted>) -> HashMap<Asked, (Transport, Vec<Watched>)> {
     let mut by_asked: HashMap<Asked, (Transport, Vec<Watched>)> = HashMap::new();
+    let mut checks = HashSet::new();
     for Wanted { watched, check, transport } in wanted {
+        let check = checks.get(&check).cloned().unwrap_or(check);
+        checks.insert(Arc::clone(&check));
         let transport = transport.for_check(&check);
         let destination = transport.destination(&watched.endpoint.address.with_port(check.port));
         let (_, endpoints) = by_asked.entry(Asked { destination, check }).or_insert_with(|| (transport, Vec::new()));

@@ -10,6 +10,8 @@ const EJECTED: u32 = 1 << 1;
 const TRIAL: u32 = 1 << 2;
 /// The trial is under way, and nothing has come of it yet.
 const TRIED: u32 = 1 << 3;
+/// Nobody looks at it until it says that something happened.
+const UNOBSERVED: u32 = 1 << 4;
 /// Above this: how much of the share is missing, in thousandths.
 const MISSING: u32 = 16;
 
@@ -23,7 +25,15 @@ pub(super) struct Standing(AtomicU32);
 impl Standing {
     /// Whether nothing speaks against it, nor is any of its share missing.
     pub(super) fn is_well(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.0.load(Ordering::Relaxed) & !UNOBSERVED == 0
+    }
+
+    pub(super) fn is_unobserved(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & UNOBSERVED != 0
+    }
+
+    pub(super) fn set_unobserved(&self, unobserved: bool) {
+        self.set(UNOBSERVED, unobserved);
     }
 
     /// Whether a new request may go there.

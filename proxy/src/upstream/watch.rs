@@ -6,6 +6,7 @@
 //! trial. Ejections never leave less of an upstream than its `max_ejected` says: when everything fails, sending requests
 //! nowhere helps nobody.
 
+mod alarm;
 mod record;
 mod set;
 mod sight;
@@ -26,14 +27,12 @@ use super::endpoint::Endpoint;
 use super::journal::Journal;
 use super::member::Member;
 use crate::config::model::Outliers;
+pub(super) use alarm::Alarm;
 use record::Record;
 use set::Set;
 
 /// How often every endpoint is looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// Upstreams at rest, of which there may be thousands, are looked at once in so many ticks. Much rarer, and one
-/// that hangs from its first request on would be found too late.
-const TICKS_AT_REST: usize = 2;
 
 /// Watches the traffic of every upstream that wants it; dropping it ends that.
 #[derive(Debug)]
@@ -114,14 +113,10 @@ impl Drop for TrafficWatch {
 async fn look(shared: Weak<Shared>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for tick in 0_usize.. {
+    loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
-        for (index, set) in shared.sets.lock().iter_mut().enumerate() {
-            if !set.was_at_rest() || index % TICKS_AT_REST == tick % TICKS_AT_REST {
-                set.sweep(now, &shared.journal);
-            }
-        }
+        shared.sets.lock().iter_mut().for_each(|set| set.sweep(now, &shared.journal));
     }
 }

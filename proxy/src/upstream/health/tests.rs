@@ -60,7 +60,7 @@ fn wanted(endpoint: &Arc<Endpoint>, check: HealthCheck) -> Wanted {
 
 fn by(endpoint: &Arc<Endpoint>, check: HealthCheck, transport: Transport) -> Wanted {
     let metrics = Metrics::new().endpoint(&endpoint.upstream, &endpoint.label);
-    Wanted { watched: Watched { endpoint: Arc::clone(endpoint), metrics }, check, transport }
+    Wanted { watched: Watched { endpoint: Arc::clone(endpoint), metrics }, check: check.into(), transport }
 }
 
 async fn find(address: &EndpointAddress, check: &HealthCheck) -> Finding {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::WatchTerms;
+use super::alarm::Alarm;
 use super::record::Record;
 use super::suspicion::{Suspicion, suspicion};
 use crate::config::model::Outliers;
@@ -24,8 +25,20 @@ pub(super) struct Set {
     records: Vec<Record>,
     /// The same in a row, so that a glance at them touches little else.
     endpoints: Box<[Arc<Endpoint>]>,
-    /// The sum of what they had ever said, as it was when the last look saw all of them at rest.
-    rest: Option<u32>,
+    attention: Attention,
+    alarm: Arc<Alarm>,
+}
+
+/// How much of them has to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attention {
+    /// All of it.
+    Whole,
+    /// The last look saw all of them at rest, and set the alarm. What happened in that moment may not have rung it, so that another glance
+    /// is taken: whether what they had ever said is still this sum.
+    Glance(u32),
+    /// The alarm alone.
+    Alarm,
 }
 
 /// Those that nothing speaks against, in sum.
@@ -68,32 +81,37 @@ impl Set {
         };
         let records = members.iter().map(record).collect();
         let endpoints = members.iter().map(|member| Arc::clone(&member.endpoint)).collect();
-        Self { terms, records, endpoints, rest: None }
+        Self { terms, records, endpoints, attention: Attention::Whole, alarm: Arc::default() }
     }
 
     pub(super) fn into_records(self) -> Vec<Record> {
         self.records
     }
 
-    /// Whether all was well at the last look, and nobody had asked anything for a while.
-    pub(super) fn was_at_rest(&self) -> bool {
-        self.rest.is_some()
-    }
-
-    /// Whether all was well at the last look and nobody has asked anything since, so that another would change nothing.
+    /// Whether nothing but the alarm is looked at.
+    #[cfg(test)]
     pub(super) fn is_at_rest(&self) -> bool {
-        self.rest.is_some() && self.rest == self.said_at_rest()
+        self.attention == Attention::Alarm
     }
 
-    /// Looks at each, and changes what is to be changed.
+    /// Looks at each, and changes what is to be changed; where all are at rest only whether one of them rang.
     pub(super) fn sweep(&mut self, now: Instant, journal: &Journal) {
-        if self.is_at_rest() {
-            return;
+        match self.attention {
+            Attention::Alarm if !self.alarm.rang() => return,
+            Attention::Glance(said) if self.said_at_rest() == Some(said) => {
+                self.attention = Attention::Alarm;
+                return;
+            }
+            _ => {}
         }
-        // Before the look: what is said meanwhile is another sum, and looked at the next time.
+        // Before the look: what is said meanwhile is another sum.
         let said = self.said_at_rest();
         self.look(now, journal);
-        self.rest = said.filter(|_| self.records.iter().all(Record::is_at_rest));
+        let is_at_rest = self.records.iter().all(Record::is_at_rest);
+        self.attention = said.filter(|_| is_at_rest).map_or(Attention::Whole, |said| {
+            self.endpoints.iter().for_each(|endpoint| endpoint.ring_when_used(&self.alarm));
+            Attention::Glance(said)
+        });
     }
 
     /// The sum of what all have ever said, which wraps; `None` where one of them is not at rest.

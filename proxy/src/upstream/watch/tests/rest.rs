@@ -23,16 +23,52 @@ fn endpoints_at_rest_are_judged_afterwards_as_if_they_had_been_looked_at() {
 #[test]
 fn an_endpoint_that_something_speaks_against_does_not_rest() {
     let mut scene = Scene::new(3, terms());
-    scene.look();
-    assert!(scene.set.is_at_rest());
     let waiting = scene.ask(0, 1);
+    scene.pass(SECOND, &[]);
     assert!(!scene.set.is_at_rest(), "it owes an answer");
     drop(waiting);
+    scene.pass(SECOND * 60, &[]);
+    assert!(scene.set.is_at_rest());
     scene.endpoint(0).mark(false, "down");
+    scene.pass(SECOND * 60, &[]);
     assert!(!scene.set.is_at_rest(), "its checks failed");
     scene.endpoint(0).mark(true, "up");
-    assert!(scene.set.is_at_rest());
     scene.fail(0, 1);
     scene.pass(SECOND * 60, &[]);
     assert!(!scene.set.is_at_rest(), "its last try failed");
+}
+
+#[test]
+fn whatever_happens_to_one_endpoint_ends_the_rest_of_all() {
+    let failing = Failing::Status(503);
+    let happenings: [fn(&Arc<Endpoint>, &mut InFlight); 5] = [
+        |endpoint, _| drop(endpoint.enter()),
+        |_, old| old.wait(),
+        |_, old| old.hear(Heard::Good),
+        |_, old| old.cut(Failing::Status(503)),
+        |endpoint, _| assert!(endpoint.mark(false, "down")),
+    ];
+    for happen in happenings {
+        let mut scene = Scene::new(5, terms());
+        let mut old = scene.endpoint(1).enter();
+        scene.pass(SECOND * 60, &[]);
+        assert!(scene.set.is_at_rest(), "a request that nobody waits for keeps nobody awake");
+        happen(&Arc::clone(scene.endpoint(1)), &mut old);
+        scene.look();
+        assert!(!scene.set.is_at_rest());
+        (0..5).for_each(|_| scene.endpoint(2).enter().hear(Heard::Bad(failing)));
+        scene.answer(0, 1);
+        scene.look();
+        assert_eq!(scene.out(), [2], "and all are judged again");
+    }
+}
+
+#[test]
+fn what_happens_while_the_alarm_is_being_set_is_seen() {
+    let mut scene = Scene::new(3, terms());
+    scene.look();
+    assert!(!scene.set.is_at_rest(), "one more glance");
+    scene.fail(0, 5);
+    scene.look();
+    assert_eq!(scene.out(), [0]);
 }

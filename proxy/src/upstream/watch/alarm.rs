@@ -1,0 +1,19 @@
+//! How endpoints that nobody looks at tell that something happened to one of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One for all endpoints of an upstream: a look at thousands that are idle would cost more than their checks' answers.
+#[derive(Debug, Default)]
+pub(in crate::upstream) struct Alarm(AtomicBool);
+
+impl Alarm {
+    /// What was counted before is seen by whoever hears of it.
+    pub(in crate::upstream) fn ring(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was rung since this was last asked.
+    pub(super) fn rang(&self) -> bool {
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Acquire)
+    }
+}
