@@ -45,7 +45,9 @@ impl Rules<'_> {
                 };
                 Ok(RequestDecision::Forward(changes.into()))
             }
-            GuestRequestDecision::Respond(response) => self.local_response(response).map(RequestDecision::Respond),
+            GuestRequestDecision::Respond(response) => {
+                Ok(RequestDecision::Respond(self.local_response(response)?.into()))
+            }
         }
     }
 

@@ -340,7 +340,7 @@ impl PolicyRuntime {
     fn request_outcome(decision: &RequestDecision) -> CallOutcome {
         match decision {
             RequestDecision::Forward(_) => CallOutcome::Forward,
-            RequestDecision::Respond(_) | RequestDecision::Refuse(_) => CallOutcome::Respond,
+            RequestDecision::Respond(_) => CallOutcome::Respond,
         }
     }
 

@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use http::{request, response};
 
-use super::decision::{
-    Changes, Edit, EditableHead, Forward, LocalResponse, Refusal, RequestDecision, ResponseDecision,
-};
+use super::decision::{Answer, Changes, Edit, EditableHead, Forward, LocalResponse, RequestDecision, ResponseDecision};
 use super::facts::{HttpRequestView, HttpResponseView, RequestFacts, ResponseChange};
 use super::local::LocalHead;
 use super::view::ResponseView;
@@ -258,10 +256,7 @@ impl ChainLink {
     ) -> ChainOutcome {
         match decision.map_or(Ok(None), |decision| self.settle(decision)) {
             Ok(Some(RequestDecision::Forward(forward))) => apply(forward, head, facts),
-            Ok(Some(RequestDecision::Respond(response))) => {
-                return ChainOutcome::Respond { policy: self.policy.name.clone(), response };
-            }
-            Ok(Some(RequestDecision::Refuse(refusal))) => return refuse(&self.policy.name, refusal, facts),
+            Ok(Some(RequestDecision::Respond(answer))) => return answered(self.policy.name.clone(), answer, facts),
             Ok(None) => {}
             Err(failure) => return ChainOutcome::Failed(failure),
         }
@@ -317,9 +312,9 @@ fn apply(forward: Forward, head: &mut dyn RequestHead, facts: &mut RequestFacts)
     facts.held.extend(held);
 }
 
-fn refuse(policy: &str, Refusal { response, standing }: Refusal, facts: &mut RequestFacts) -> ChainOutcome {
+fn answered(policy: String, Answer { response, standing }: Answer, facts: &mut RequestFacts) -> ChainOutcome {
     facts.response_changes.extend(standing.map(ResponseChange::Standing));
-    ChainOutcome::Respond { policy: policy.to_owned(), response }
+    ChainOutcome::Respond { policy, response }
 }
 
 fn change(changes: Arc<Changes>, head: &mut dyn RequestHead, facts: &mut RequestFacts) {

@@ -24,18 +24,22 @@ pub enum RequestDecision {
     /// Let it pass, changed as told.
     Forward(Forward),
     /// Answer it here.
-    Respond(LocalResponse),
-    /// Answer it here, since it is over a limit.
-    Refuse(Refusal),
+    Respond(Answer),
 }
 
-/// What a request over a limit is answered with.
+/// What a request is answered with instead of being passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why, and when to come back.
+pub struct Answer {
+    /// The answer itself.
     pub response: LocalResponse,
-    /// Told to the client beside the limits of other policies, where this refusal is what ends the request.
+    /// Where the client stands with the limit it is over, told beside the limits of the policies that the request passed.
     pub standing: Option<Standing>,
+}
+
+impl From<LocalResponse> for Answer {
+    fn from(response: LocalResponse) -> Self {
+        Self { response, standing: None }
+    }
 }
 
 impl Default for RequestDecision {

@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use smallvec::SmallVec;
 
-use super::decision::{LocalResponse, Refusal};
+use super::decision::{Answer, LocalResponse};
 use crate::counters::{Admission, Limit, Quota};
 
 /// The limits there are, and where the client stands (draft-ietf-httpapi-ratelimit-headers-10).
@@ -71,7 +71,7 @@ pub enum Taken {
     /// It keeps all limits; the client is told where it stands, if it is to be.
     Admitted(Option<Standing>),
     /// It is over one, and is answered with this.
-    Refused(Refusal),
+    Refused(Answer),
 }
 
 impl NamedLimit {
@@ -146,7 +146,7 @@ impl Taking {
         let seconds = (retry_after_ms < u32::MAX).then(|| HeaderValue::from(retry_after_ms.div_ceil(1000).max(1)));
         let headers = seconds.map(|seconds| (RETRY_AFTER, seconds)).into_iter().collect();
         let response = LocalResponse { status: StatusCode::TOO_MANY_REQUESTS, headers, body: Bytes::new() };
-        Taken::Refused(Refusal { response, standing })
+        Taken::Refused(Answer { response, standing })
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::trial::{Outcome, Verdict};
 use crate::plugin::policy::{ConfigureProblem, PluginFailure};
 use crate::policy::body::Action;
-use crate::policy::decision::{Edit, Forward, LocalResponse, Refusal, RequestDecision, ResponseDecision};
+use crate::policy::decision::{Answer, Edit, Forward, LocalResponse, RequestDecision, ResponseDecision};
 use crate::policy::limits::Standing;
 
 /// One thing that is true of a decision, by the key it has in a table of cases.
@@ -27,8 +27,7 @@ impl Outcome {
     pub(super) fn facts(&self) -> Vec<Fact> {
         let mut facts = match &self.verdict {
             Verdict::Request(RequestDecision::Forward(forward)) => passed(forward),
-            Verdict::Request(RequestDecision::Respond(answer)) => answered("respond", answer),
-            Verdict::Request(RequestDecision::Refuse(refusal)) => answered("respond", &answer_of(refusal)),
+            Verdict::Request(RequestDecision::Respond(answer)) => answered("respond", &response_of(answer)),
             Verdict::Response(ResponseDecision::Forward(edits)) => vec![decision("forward"), edited("response", edits)],
             Verdict::Response(ResponseDecision::Replace(answer)) => answered("replace", answer),
             Verdict::Pick(Some(index)) => vec![decision("pick"), Fact::new("pick", [index.to_string()])],
@@ -60,8 +59,7 @@ impl Outcome {
     pub(super) fn json(&self) -> Value {
         let mut object = match &self.verdict {
             Verdict::Request(RequestDecision::Forward(forward)) => forward_json(forward),
-            Verdict::Request(RequestDecision::Respond(answer)) => answer_json("respond", answer),
-            Verdict::Request(RequestDecision::Refuse(refusal)) => answer_json("respond", &answer_of(refusal)),
+            Verdict::Request(RequestDecision::Respond(answer)) => answer_json("respond", &response_of(answer)),
             Verdict::Response(ResponseDecision::Forward(edits)) => {
                 json!({ "decision": "forward", "response": edits_json(edits) })
             }
@@ -118,8 +116,8 @@ fn edits_of_response(forward: &Forward) -> Vec<Edit> {
 }
 
 /// With the fields that tell where the client stands.
-fn answer_of(refusal: &Refusal) -> LocalResponse {
-    let Refusal { mut response, standing } = refusal.clone();
+fn response_of(answer: &Answer) -> LocalResponse {
+    let Answer { mut response, standing } = answer.clone();
     response.headers.extend(standing.iter().flat_map(Standing::fields));
     response
 }

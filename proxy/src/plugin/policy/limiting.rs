@@ -116,6 +116,6 @@ impl PolicyRuntime {
 fn decided(taken: Taken, forward: Forward) -> RequestDecision {
     match taken {
         Taken::Admitted(standing) => RequestDecision::Forward(Forward { standing, ..forward }),
-        Taken::Refused(refusal) => RequestDecision::Refuse(refusal),
+        Taken::Refused(answer) => RequestDecision::Respond(answer),
     }
 }

@@ -8,7 +8,7 @@ use crate::plugin::component::LoadedPlugin;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::decisions::trace::Trace;
 use crate::plugin::decisions::{Decisions, Found, Repeatable, Unfaithful};
-use crate::policy::decision::{Edit, Forward, Refusal, RequestDecision, ResponseDecision};
+use crate::policy::decision::{Answer, Edit, Forward, RequestDecision, ResponseDecision};
 use crate::policy::limits::Limits;
 
 /// What is remembered of a policy's decisions.
@@ -91,24 +91,21 @@ impl Repeatable for RequestDecision {
             Self::Forward(Forward { changes, standing: _, held: _ }) => {
                 Self::Forward(Forward { changes: changes.clone(), ..Forward::default() })
             }
-            Self::Respond(response) => Self::Respond(response.clone()),
-            // No guest says so itself; where a client stood is of that moment.
-            Self::Refuse(refusal) => Self::Refuse(Refusal { standing: None, ..refusal.clone() }),
+            Self::Respond(Answer { response, standing: _ }) => Self::Respond(response.clone().into()),
         }
     }
 
     fn size(&self) -> usize {
         match self {
             Self::Forward(forward) => forward.changes.as_ref().map_or(0, |changes| changes.size()),
-            Self::Respond(response) | Self::Refuse(Refusal { response, .. }) => response.size(),
+            Self::Respond(answer) => answer.response.size(),
         }
     }
 
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Forward(one), Self::Forward(other)) => one.changes == other.changes,
-            (Self::Respond(one), Self::Respond(other)) => one == other,
-            (Self::Refuse(one), Self::Refuse(other)) => one == other,
+            (Self::Respond(one), Self::Respond(other)) => one.response == other.response,
             _ => false,
         }
     }

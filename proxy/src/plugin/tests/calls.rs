@@ -5,7 +5,7 @@ use crate::config::model::{InstanceMode, Plugin, PluginLimits};
 use crate::plugin::fixture::image::{Edit, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, alice, all_grants, bind, bind_as, load, services, spec, try_bind};
 use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
-use crate::policy::decision::{self, IllegalDecision, RequestDecision};
+use crate::policy::decision::{self, Answer, IllegalDecision, RequestDecision};
 use crate::upstream::member::Member;
 
 /// Answers 201 to its first call, 202 to its second, and so on.
@@ -22,7 +22,7 @@ pub(super) fn counting() -> Fixture {
 
 pub(super) fn status(policy: &PolicyRuntime) -> u16 {
     match with_request("", |request| policy.on_request(request)) {
-        Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+        Ok(RequestDecision::Respond(Answer { response, .. })) => response.status.as_u16(),
         other => panic!("{other:?}"),
     }
 }

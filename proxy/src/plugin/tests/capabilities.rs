@@ -4,12 +4,12 @@ use crate::observe::metrics::Metrics;
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, services, spec, try_bind};
 use crate::plugin::policy::{PolicyRuntime, PolicyServices};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 use crate::shared_data::ENTRY_OVERHEAD;
 
 fn status(policy: &PolicyRuntime) -> u16 {
     match with_request("", |request| policy.on_request(request)) {
-        Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+        Ok(RequestDecision::Respond(Answer { response, .. })) => response.status.as_u16(),
         other => panic!("{other:?}"),
     }
 }

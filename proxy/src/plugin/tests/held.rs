@@ -2,7 +2,7 @@ use super::with_request;
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 /// Holds a place of two `times` times, then decides `held` or, where the last one was taken, `refused`.
 fn holding(times: u32, held: impl FnOnce(&mut Image) -> u32) -> Fixture {
@@ -23,7 +23,7 @@ fn decide(policy: &PolicyRuntime) -> Result<RequestDecision, PluginFailure> {
 
 fn status(decision: &Result<RequestDecision, PluginFailure>) -> Option<u16> {
     match decision {
-        Ok(RequestDecision::Respond(response)) => Some(response.status.as_u16()),
+        Ok(RequestDecision::Respond(Answer { response, .. })) => Some(response.status.as_u16()),
         Ok(RequestDecision::Forward(_)) => None,
         other => panic!("{other:?}"),
     }

@@ -8,7 +8,7 @@ use crate::plugin::component::LoadedPlugin;
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, engine, plugin, services, spec};
 use crate::plugin::policy::{ConfigureProblem, ImageUse, PolicyRuntime};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 /// A function no image can be made of; nobody calls it.
 const UNSUITABLE: &str = "(table $spare 1 funcref) (func (table.set $spare (i32.const 0) (ref.null func)))";
@@ -60,7 +60,7 @@ fn bind(fixture: &Fixture) -> std::sync::Arc<PolicyRuntime> {
 
 fn answer(policy: &PolicyRuntime) -> (u16, String) {
     match with_request("", |request| policy.on_request(request)) {
-        Ok(RequestDecision::Respond(response)) => {
+        Ok(RequestDecision::Respond(Answer { response, .. })) => {
             (response.status.as_u16(), String::from_utf8(response.body.to_vec()).unwrap())
         }
         other => panic!("{other:?}"),

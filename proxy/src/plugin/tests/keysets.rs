@@ -6,7 +6,7 @@ use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::tokens::{SECRET, keysets, token};
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, services, spec};
 use crate::plugin::policy::{Decided, PolicyRuntime, PolicyServices};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 /// Answers 200 and the payload's length, or 300 and the case of the error: for a token that does not count now ten times the case,
 /// and the case of what it says of it.
@@ -44,7 +44,7 @@ fn policy(guest: &Fixture) -> Arc<PolicyRuntime> {
 
 fn status_of(guest: &Fixture) -> u16 {
     match with_request("", |request| policy(guest).on_request(request)) {
-        Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+        Ok(RequestDecision::Respond(Answer { response, .. })) => response.status.as_u16(),
         other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use crate::config::model::{Plugin, PluginLimits};
 use crate::plugin::fixture::image::{self, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, bind, bind_as, services};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
-use crate::policy::decision::{IllegalDecision, Refusal, RequestDecision};
+use crate::policy::decision::{Answer, IllegalDecision, RequestDecision};
 use crate::policy::limits::Standing;
 
 const ROOMY: PluginLimits = PluginLimits { decisions: 100, ..LIMITS };
@@ -29,9 +29,7 @@ fn two_an_hour() -> Fixture {
 /// Passed, or answered with a status.
 fn status(decision: Result<RequestDecision, PluginFailure>) -> Option<u16> {
     match decision.unwrap() {
-        RequestDecision::Respond(response) | RequestDecision::Refuse(Refusal { response, .. }) => {
-            Some(response.status.as_u16())
-        }
+        RequestDecision::Respond(Answer { response, .. }) => Some(response.status.as_u16()),
         RequestDecision::Forward(_) => None,
     }
 }

@@ -5,7 +5,7 @@ use crate::consumers::{Consumer, Consumers, Credentials, PasswordHash};
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, load, services, spec};
 use crate::plugin::policy::{PolicyRuntime, PolicyServices};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 const VERIFY: &str = "(func $verify (param i32 i32 i32 i32 i32))";
 
@@ -40,7 +40,7 @@ fn status(guest: &Fixture) -> u16 {
     with_request("", |request| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         match runtime.block_on(policy.on_request_waiting(request)) {
-            Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+            Ok(RequestDecision::Respond(Answer { response, .. })) => response.status.as_u16(),
             other => panic!("{other:?}"),
         }
     })

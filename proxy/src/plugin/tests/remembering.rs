@@ -6,7 +6,7 @@ use crate::config::model::{InstanceMode, Plugin, PluginLimits};
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, bind_as, services, spec};
 use crate::plugin::policy::PolicyRuntime;
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 const ROOMY: PluginLimits = PluginLimits { decisions: 100, ..LIMITS };
 
@@ -17,7 +17,7 @@ fn remembering(plugin: Plugin) -> Plugin {
 fn status(policy: &PolicyRuntime, value: &str) -> u16 {
     let runtime = Builder::new_current_thread().build().unwrap();
     match with_request(value, |request| runtime.block_on(policy.decide(request).wait())) {
-        Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+        Ok(RequestDecision::Respond(Answer { response, .. })) => response.status.as_u16(),
         other => panic!("{other:?}"),
     }
 }

@@ -4,7 +4,7 @@ use crate::plugin::fixture::image::{Edit, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, alice, bind, load, services, spec, try_bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
 use crate::plugin::statistics::FailureCounts;
-use crate::policy::decision::{IllegalDecision, RequestDecision};
+use crate::policy::decision::{Answer, IllegalDecision, RequestDecision};
 
 const FOREVER: &str = "(loop (br 0)) (unreachable)";
 const GREED: &str = "(loop (br_if 0 (i32.ne (memory.grow (i32.const 4)) (i32.const -1)))) (unreachable)";
@@ -139,7 +139,7 @@ fn more_output_than_the_limit_is_an_illegal_decision() {
         let decision = image.respond(200, &[], &vec![b'a'; length]);
         let policy = try_bind(&Fixture::deciding(image, decision), limits).unwrap();
         match with_request("", |request| policy.on_request(request)) {
-            Ok(RequestDecision::Respond(response)) => assert!(fits && response.body.len() == length),
+            Ok(RequestDecision::Respond(Answer { response, .. })) => assert!(fits && response.body.len() == length),
             Err(PluginFailure::Illegal(IllegalDecision::TooLarge { bytes: 101, limit: 100 })) => assert!(!fits),
             other => panic!("{other:?}"),
         }

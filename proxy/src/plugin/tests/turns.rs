@@ -10,7 +10,7 @@ use crate::config::model::PluginLimits;
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, try_bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 /// Longer than an epoch on any machine, and far from a second.
 const LONG: &str = "(local.set $i (i64.const 20000000))
@@ -62,7 +62,7 @@ fn a_guest_serves_with_and_without_turns() {
 fn a_long_call_lets_go_of_its_thread_and_ends_like_any_other() {
     let policy = slow(&working(LONG));
     let (suspended, decision) = in_turns(&policy);
-    let Ok(RequestDecision::Respond(response)) = decision else { panic!("{decision:?}") };
+    let Ok(RequestDecision::Respond(Answer { response, .. })) = decision else { panic!("{decision:?}") };
     assert_eq!(response.status.as_u16(), 204);
     assert!(suspended > 0);
     let statistics = policy.statistics();

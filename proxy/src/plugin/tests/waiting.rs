@@ -14,7 +14,7 @@ use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, all_grants, engine, plugin, services, spec};
 use crate::plugin::outbound::{Outbound, OutboundAnswer, OutboundRequest, OutboundResponse};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime, PolicyServices};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 /// An upstream that answers once it is told to, with what it was asked for.
 #[derive(Debug, Default)]
@@ -97,7 +97,9 @@ fn a_guest_waits_for_an_answer_and_goes_on_with_it() {
     let slow = Arc::new(Slow::default());
     let policy = bind(&asking("auth", ""), LIMITS, Arc::clone(&slow));
     for _ in 0..2 {
-        let Some(Ok(RequestDecision::Respond(response))) = decide(&policy, Some(&slow.go)) else { panic!("no answer") };
+        let Some(Ok(RequestDecision::Respond(Answer { response, .. }))) = decide(&policy, Some(&slow.go)) else {
+            panic!("no answer")
+        };
         assert_eq!(response.status, StatusCode::IM_A_TEAPOT);
         assert_eq!(response.body, "GET /who?a=b");
     }
@@ -117,7 +119,9 @@ fn a_call_that_is_dropped_while_it_waits_takes_its_instance_with_it() {
 fn an_upstream_that_was_not_granted_is_not_asked() {
     let slow = Arc::new(Slow::default());
     let policy = bind(&asking("billing", ""), LIMITS, Arc::clone(&slow));
-    let Some(Ok(RequestDecision::Respond(response))) = decide(&policy, None) else { panic!("no answer") };
+    let Some(Ok(RequestDecision::Respond(Answer { response, .. }))) = decide(&policy, None) else {
+        panic!("no answer")
+    };
     assert_eq!(response.status.as_u16(), 200, "the first error there is: unknown-upstream");
     assert_eq!(slow.asked.load(Ordering::Relaxed), 0);
 }

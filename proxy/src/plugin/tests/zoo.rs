@@ -16,7 +16,7 @@ use crate::config::model::PluginLimits;
 use crate::plugin::fixture::image::Image;
 use crate::plugin::fixture::{Fixture, LIMITS, bind, try_bind};
 use crate::plugin::policy::{PluginFailure, PolicyRuntime};
-use crate::policy::decision::RequestDecision;
+use crate::policy::decision::{Answer, RequestDecision};
 
 /// How the first call fails; what it ran in must be gone.
 #[track_caller]
@@ -53,7 +53,7 @@ fn traps(fixture: &Fixture, because: &str) {
 
 fn status(policy: &PolicyRuntime) -> u16 {
     match decide(policy) {
-        Ok(RequestDecision::Respond(response)) => response.status.as_u16(),
+        Ok(RequestDecision::Respond(Answer { response, .. })) => response.status.as_u16(),
         other => panic!("{other:?}"),
     }
 }

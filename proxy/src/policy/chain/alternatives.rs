@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
-use super::{Chain, ChainOutcome, RequestHead, apply, refuse};
-use crate::policy::decision::{LocalResponse, Refusal, RequestDecision};
+use super::{Chain, ChainOutcome, RequestHead, answered, apply};
+use crate::policy::decision::{Answer, LocalResponse, RequestDecision};
 use crate::policy::facts::RequestFacts;
 
 /// The answers of those that did not let a request pass.
 #[derive(Default)]
-struct Refusals(Vec<(String, Refusal)>);
+struct Refusals(Vec<(String, Answer)>);
 
 impl Chain {
     /// Asks the links of one step in turn until one lets the request pass; the others take no part in what follows.
@@ -33,10 +33,7 @@ impl Chain {
                     facts.links_passed = step.end;
                     return ChainOutcome::Forward;
                 }
-                Ok(Some(RequestDecision::Respond(response))) => {
-                    refusals.0.push((link.policy.name.clone(), Refusal { response, standing: None }));
-                }
-                Ok(Some(RequestDecision::Refuse(refusal))) => refusals.0.push((link.policy.name.clone(), refusal)),
+                Ok(Some(RequestDecision::Respond(answer))) => refusals.0.push((link.policy.name.clone(), answer)),
                 // It has nothing to say, so it cannot have said that the request may pass.
                 Ok(None) => {}
                 Err(failure) => return ChainOutcome::Failed(failure),
@@ -50,16 +47,16 @@ impl Refusals {
     /// The first answer that is more than a challenge: it came from a policy whose credential was there (a token without the
     /// scope). Where there is none, the first challenge, with all the others.
     fn into_outcome(mut self, facts: &mut RequestFacts) -> ChainOutcome {
-        let is_challenge = |refusal: &Refusal| refusal.response.status == StatusCode::UNAUTHORIZED;
-        if let Some(place) = self.0.iter().position(|(_, refusal)| !is_challenge(refusal)) {
-            let (policy, refusal) = self.0.swap_remove(place);
-            return refuse(&policy, refusal, facts);
+        let is_challenge = |answer: &Answer| answer.response.status == StatusCode::UNAUTHORIZED;
+        if let Some(place) = self.0.iter().position(|(_, answer)| !is_challenge(answer)) {
+            let (policy, answer) = self.0.swap_remove(place);
+            return answered(policy, answer, facts);
         }
         let mut refusals = self.0.into_iter();
-        let Some((policy, mut refusal)) = refusals.next() else { return nobody_decided() };
+        let Some((policy, mut answer)) = refusals.next() else { return nobody_decided() };
         let others = refusals.flat_map(|(_, other)| other.response.headers);
-        refusal.response.headers.extend(others.filter(|(name, _)| *name == WWW_AUTHENTICATE));
-        refuse(&policy, refusal, facts)
+        answer.response.headers.extend(others.filter(|(name, _)| *name == WWW_AUTHENTICATE));
+        answered(policy, answer, facts)
     }
 }
 

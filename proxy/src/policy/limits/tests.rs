@@ -42,7 +42,7 @@ fn standing(taken: Taken) -> Vec<(String, String)> {
 
 /// A refusal, by the fields it has.
 fn refusal(taken: Taken) -> Vec<(String, String)> {
-    let Taken::Refused(Refusal { response, standing }) = taken else { panic!("{taken:?}") };
+    let Taken::Refused(Answer { response, standing }) = taken else { panic!("{taken:?}") };
     assert_eq!((response.status.as_u16(), response.body.len()), (429, 0));
     response.headers.into_iter().chain(standing.iter().flat_map(Standing::fields)).map(text).collect()
 }
