@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
 use super::admission::Admission;
@@ -27,8 +26,8 @@ pub struct Endpoint {
     pub(super) traffic: Traffic,
     in_flight: AtomicU32,
     latency: Latency,
-    /// Whom it tells that something happened, while nobody looks.
-    alarm: ArcSwapOption<Alarm>,
+    /// Whom it tells that something happened, while nobody looks; held as well to change whether that is so.
+    alarm: Mutex<Option<Arc<Alarm>>>,
     /// Written by checks and read by people; no request waits for it.
     record: Mutex<HealthRecord>,
 }
@@ -82,7 +81,7 @@ impl Endpoint {
             traffic: Traffic::default(),
             in_flight: AtomicU32::new(0),
             latency: Latency::unknown(),
-            alarm: ArcSwapOption::empty(),
+            alarm: Mutex::default(),
             record: Mutex::new(HealthRecord {
                 since: SystemTime::now(),
                 cause: None,
@@ -122,7 +121,8 @@ impl Endpoint {
 
     /// From now on it rings this alarm, once, when it is asked or says something, or its verdict changes.
     pub(super) fn ring_when_used(&self, alarm: &Arc<Alarm>) {
-        self.alarm.store(Some(Arc::clone(alarm)));
+        let mut known = self.alarm.lock();
+        *known = Some(Arc::clone(alarm));
         self.standing.set_unobserved(true);
     }
 
@@ -132,10 +132,12 @@ impl Endpoint {
         }
     }
 
+    /// Once for each time that the watch looks away.
     #[cold]
     fn ring(&self) {
+        let mut known = self.alarm.lock();
         self.standing.set_unobserved(false);
-        if let Some(alarm) = self.alarm.swap(None) {
+        if let Some(alarm) = known.take() {
             alarm.ring();
         }
     }

@@ -52,7 +52,7 @@ pub struct HealthSupervisor {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
     destination: Destination,
-    /// Mostly it is the same for thousands of endpoints, so that one of it stays in the processor's cache.
+    /// Mostly it is equal for thousands of endpoints: one value for those of a snapshot stays in the processor's cache.
     check: Arc<HealthCheck>,
 }
 
@@ -168,8 +168,10 @@ fn by_what_is_asked(wanted: Vec<Wanted>) -> HashMap<Asked, (Transport, Vec<Watch
     let mut by_asked: HashMap<Asked, (Transport, Vec<Watched>)> = HashMap::new();
     let mut checks = HashSet::new();
     for Wanted { watched, check, transport } in wanted {
-        let check = checks.get(&check).cloned().unwrap_or(check);
-        checks.insert(Arc::clone(&check));
+        let check = checks.get(&check).cloned().unwrap_or_else(|| {
+            checks.insert(Arc::clone(&check));
+            check
+        });
         let transport = transport.for_check(&check);
         let destination = transport.destination(&watched.endpoint.address.with_port(check.port));
         let (_, endpoints) = by_asked.entry(Asked { destination, check }).or_insert_with(|| (transport, Vec::new()));

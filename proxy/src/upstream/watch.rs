@@ -31,7 +31,7 @@ pub(super) use alarm::Alarm;
 use record::Record;
 use set::Set;
 
-/// How often every endpoint is looked at.
+/// How often endpoints are looked at, or the alarm of those at rest.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Watches the traffic of every upstream that wants it; dropping it ends that.

@@ -91,6 +91,7 @@ impl Repeatable for RequestDecision {
             Self::Forward(Forward { changes, standing: _, held: _ }) => {
                 Self::Forward(Forward { changes: changes.clone(), ..Forward::default() })
             }
+            // Where a client stood is of that moment.
             Self::Respond(Answer { response, standing: _ }) => Self::Respond(response.clone().into()),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(in crate::upstream) struct Alarm(AtomicBool);
 
 impl Alarm {
-    /// What was counted before is seen by whoever hears of it.
+    /// What the caller has counted is seen by whoever hears of it.
     pub(in crate::upstream) fn ring(&self) {
         self.0.store(true, Ordering::Release);
     }

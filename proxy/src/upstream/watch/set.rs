@@ -15,6 +15,8 @@ use crate::upstream::member::Member;
 
 /// Fewer latencies have no median that says much.
 const LEAST_LATENCIES: usize = 3;
+/// For how long those that nobody judges must be idle to be at rest.
+const UNJUDGED_WINDOW: Duration = Duration::from_secs(10);
 /// Slower than the others by less than this is no reason to take anything out.
 const LEAST_MEDIAN: Duration = Duration::from_millis(1);
 
@@ -34,8 +36,8 @@ pub(super) struct Set {
 enum Attention {
     /// All of it.
     Whole,
-    /// The last look saw all of them at rest, and set the alarm. What happened in that moment may not have rung it, so that another glance
-    /// is taken: whether what they had ever said is still this sum.
+    /// The last look saw all of them at rest, and set the alarm. What happened in that moment may not have rung it, so that
+    /// another glance is taken at the next tick: whether what they had ever said is still this sum.
     Glance(u32),
     /// The alarm alone.
     Alarm,
@@ -121,11 +123,12 @@ impl Set {
 
     fn look(&mut self, now: Instant, journal: &Journal) {
         let Self { terms, records, .. } = self;
+        let window = terms.outliers.as_ref().map_or(UNJUDGED_WINDOW, |outliers| outliers.window);
+        for record in records.iter_mut() {
+            record.sight.look(record.endpoint().traffic.counts(), now, window);
+        }
         if let Some(outliers) = &terms.outliers {
-            for record in records.iter_mut() {
-                record.sight.look(record.endpoint().traffic.counts(), now, outliers.window);
-                record.step(outliers, now, journal);
-            }
+            records.iter_mut().for_each(|record| record.step(outliers, now, journal));
             judge(records, outliers, now, journal);
         } else {
             records.iter_mut().filter(|record| record.is_out()).for_each(|record| {

@@ -67,7 +67,39 @@ fn whatever_happens_to_one_endpoint_ends_the_rest_of_all() {
 fn what_happens_while_the_alarm_is_being_set_is_seen() {
     let mut scene = Scene::new(3, terms());
     scene.look();
-    assert!(!scene.set.is_at_rest(), "one more glance");
+    // As it is for who looked whether to ring just before.
+    scene.endpoint(0).standing.set_unobserved(false);
+    scene.fail(0, 5);
+    scene.look();
+    assert_eq!(scene.out(), [0]);
+}
+
+#[test]
+fn endpoints_that_only_warm_up_do_not_rest_while_they_are_asked_and_are_woken_by_a_verdict() {
+    let mut scene = Scene::with(2, WatchTerms { outliers: None, slow_start: SECOND * 30 });
+    for _ in 0..100 {
+        scene.pass(SECOND, &[0, 1]);
+        assert!(!scene.set.is_at_rest());
+    }
+    scene.pass(SECOND * 60, &[]);
+    assert!(scene.set.is_at_rest());
+    scene.endpoint(0).mark(false, "down");
+    scene.look();
+    scene.endpoint(0).mark(true, "up");
+    scene.look();
+    assert!(scene.endpoint(0).share_percent() < 100, "it begins with little again");
+}
+
+#[test]
+fn a_set_made_anew_by_a_reload_wakes_for_what_happens_to_endpoints_that_were_at_rest() {
+    let mut scene = Scene::new(3, terms());
+    scene.pass(SECOND * 60, &[]);
+    let records = std::mem::replace(&mut scene.set, Scene::new(3, terms()).set).into_records();
+    let mut known = records.into_iter().map(|record| (Arc::as_ptr(record.endpoint()), record)).collect();
+    let terms = WatchTerms { outliers: Some(terms()), slow_start: Duration::ZERO };
+    scene.set = Set::new(terms, &scene.members, &mut known, false, scene.now);
+    scene.pass(SECOND * 60, &[]);
+    assert!(scene.set.is_at_rest());
     scene.fail(0, 5);
     scene.look();
     assert_eq!(scene.out(), [0]);
