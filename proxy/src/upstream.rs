@@ -5,6 +5,7 @@
 //! [`Upstream`] belongs to one snapshot and takes over from the one before what did not change.
 
 pub mod admission;
+mod alarm;
 pub mod endpoint;
 pub mod health;
 pub mod journal;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::admission::Admission;
+use super::alarm::Alarm;
 use super::latency::Latency;
 use super::standing::{Standing, WHOLE};
 use super::traffic::{Failing, Heard, Traffic};
-use super::watch::Alarm;
 use crate::config::model::EndpointAddress;
 
 /// An address of an upstream, shared by every snapshot that names it.

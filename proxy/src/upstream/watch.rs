@@ -6,7 +6,6 @@
 //! trial. Ejections never leave less of an upstream than its `max_ejected` says: when everything fails, sending requests
 //! nowhere helps nobody.
 
-mod alarm;
 mod record;
 mod set;
 mod sight;
@@ -27,7 +26,6 @@ use super::endpoint::Endpoint;
 use super::journal::Journal;
 use super::member::Member;
 use crate::config::model::Outliers;
-pub(super) use alarm::Alarm;
 use record::Record;
 use set::Set;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::WatchTerms;
-use super::alarm::Alarm;
 use super::record::Record;
 use super::suspicion::{Suspicion, suspicion};
 use crate::config::model::Outliers;
+use crate::upstream::alarm::Alarm;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::journal::Journal;
 use crate::upstream::member::Member;

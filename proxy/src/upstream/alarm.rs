@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One for all endpoints of an upstream: a look at thousands that are idle would cost more than their checks' answers.
 #[derive(Debug, Default)]
-pub(in crate::upstream) struct Alarm(AtomicBool);
+pub(super) struct Alarm(AtomicBool);
 
 impl Alarm {
     /// What the caller has counted is seen by whoever hears of it.
-    pub(in crate::upstream) fn ring(&self) {
+    pub(super) fn ring(&self) {
         self.0.store(true, Ordering::Release);
     }
 
