@@ -39,7 +39,7 @@ trap 'stop_all; stop_process "${yardstick:-}"; rm -rf "$dir"' EXIT
 # A route for each set of policies, told apart by host, in the place of what contestants.sh configures; see compare/policies.toml.
 routes=(plain key limit)
 tidegate_config() {
-  fill tidegate.toml 'LOG=format = "off"' 'POLICIES=' 'PROTOCOL=http/1.1' "ORIGIN=$origin_port"
+  fill tidegate.toml 'LOG=format = "off"' 'POLICIES=' 'PROTOCOL=http/1.1' CHECK=http "ORIGIN=$origin_port"
   printf '[[route]]\nname = "key"\nhosts = ["key.test"]\nupstream = "origin"\npolicies = ["keys"]\n'
   printf '[[route]]\nname = "limit"\nhosts = ["limit.test"]\nupstream = "origin"\npolicies = ["keys", "limit"]\n'
   fill policies.toml

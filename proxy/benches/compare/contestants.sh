@@ -87,16 +87,17 @@ nginx_config() {
 }
 
 tidegate_config() {
-  local log='format = "off"' policies='' templates=(tidegate.toml) protocol=http/1.1 template
+  local log='format = "off"' policies='' templates=(tidegate.toml) protocol=http/1.1 check=http template
   case $1 in *-log) log="format = \"text\""$'\n'"target = \"$dir/access.log\"" ;; esac
   case $1 in
     *-key) policies='"keys"' templates+=(policies.toml) ;;
     *-limit) policies='"keys", "limit"' templates+=(policies.toml) ;;
     *-calls) policies='"id", "addresses", "security", "origins"' templates+=(training.toml) ;;
-    *-grpc) protocol=http/2 ;;
+    *-grpc) protocol=http/2 check=tcp ;;
+    *-websocket) check=tcp ;;
   esac
   for template in "${templates[@]}"; do
-    fill "$template" "LOG=$log" "POLICIES=$policies" "PROTOCOL=$protocol" "ORIGIN=$(origin_of "$1")"
+    fill "$template" "LOG=$log" "POLICIES=$policies" "PROTOCOL=$protocol" "CHECK=$check" "ORIGIN=$(origin_of "$1")"
   done
 }
 
