@@ -62,6 +62,7 @@ bench: ## side by side with nginx on this machine, into proxy/benches/RESULTS.md
 	$(CARGO) build --locked --profile quick -p tidegate --example rig
 	proxy/benches/compare.sh --write
 	proxy/benches/policies.sh --write
+	proxy/benches/plugins.sh --write
 
 faults: ## endpoints that die, hang and lie, behind tidegate, nginx and HAProxy, into proxy/benches/RESULTS.md (about 8 minutes)
 	@.ci/setup.sh bench

@@ -83,6 +83,8 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
+const TABLE_OF_BASIC_AUTH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/basic-auth/cases.toml");
+
 fn api_key() -> String {
     text(&guests::shipped("api_key"))
 }
@@ -198,6 +200,22 @@ async fn a_plugin_that_traps_is_told_as_a_failure() {
     let failed = run(&["plugin", "run", &hostile, "-H", "x-mode: trap"]).await;
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stdout.contains("failure   trap"), "{}", failed.stdout);
+}
+
+#[tokio::test]
+async fn run_and_bench_ask_what_a_case_of_a_table_asks() {
+    let (plugin, table) = (text(&guests::shipped("basic_auth")), TABLE_OF_BASIC_AUTH);
+    let asking = |command, case| ["plugin", command, &plugin, "--cases", table, "--case", case, "--json"];
+    let done = run(&asking("run", "a name with its password")).await;
+    let json: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
+    assert_eq!((json["decision"].as_str(), json["consumer"].as_str()), (Some("forward"), Some("alice")), "{json}");
+    let done = run(&asking("bench", "a name with its password")).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = run(&asking("run", "password")).await;
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("several cases are called so:\n  a name with its password"), "{}", done.stderr);
+    let done = run(&asking("run", "no such thing")).await;
+    assert!(done.stderr.contains("there is no such case; these there are:\n  a name"), "{}", done.stderr);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The question that `run` and `bench` put to a plugin, from the command line.
 
+mod of_table;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,23 @@ use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset
 use crate::config::default_limits;
 use crate::config::model::{Consumer, EndpointAddress, Grants, InstanceMode, PluginLimits};
 use crate::consumers::Credentials;
+
+/// The options that a case speaks for.
+const OF_THE_QUESTION: [&str; 13] = [
+    "config",
+    "request",
+    "headers",
+    "authority",
+    "client",
+    "route",
+    "https",
+    "consumers",
+    "identified",
+    "response",
+    "response_headers",
+    "body",
+    "endpoints",
+];
 
 /// A plugin, and what it is asked.
 #[derive(Clone, Debug, clap::Args)]
@@ -63,6 +82,12 @@ pub(super) struct AskArguments {
     /// `10.0.0.1:80,weight=2,zone=a,in_flight=3,latency_us=900`.
     #[arg(long = "endpoint", value_name = "ADDRESS")]
     endpoints: Vec<String>,
+    /// Ask what a case of this table asks, with the consumers, key sets, upstreams and limits that the table has.
+    #[arg(long, value_name = "TABLE", requires = "case", conflicts_with_all = OF_THE_QUESTION)]
+    cases: Option<PathBuf>,
+    /// The case: the one whose name has this in it. Those before it are not asked.
+    #[arg(long, value_name = "TEXT", requires = "cases")]
+    case: Option<String>,
     /// CPU time of one call.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     cpu: Option<Duration>,
@@ -86,9 +111,12 @@ impl AskArguments {
     /// # Errors
     /// An argument does not say what it should, or the plugin does not load.
     pub(super) fn prepare(&self, instances: InstanceMode) -> anyhow::Result<Asked> {
+        if let (Some(table), Some(case)) = (&self.cases, &self.case) {
+            return self.of_case(table, case, instances);
+        }
         let config = self.config()?;
         let (request, subject) = (self.asked()?, self.subject()?);
-        let limits = self.limits()?;
+        let limits = self.limits(default_limits())?;
         let consumers = self.consumers();
         if let Some(name) = &self.identified {
             let is_known = consumers.iter().any(|consumer| consumer.name == *name);
@@ -114,8 +142,7 @@ impl AskArguments {
         Ok(config)
     }
 
-    fn limits(&self) -> anyhow::Result<PluginLimits> {
-        let default = default_limits();
+    fn limits(&self, default: PluginLimits) -> anyhow::Result<PluginLimits> {
         let memory = self.memory.map(|size| usize::try_from(size.as_u64())).transpose().context("--memory")?;
         Ok(PluginLimits { cpu: self.cpu.unwrap_or(default.cpu), memory: memory.unwrap_or(default.memory), ..default })
     }

@@ -23,7 +23,7 @@ const BETWEEN_LOOKS: usize = 1_000;
 const EXAMPLES: &str = "\
 Examples:
   tidegate plugin bench policy.wasm --request 'GET /items' -H 'apikey: alice-key' --consumer alice=alice-key
-  tidegate plugin bench policy.wasm --calls 100000 --json
+  tidegate plugin bench policy.wasm --cases cases.toml --case 'a known key' --calls 100000 --json
 
 Times are on the wall, on one thread, of the whole call: views, copies, the guest, and the check of what it decided.
 What it takes to read the clock is taken off the time of `call`. With --per-request each of these makes its instance

@@ -2,7 +2,6 @@
 
 mod junit;
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -129,34 +128,17 @@ fn run(file: &Path, table: &CaseTable, arguments: &TestArguments) -> anyhow::Res
     let plugin = arguments.plugin.as_ref().or(table.plugin.as_ref()).with_context(|| {
         format!("{} names no plugin\nhint: add `plugin = \"policy.wasm\"`, or name it with --plugin", file.display())
     })?;
-    let (consumers, keysets) = (table.consumers.clone(), table.keysets.clone());
-    let terms = Terms {
-        grants: table.grants,
-        instances: InstanceMode::Reused,
-        limits: table.limits,
-        consumers,
-        keysets,
-        upstreams: upstreams(table),
-    };
-    let mut trial = Trial::load(plugin, terms)?;
+    let mut trial = Trial::load(plugin, Terms::of_table(table, InstanceMode::Reused))?;
     let results = table.cases.iter().map(|case| try_case(&mut trial, case)).collect::<anyhow::Result<Vec<_>>>()?;
     let is_meant = |result: &CaseResult| arguments.filter.as_ref().is_none_or(|text| result.name.contains(text));
     Ok(Run { file: file.display().to_string(), results: results.into_iter().filter(is_meant).collect() })
-}
-
-/// The upstreams that any case speaks of.
-fn upstreams(table: &CaseTable) -> Vec<String> {
-    let names = table.cases.iter().flat_map(|case| &case.upstreams).map(|(name, _)| name.clone());
-    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn try_case(trial: &mut Trial, case: &Case) -> anyhow::Result<CaseResult> {
     if case.fresh {
         trial.start_over();
     }
-    trial.advance(case.after);
-    trial.answer(&case.upstreams);
-    let question = trial.question(&case.request, &case.subject).with_context(|| format!("case {:?}", case.name))?;
+    let question = trial.question_of(case)?;
     let outcome = trial.ask(&case.config, &question);
     let differences = differences(&case.expect, &outcome);
     Ok(CaseResult { name: case.name.clone(), line: case.line, took: outcome.took, differences })

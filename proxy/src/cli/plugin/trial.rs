@@ -6,13 +6,15 @@ mod log;
 mod question;
 mod upstreams;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde_json::Value;
 
-use crate::config::cases::{AskedCandidate, AskedRequest, AskedUpstream, Subject};
+use crate::config::cases::{AskedCandidate, AskedRequest, Case, CaseTable, Subject};
 use crate::config::model::{self, Counting, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers, PasswordChecks};
 use crate::counters::Counters;
@@ -50,6 +52,21 @@ pub(super) struct Terms {
     pub(super) keysets: Vec<model::Keyset>,
     /// Names of the upstreams it may ask.
     pub(super) upstreams: Vec<String>,
+}
+
+impl Terms {
+    /// What a table of cases says.
+    pub(super) fn of_table(table: &CaseTable, instances: InstanceMode) -> Self {
+        let named = table.cases.iter().flat_map(|case| &case.upstreams).map(|(name, _)| name.clone());
+        Self {
+            grants: table.grants,
+            instances,
+            limits: table.limits,
+            consumers: table.consumers.clone(),
+            keysets: table.keysets.clone(),
+            upstreams: named.collect::<BTreeSet<_>>().into_iter().collect(),
+        }
+    }
 }
 
 /// A plugin, and the state that outlives a question.
@@ -140,16 +157,6 @@ impl Trial {
         })
     }
 
-    /// Moves the clock on.
-    pub(super) fn advance(&self, by: Duration) {
-        self.clock.advance(by);
-    }
-
-    /// From now on upstreams that the policy asks answer like this.
-    pub(super) fn answer(&self, upstreams: &[(String, AskedUpstream)]) {
-        self.upstreams.answer(upstreams);
-    }
-
     /// Forgets what the policy keeps: its counters, its shared data and its instances.
     pub(super) fn start_over(&mut self) {
         self.counters = counters(&self.clock);
@@ -197,6 +204,13 @@ impl Trial {
             _ => None,
         };
         Question::new(request, subject, members, &self.consumers)
+    }
+
+    /// The question of a case: the clock moves to its time, and from now on upstreams answer as it says.
+    pub(super) fn question_of(&mut self, case: &Case) -> anyhow::Result<Question> {
+        self.clock.advance(case.after);
+        self.upstreams.answer(&case.upstreams);
+        self.question(&case.request, &case.subject).with_context(|| format!("case {:?}", case.name))
     }
 
     /// Configures the policy, asks, and keeps what it logs.
