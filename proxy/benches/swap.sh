@@ -77,12 +77,43 @@ print(f"| plugin replaced to first new decision, {swaps} times | {statistics.med
 PYTHON
 }
 
-many() {
+many() { # many N: a gateway with so many policies and routes, of one plugin
   sed '/^\[\[policy/,$d' "$dir/swap.toml"
   printf '[[upstream]]\nname = "origin"\n[[upstream.endpoint]]\naddress = "127.0.0.1:%s"\n' "$origin_port"
-  for n in $(seq "$policies"); do
+  for n in $(seq "$1"); do
     printf '[[policy]]\nname = "p%s"\nplugin = "greeter"\n[[route]]\nname = "r%s"\nupstream = "origin"\npath = { prefix = "/%s" }\npolicies = ["p%s"]\n' "$n" "$n" "$n" "$n"
   done
+}
+
+# What the gateway has compiled, and the instances that are alive.
+plugins() {
+  local admin
+  admin=$(sed -n 's/.*"admin":"\([^"]*\)".*/\1/p' "$dir/tidegate.ready")
+  curl -s --fail "http://$admin/plugins" | python3 -c '
+import json, sys
+def walk(value):
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value: yield from walk(item)
+found = list(walk(json.load(sys.stdin)))
+compiled = {item["sha256"] for item in found if "sha256" in item}
+alive = [item["instances"] for item in found if isinstance(item.get("instances"), int)]
+print(f"{len(compiled)} | {sum(alive)}, {max(alive)} of one policy")'
+}
+
+measure_many() { # measure_many N: a row of the second table
+  local first fresh round n
+  many "$1" >"$dir/many.toml"
+  begin "$dir/many.toml"
+  first=$took fresh=$(memory)
+  for round in 1 2 3; do
+    for n in $(seq "$1"); do echo "url = \"http://127.0.0.1:$port/$n\""; echo 'output = "/dev/null"'; done | curl -s --fail --config -
+  done
+  echo "| $1 on as many routes | $first | $fresh | $(memory) | $(plugins) |"
+  stop_process "$gateway"
+  gateway=
 }
 
 memory() { awk '/^VmRSS/ { printf "%.0f", $2 / 1024 }' "/proc/$gateway/status"; }
@@ -96,20 +127,11 @@ wrk -t1 -c8 -d$((swaps * 2))s "http://127.0.0.1:$port/" >"$dir/load" &
 load=$!
 swapped=$(measure_swaps)
 kill $load 2>/dev/null || true
-one=$(memory)
 stop_process "$gateway"
 gateway=
 
-many >"$dir/many.toml"
-begin "$dir/many.toml"
-first=$took
-fresh=$(memory)
-for round in 1 2 3; do
-  for n in $(seq "$policies"); do echo "url = \"http://127.0.0.1:$port/$n\""; echo 'output = "/dev/null"'; done | curl -s --fail --config -
-done
-used=$(memory)
-stop_process "$gateway"
-gateway=
+measure_many 1 >"$dir/rows"
+measure_many "$policies" >>"$dir/rows"
 
 echo "- $(date -u +%Y-%m-%d), \`proxy/benches/swap.sh --swaps $swaps --policies $policies\`, tidegate $(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)"
 echo "- $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), ${#cores[@]} cores$(grep -qw hypervisor /proc/cpuinfo && echo ' of a virtual machine'), load average before: $load_before"
@@ -118,7 +140,6 @@ echo '| | median | longest | |'
 echo '| --- | --: | --: | --- |'
 echo "$swapped"
 echo
-echo '| | start, ms | resident, MiB | after three requests to each route, MiB |'
-echo '| --- | --: | --: | --: |'
-echo "| one policy | | $one (under load) | |"
-echo "| $policies policies on $policies routes, one plugin | $first | $fresh | $used |"
+echo '| policies of one plugin | start, ms | resident, MiB | after three requests to each route, MiB | compiled | instances alive |'
+echo '| --- | --: | --: | --: | --: | --- |'
+cat "$dir/rows"
