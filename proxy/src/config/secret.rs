@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
+/// What the name of a secret has in it. Keys of tables are names of fields as well: of routes, policies and checks.
+const WORDS: [&str; 7] = ["key", "secret", "token", "password", "credential", "authorization", "cookie"];
+
 /// Whether a key's name says that its value is secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["key", "secret", "token", "password"].iter().any(|word| name.contains(word))
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Whether the value at this path is not to be shown.
 ///
 /// Where credentials are written, everything is that is not known to be public: a misspelt key must not give its value
-/// away. Elsewhere the name decides. File names (`token_file`, `tls.key`) are public.
+/// away. Elsewhere the name decides. File names (`token_file`, `tls.key`) and the name of a sticky cookie are public.
 pub(super) fn is_secret(path: &str) -> bool {
     let (section, below) = path.split_once('.').unwrap_or((path, ""));
     let is_one_of = |public: &[&str]| public.iter().any(|key| below == *key || below.starts_with(&format!("{key}[")));
@@ -21,6 +24,7 @@ pub(super) fn is_secret(path: &str) -> bool {
         "counters" => !is_one_of(&["timeout", "prefix"]),
         "keyset" => !is_public_of_keyset(below),
         "listener" => is_secret_name(below) && !is_one_of(&["tls.key"]),
+        "upstream" => is_secret_name(below) && !is_one_of(&["sticky.cookie"]),
         _ => is_secret_name(path),
     }
 }

@@ -241,14 +241,15 @@ fn policy(policy: &Policy) -> Value {
     })
 }
 
-/// The value with everything below a secret name hidden.
+/// The value with everything below a secret name hidden; yes and no tell nothing.
 fn redacted(value: &Value) -> Value {
     match value {
         Value::Object(entries) => Value::Object(
             entries
                 .iter()
                 .map(|(key, value)| {
-                    let shown = if is_secret_name(key) { json!(REDACTED) } else { redacted(value) };
+                    let is_hidden = is_secret_name(key) && !value.is_boolean();
+                    let shown = if is_hidden { json!(REDACTED) } else { redacted(value) };
                     (key.clone(), shown)
                 })
                 .collect::<Map<_, _>>(),

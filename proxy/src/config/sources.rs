@@ -164,6 +164,8 @@ impl Index {
                     self.add(at.index(index), item.span(), item.span(), item.get_ref());
                 }
             }
+            // Yes and no tell nothing.
+            DeValue::Boolean(_) => {}
             _ if secret::is_secret(at.as_str()) => self.secrets.push(span.clone()),
             _ => {}
         }

@@ -35,7 +35,7 @@ pub(super) fn health(check: &HealthCheck) -> Value {
 
 fn http_check(http: &HttpCheck, check: &HealthCheck) -> Value {
     let headers = http.headers.iter().map(|(name, value)| {
-        let is_hidden = is_secret_name(name.as_str()) || ["authorization", "cookie"].contains(&name.as_str());
+        let is_hidden = is_secret_name(name.as_str());
         let shown = if is_hidden { REDACTED.into() } else { String::from_utf8_lossy(value.as_bytes()) };
         (name.to_string(), json!(shown))
     });

@@ -45,6 +45,56 @@ fn secrets_are_not_in_problems() {
     }
 }
 
+/// Fields that carry credentials, wherever a configuration may write fields.
+const FIELDS: &str = r#"
+[[upstream]]
+name = "checked"
+[upstream.sticky]
+cookie = "seen-cookie"
+[upstream.health]
+path = "/"
+headers = { authorization = "hide-a", Cookie = "hide-b", proxy-authorization = "hide-c", x-probe = "seen-probe" }
+[[upstream.endpoint]]
+address = "127.0.0.1:9002"
+[[plugin]]
+name = "p"
+path = "p.wasm"
+[[policy]]
+name = "q"
+plugin = "p"
+config = { Authorization = "hide-d", add = { set-cookie = ["hide-e"] }, credential = "hide-f", credentials = true }
+[[route]]
+name = "r"
+upstream = "checked"
+headers = { authorization = "hide-g", cookie = true, x-match = "seen-match" }
+query = { credential = "hide-h" }
+"#;
+
+#[test]
+fn fields_that_carry_credentials_are_not_shown() {
+    let shown = show::to_json(&minimal_and(FIELDS));
+    let text = shown.to_string();
+    assert!(!text.contains("hide-"), "{text}");
+    for seen in ["seen-cookie", "seen-probe", "seen-match"] {
+        assert!(text.contains(seen), "{seen} in {text}");
+    }
+    assert_eq!(shown["policy"][0]["config"]["credentials"], true);
+    assert_eq!(shown["route"][1]["headers"]["cookie"], true);
+}
+
+#[test]
+fn fields_that_carry_credentials_are_not_in_problems() {
+    for table in ["headers = {", "config = {", "query = {"] {
+        let text = FIELDS.replace(table, &format!("{table} wrong = nan,"));
+        let rendered = refused(&format!("{MINIMAL}{text}")).render(false);
+        assert!(rendered.contains("wrong = nan") && !rendered.contains("hide-"), "{rendered}");
+    }
+    let cookie = refused(&format!("{MINIMAL}{}", FIELDS.replace("seen-cookie", "seen cookie"))).render(false);
+    assert!(cookie.contains("cookie = \"seen cookie\""), "the name of a cookie is no secret:\n{cookie}");
+    let flag = refused(&format!("{MINIMAL}{}", FIELDS.replace("credentials = true", "credentials = true, no = nan")));
+    assert!(flag.render(false).contains("credentials = true"), "nor is a flag:\n{}", flag.render(false));
+}
+
 #[test]
 fn what_is_shown_is_in_the_words_of_the_language() {
     let shown = show::to_json(&config(REFERENCE));
