@@ -129,18 +129,24 @@ async fn a_request_under_way_is_seen_as_such() {
 #[tokio::test]
 async fn secrets_stay_out_of_everything_that_is_shown() {
     let origin = Origin::start().await;
+    let introduction = format!("authorization = \"Basic {CONFIGURED}\"");
     let text = upstream("origin", &[&origin])
         + &plugin("api-key", &guests::shipped("api_key"), "grants = [\"consumers\"]")
-        + &policy("keys", "api-key", &format!("[policy.config]\nrealm = \"edge\"\n# {CONFIGURED}"))
+        + &policy("keys", "api-key", "[policy.config]\nrealm = \"edge\"")
+        + &plugin("headers", &guests::shipped("headers"), "grants = [\"consumers\"]")
+        + &policy("introduce", "headers", &format!("config = {{ request = {{ set = {{ {introduction} }} }} }}"))
         + &consumer("alice", KEY)
-        + &route("all", "origin", "policies = [\"keys\"]");
+        + &route("all", "origin", "policies = [\"keys\", \"introduce\"]");
     let gateway = Setup::new(text.clone()).token(TOKEN).start().await;
     gateway.call(&Request::get("/right").field("apikey", KEY)).await;
+    let introduced = origin.only_request().field("authorization").map(str::to_owned);
+    assert_eq!(introduced, Some(format!("Basic {CONFIGURED}")), "the origin is told");
     gateway.call(&Request::get("/wrong").field("apikey", "guessed-secret-key")).await;
     gateway.admin().with_token(Some("guessed-secret-token")).call("GET", "/status", None).await;
-    gateway.reload_with(text.replace("realm", "relm")).await;
+    let report = gateway.reload_with(text.replace("config = { request", "config = { reqest")).await;
+    gateway.until_logged("reqest").await;
     gateway.access_line("/wrong").await;
-    let mut shown = gateway.log() + gateway.admin().metrics().await.text();
+    let mut shown = report.to_string() + &gateway.log() + gateway.admin().metrics().await.text();
     for path in ["/config", "/status", "/plugins", "/upstreams"] {
         shown += &gateway.admin().get(path).await.to_string();
     }
