@@ -137,7 +137,11 @@ async fn a_wrong_file_leaves_the_last_good_one_in_force() {
     assert!(problem["at"].as_str().is_some_and(|at| at.contains("route")), "{status}");
     assert_eq!(client.call(&Request::get("/")).await.status(), 200, "on the same connection");
     gateway.until_logged("orign").await;
+    gateway.admin().until_metric("tidegate_config_problems", &[], 1.0).await;
+    let rejected = gateway.admin().metrics().await.sum("tidegate_reloads_total", &[("outcome", "rejected")]);
+    assert!(rejected >= 1.0, "{rejected}: the call's, and the watch's where it was quicker");
     gateway.take_over(more(&origin, "mended")).await;
+    gateway.admin().until_metric("tidegate_config_problems", &[], 0.0).await;
 }
 
 #[tokio::test]
