@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod dns;
 pub(crate) mod etcd;
+pub(crate) mod full;
 pub(crate) mod gateway;
 pub(crate) mod guests;
 pub(crate) mod h2;
@@ -27,6 +28,7 @@ pub(crate) mod wire;
 
 pub(crate) use by_hand::ByHand;
 pub(crate) use client::{Client, Request};
+pub(crate) use full::Full;
 pub(crate) use gateway::Gateway;
 pub(crate) use latch::Latch;
 pub(crate) use message::Response;

@@ -1,11 +1,11 @@
 //! Clients that leave at each stage of a request, or take nothing: what was done for them ends.
 
-use tokio::net::TcpSocket;
-
 use crate::harness::script::Step;
 use crate::harness::sections::{plugin, policy};
 use crate::harness::tls::Authority;
-use crate::harness::{Answer, Client, Gateway, Origin, Reply, Request, Setup, eventually, guests, route, upstream};
+use crate::harness::{
+    Answer, Client, Full, Gateway, Origin, Reply, Request, Setup, eventually, guests, route, upstream,
+};
 
 const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 
@@ -55,17 +55,8 @@ async fn a_client_that_leaves_while_a_policy_waits_is_forgotten() {
 
 #[tokio::test]
 async fn a_client_that_leaves_while_the_gateway_connects_is_forgotten() {
-    // With its queue full, a socket that listens answers no further connection.
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a loopback port can be bound");
-    let full = socket.listen(1).expect("a socket can listen");
-    let address = full.local_addr().expect("the address of a bound socket");
-    let queued = [tokio::net::TcpStream::connect(address).await, tokio::net::TcpStream::connect(address).await];
-    assert!(queued.iter().all(Result::is_ok));
-    let upstream = format!(
-        "[[upstream]]\nname = \"full\"\n[upstream.timeouts]\nconnect = \"10m\"\n\
-         [[upstream.endpoint]]\naddress = \"{address}\"\n"
-    );
+    let full = Full::listen().await;
+    let upstream = full.upstream("full", "[upstream.timeouts]\nconnect = \"10m\"", &[]);
     let gateway = Setup::new(upstream + &route("all", "full", "")).start().await;
     for request in [Request::get("/full"), Request::post("/full-post", "body")] {
         let mut client = gateway.client().await;

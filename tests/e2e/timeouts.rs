@@ -2,7 +2,7 @@
 
 use crate::harness::script::Step;
 use crate::harness::sections::upstream_with;
-use crate::harness::{Answer, ByHand, Client, Gateway, Origin, Request, Setup, route};
+use crate::harness::{Answer, ByHand, Client, Full, Gateway, Origin, Request, Setup, h2, route};
 
 async fn by_hand(timeouts: &str) -> (Gateway, ByHand) {
     let origin = ByHand::listen().await;
@@ -20,6 +20,43 @@ async fn scripted(timeouts: &str, answer: Answer) -> (Gateway, Origin) {
 
 async fn upgraded(client: &mut Client) {
     client.send(Request::get("/socket").field("connection", "Upgrade").field("upgrade", "websocket").bytes()).await;
+}
+
+const CONNECT: &str = "[upstream.timeouts]\nconnect = \"100ms\"";
+
+#[tokio::test]
+async fn an_endpoint_to_which_no_connection_comes_about_is_given_up() {
+    let full = Full::listen().await;
+    let gateway = Setup::new(full.upstream("full", CONNECT, &[]) + &route("all", "full", "")).start().await;
+    let answers = [
+        gateway.call(&Request::post("/first", "body")).await,
+        gateway.h2().await.call(h2::post("http://edge.test/second"), &["body"]).await,
+    ];
+    for (answer, target) in answers.iter().zip(["/first", "/second"]) {
+        assert_eq!((answer.status(), answer.json()["status"].as_u64()), (504, Some(504)), "{target}");
+        assert_eq!(answer.json()["detail"], "no connection to the service in time", "{target}");
+        let line = gateway.access_line(target).await;
+        assert_eq!(line["cause"], "upstream-connect-timeout", "{line}");
+        assert!(line["duration_ms"].as_f64().is_some_and(|duration| duration < 2000.0), "not the default: {line}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_connection_comes_about_another_endpoint_is_asked_whatever_the_method() {
+    let (full, up) = (Full::listen().await, Origin::named("up").await);
+    let upstream = full.upstream("shop", CONNECT, &[up.address()]);
+    let gateway = Setup::new(upstream + &route("all", "shop", "")).start().await;
+    assert_eq!(gateway.call(&Request::post("/first", "body")).await.text(), "up");
+    assert_eq!(gateway.get("/between").await.text(), "up");
+    assert_eq!(gateway.h2().await.call(h2::post("http://edge.test/third"), &["body"]).await.text(), "up");
+    // The full one is first in turn, the other one second.
+    for (target, tries) in [("/first", 2), ("/between", 1), ("/third", 2)] {
+        assert_eq!(gateway.access_line(target).await["tries"], tries, "{target}");
+    }
+    let kind = [("upstream", "shop"), ("kind", "connect_timeout")];
+    assert_eq!(gateway.admin().metrics().await.sum("tidegate_endpoint_failures_total", &kind), 2.0);
+    let bodies: Vec<_> = up.requests().into_iter().map(|seen| String::from_utf8(seen.body)).collect();
+    assert_eq!(bodies, [Ok("body".to_owned()), Ok(String::new()), Ok("body".to_owned())]);
 }
 
 #[tokio::test]
