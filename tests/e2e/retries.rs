@@ -3,7 +3,7 @@
 use crate::harness::load::{Load, duplicates};
 use crate::harness::script::Step;
 use crate::harness::sections::upstream_with;
-use crate::harness::{Answer, Gateway, Latch, Origin, Reply, Request, Response, Setup, route};
+use crate::harness::{Answer, Gateway, Latch, Origin, Reply, Request, Response, Setup, h2, route};
 
 async fn gateway(more: &str, origins: &[&Origin]) -> Gateway {
     let endpoints: Vec<_> = origins.iter().map(|origin| (*origin, 100)).collect();
@@ -42,7 +42,19 @@ async fn a_get_that_meets_a_reset_goes_to_another() {
     for _ in 0..4 {
         assert_eq!(gateway.get("/").await.text(), "up");
     }
-    assert_eq!(up.requests().len(), 4);
+    assert_eq!((broken.requests().len(), up.requests().len()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_get_over_http2_that_meets_a_reset_goes_to_another() {
+    let (broken, up) = (Origin::named("broken").await, Origin::named("up").await);
+    broken.answer(Answer::reset());
+    let gateway = gateway("", &[&broken, &up]).await;
+    let client = gateway.h2().await;
+    for _ in 0..4 {
+        assert_eq!(client.call(h2::get("http://edge.test/"), &[]).await.text(), "up");
+    }
+    assert_eq!((broken.requests().len(), up.requests().len()), (2, 4));
 }
 
 #[tokio::test]
@@ -53,6 +65,8 @@ async fn a_post_that_may_have_been_seen_is_never_sent_again() {
     let gateway = gateway("", &[&a, &b]).await;
     is_problem(&gateway.call(&Request::post("/", "pay 10")).await, 502);
     assert_eq!(received(&[&a, &b]), 1);
+    is_problem(&gateway.h2().await.call(h2::post("http://edge.test/"), &["pay ", "10"]).await, 502);
+    assert_eq!(received(&[&a, &b]), 2);
 }
 
 #[tokio::test]
