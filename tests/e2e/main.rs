@@ -25,6 +25,7 @@ mod compiling;
 mod connections;
 mod consumers;
 mod deadlines;
+mod demo;
 mod discovery;
 mod examples;
 mod forward_auth;

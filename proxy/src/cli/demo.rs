@@ -12,6 +12,7 @@ use axum::routing::get;
 
 use super::{LogArguments, print, run};
 use crate::observe::log;
+use crate::server::Server;
 
 /// Plugins of the moment this binary was built; empty where they were not built before it.
 const SHIPPED: [(&str, &[u8]); 3] = [
@@ -51,8 +52,7 @@ pub(super) fn main(arguments: &DemoArguments) -> anyhow::Result<()> {
     if arguments.ready_json {
         return run::serve(&file, run::Ready::Json);
     }
-    explain(arguments, &file);
-    run::serve(&file, run::Ready::Log)
+    run::serve(&file, run::Ready::Told(&|server, admin| explain(server, admin, &file)))
 }
 
 async fn start_instances() -> std::io::Result<Vec<SocketAddr>> {
@@ -92,20 +92,21 @@ fn configuration(arguments: &DemoArguments, instances: &[SocketAddr]) -> String 
         .replace("{endpoints}\n", &endpoints)
 }
 
-fn explain(arguments: &DemoArguments, file: &Path) {
-    let (port, admin) = (arguments.port, arguments.admin_port);
+fn explain(server: &Server, admin: Option<SocketAddr>, file: &Path) {
+    // The demo's configuration has one of each.
+    let (Some((_, gateway)), Some(admin)) = (server.addresses().next(), admin) else { return };
     print(&format!(
         "\
 Three instances of a sample service run behind a gateway. Try:
 
-  curl -i http://127.0.0.1:{port}/products                            401: a key is wanted (api-key, a Wasm policy)
-  curl -i -H 'apikey: alice-key' http://127.0.0.1:{port}/products     200: which instance, which consumer, RateLimit
-  for i in $(seq 12); do curl -s -o /dev/null -w '%{{http_code}} ' -H 'apikey: bob-key' http://127.0.0.1:{port}/; done; echo
+  curl -i http://{gateway}/products                            401: a key is wanted (api-key, a Wasm policy)
+  curl -i -H 'apikey: alice-key' http://{gateway}/products     200: which instance, which consumer, RateLimit
+  for i in $(seq 12); do curl -s -o /dev/null -w '%{{http_code}} ' -H 'apikey: bob-key' http://{gateway}/; done; echo
                                                                   429 after 10: the limit is per consumer (rate-limit)
-  curl -s http://127.0.0.1:{admin}/upstreams                          health, requests in flight, latency
-  curl -s http://127.0.0.1:{admin}/plugins                            policies with their instances, calls, failures
-  curl -s http://127.0.0.1:{admin}/metrics | grep tidegate_requests    what Prometheus scrapes
-  open http://127.0.0.1:{admin}/                                      the same as a page
+  curl -s http://{admin}/upstreams                          health, requests in flight, latency
+  curl -s http://{admin}/plugins                            policies with their instances, calls, failures
+  curl -s http://{admin}/metrics | grep tidegate_requests    what Prometheus scrapes
+  open http://{admin}/                                      the same as a page
 
   {}
                                                                   edit it and save: it is reloaded while it serves

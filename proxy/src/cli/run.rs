@@ -1,6 +1,7 @@
 //! `tidegate run`: start everything, serve until told to stop, end in peace.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,16 +62,18 @@ pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<()> {
     serve(&arguments.config, Ready::of(arguments))
 }
 
-/// How it is told that listeners accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ready {
-    /// In the log.
+/// How it is told, besides in the log, that listeners accept.
+#[derive(Clone, Copy)]
+pub(super) enum Ready<'a> {
+    /// Not at all.
     Log,
     /// As JSON lines on standard output.
     Json,
+    /// By the command itself, which is given the listeners and the address of the admin listener.
+    Told(&'a dyn Fn(&Server, Option<SocketAddr>)),
 }
 
-impl Ready {
+impl Ready<'_> {
     pub(super) fn of(arguments: &RunArguments) -> Self {
         if arguments.ready_json { Self::Json } else { Self::Log }
     }
@@ -84,7 +87,7 @@ fn open_more_files() {
 }
 
 /// Serves one configuration file until a signal to stop.
-pub(super) fn serve(file: &Path, ready: Ready) -> anyhow::Result<()> {
+pub(super) fn serve(file: &Path, ready: Ready<'_>) -> anyhow::Result<()> {
     open_more_files();
     let runtime = control_runtime().context("control runtime")?;
     // First of all: a signal that comes while plugins are compiled must not kill what it only wants to steer.
@@ -167,7 +170,7 @@ async fn await_endpoints(reloader: &Reloader, news: &mut watch::Receiver<u64>) {
 async fn start_admin(
     reloader: &Arc<Reloader>,
     mut stopping: watch::Receiver<bool>,
-) -> anyhow::Result<Option<std::net::SocketAddr>> {
+) -> anyhow::Result<Option<SocketAddr>> {
     let Some(spec) = reloader.running().snapshot().loaded.config.admin.clone() else { return Ok(None) };
     let listener = tokio::net::TcpListener::bind(spec.address)
         .await
@@ -235,20 +238,26 @@ async fn reload_on_hangup(reloader: Arc<Reloader>, mut hangups: Signal) {
     }
 }
 
-fn announce(ready: Ready, server: &Server, admin: Option<std::net::SocketAddr>) {
+fn announce(ready: Ready<'_>, server: &Server, admin: Option<SocketAddr>) {
     for (name, address) in server.addresses() {
         tracing::info!(listener = name, %address, "listening");
-        if ready == Ready::Json {
-            print(&serde_json::json!({ "listener": name, "address": address.to_string() }).to_string());
-        }
     }
     if let Some(address) = admin {
         tracing::info!(%address, "admin listening");
-        if ready == Ready::Json {
-            print(&serde_json::json!({ "admin": address.to_string() }).to_string());
-        }
     }
-    if ready == Ready::Json {
-        print(r#"{"ready":true}"#);
+    match ready {
+        Ready::Log => {}
+        Ready::Json => print_addresses(server, admin),
+        Ready::Told(tell) => tell(server, admin),
     }
+}
+
+fn print_addresses(server: &Server, admin: Option<SocketAddr>) {
+    for (name, address) in server.addresses() {
+        print(&serde_json::json!({ "listener": name, "address": address.to_string() }).to_string());
+    }
+    if let Some(address) = admin {
+        print(&serde_json::json!({ "admin": address.to_string() }).to_string());
+    }
+    print(r#"{"ready":true}"#);
 }

@@ -212,13 +212,15 @@ pub(crate) fn replace(file: &Path, content: impl AsRef<[u8]>) {
     std::fs::rename(&fresh, file).expect("a file can be renamed over another");
 }
 
-struct Ready {
-    listeners: BTreeMap<String, SocketAddr>,
-    admin: SocketAddr,
+/// Where a gateway serves.
+pub(crate) struct Ready {
+    /// By name.
+    pub(crate) listeners: BTreeMap<String, SocketAddr>,
+    pub(crate) admin: SocketAddr,
 }
 
 /// Reads the lines of `--ready-json`; an error means that the process ended before it served.
-async fn read_ready(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<Ready, ()> {
+pub(crate) async fn read_ready(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<Ready, ()> {
     let mut listeners = BTreeMap::new();
     let mut admin = None;
     while let Ok(Some(line)) = lines.next_line().await {
