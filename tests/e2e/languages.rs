@@ -2,6 +2,9 @@
 //!
 //! `plugins/examples/build.sh` builds the examples. Where one is missing its test says so and passes, unless `CI` is set.
 
+use std::path::{Path, PathBuf};
+
+use crate::harness::command::run_long;
 use crate::harness::sections::{consumer, plugin, policy};
 use crate::harness::{Gateway, Origin, Request, Response, Setup, guests, route, upstream};
 
@@ -24,6 +27,13 @@ impl Example {
         let setup = Setup::new(sections(language, limits, "", &origin)).slow_to_start();
         let gateway = setup.start().await;
         Some(Self { language, limits, gateway, origin })
+    }
+
+    async fn decides_every_case_as_the_table_says(&self) {
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/examples/cases.toml");
+        let [table, file] = [table, component(self.language)].map(|path| path.display().to_string());
+        let done = run_long(&["plugin", "test", &table, "--plugin", &file]).await;
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
     }
 
     async fn answers_the_public_path_itself(&self) {
@@ -90,14 +100,17 @@ impl Example {
 }
 
 fn sections(language: &str, limits: &str, config: &str, origin: &Origin) -> String {
-    let file = guests::example(language).expect("it was there when the test began");
     COMPILE.to_owned()
         + &upstream("origin", &[origin])
-        + &plugin("gate", &file, &format!("grants = [\"consumers\"]\n{limits}"))
+        + &plugin("gate", &component(language), &format!("grants = [\"consumers\"]\n{limits}"))
         + &policy("gate", "gate", &format!("[policy.config]\n{config}"))
         + &consumer("alice", "alice-key")
         + &consumer("bob", "bob-key")
         + &route("all", "origin", "policies = [\"gate\"]")
+}
+
+fn component(language: &str) -> PathBuf {
+    guests::example(language).expect("it was there when the test began")
 }
 
 fn with_key(key: &str) -> Request {
@@ -112,6 +125,7 @@ fn is_refused(answer: &Response) {
 
 async fn is_the_same(language: &'static str, limits: &'static str) {
     let Some(example) = Example::start(language, limits).await else { return };
+    example.decides_every_case_as_the_table_says().await;
     example.answers_the_public_path_itself().await;
     example.refuses_who_has_no_key_of_its_own().await;
     example.admits_and_identifies_who_has_one().await;

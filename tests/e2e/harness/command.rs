@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::wait::within;
+use super::wait::{LONG_START, PATIENCE, within_time};
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -57,9 +58,20 @@ pub(crate) async fn run(arguments: &[&str]) -> Finished {
     finished(&arguments.join(" "), command).await
 }
 
+/// The same for what compiles a language runtime of many megabytes.
+pub(crate) async fn run_long(arguments: &[&str]) -> Finished {
+    let mut command = tidegate();
+    command.args(arguments);
+    finished_within(LONG_START, &arguments.join(" "), command).await
+}
+
 /// Runs a command that was prepared until it ends.
-pub(crate) async fn finished(what: &str, mut command: Command) -> Finished {
-    let output = within(&format!("`tidegate {what}` to end"), command.output()).await;
+pub(crate) async fn finished(what: &str, command: Command) -> Finished {
+    finished_within(PATIENCE, what, command).await
+}
+
+async fn finished_within(patience: Duration, what: &str, mut command: Command) -> Finished {
+    let output = within_time(patience, &format!("`tidegate {what}` to end"), command.output()).await;
     let output = output.expect("the binary can be run");
     Finished {
         code: output.status.code(),

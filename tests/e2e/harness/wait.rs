@@ -7,7 +7,7 @@ use tokio::time::{Instant, interval, timeout};
 /// How long anything in a test may take. Far above what is needed, since machines may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a gateway may take to start that compiles a language runtime of many megabytes.
+/// How long a gateway or a command may take that compiles a language runtime of many megabytes.
 pub(crate) const LONG_START: Duration = Duration::from_secs(300);
 
 /// How often a condition is asked for.
