@@ -28,7 +28,9 @@ pub struct NewArguments {
     lang: Language,
 }
 
+/// The language of this word; that of JavaScript is short, and its whole name is understood too.
 fn language(word: &str) -> Result<Language, String> {
+    let word = if word == "javascript" { Language::JavaScript.word() } else { word };
     let found = Language::ALL.into_iter().find(|language| language.word() == word);
     found.ok_or_else(|| format!("one of {}", Language::ALL.map(Language::word).join(", ")))
 }
@@ -70,6 +72,15 @@ mod tests {
     use super::*;
     use crate::config::cases;
     use crate::config::project::Project;
+
+    #[test]
+    fn a_language_goes_by_its_word_and_javascript_by_its_name_too() {
+        for expected in Language::ALL {
+            assert_eq!(language(expected.word()), Ok(expected));
+        }
+        assert_eq!(language("javascript"), Ok(Language::JavaScript));
+        assert_eq!(language("pyhton").unwrap_err(), "one of rust, c, go, js, python, assemblyscript");
+    }
 
     #[test]
     fn what_is_written_is_read_by_the_other_commands() {
