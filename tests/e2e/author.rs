@@ -121,6 +121,15 @@ async fn inspect_shows_what_a_component_wants_and_the_lines_that_give_it() {
 }
 
 #[tokio::test]
+async fn the_lines_for_a_component_that_asks_upstreams_have_a_place_for_their_names() {
+    let shown = run(&["plugin", "inspect", &text(&guests::shipped("forward_auth"))]).await;
+    let lines = "grants = [\"consumers\", \"http-client\"]\nupstreams = [\"...\"] # those it may ask, by name\n";
+    assert!(shown.stdout.contains(lines), "{}", shown.stdout);
+    let shown = run(&["plugin", "inspect", &api_key()]).await;
+    assert!(!shown.stdout.contains("upstreams"), "{}", shown.stdout);
+}
+
+#[tokio::test]
 async fn an_observer_is_told_of_exchanges_and_an_upstream_answers_as_its_case_says() {
     let workshop = Workshop::new();
     let table = "[[case]]\nname = \"heard\"\nrequest = { target = \"/items\" }\nresponse = { status = 200 }\n\

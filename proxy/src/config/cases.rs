@@ -344,11 +344,18 @@ struct WrittenCase {
     expected_consumer: Option<At<String>>,
 }
 
+fn grants(fields: &mut Fields<'_, '_>) -> Grants {
+    if !fields.is_written("grants") {
+        return Grants::all();
+    }
+    written::plugin::grants(fields).into_iter().map(|capability| capability.value).collect()
+}
+
 impl Written {
     fn read<'d>(reader: &mut Reader<'d>, document: &'d DeTable<'d>) -> Self {
         reader.table(KeyPath::root(), document, |fields| Self {
             plugin: fields.file("plugin").map(|file| file.value),
-            grants: if fields.is_written("grants") { written::plugin::grants(fields) } else { Grants::all() },
+            grants: grants(fields),
             limits: fields.section("limits", written::plugin::limits).unwrap_or_else(written::plugin::default_limits),
             config: fields.json("config"),
             consumers: fields.sections("consumer", written::Consumer::read),

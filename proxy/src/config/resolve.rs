@@ -110,17 +110,26 @@ fn plugin(
 ) -> Option<model::Plugin> {
     let counters = counters::of_plugin(&written, store, problems);
     written.upstreams.iter().for_each(|upstream| upstreams.check(upstream, problems));
+    check_whom_to_ask(&written, problems);
     Some(model::Plugin {
         name: written.name?.value,
         path: written.path?.value,
         sha256: written.sha256,
-        grants: written.grants,
+        grants: written.grants.into_iter().map(|capability| capability.value).collect(),
         upstreams: written.upstreams.into_iter().map(|upstream| upstream.value).collect(),
         counters: counters?,
         instances: written.instances,
         quarantine: written.quarantine,
         limits: written.limits,
     })
+}
+
+/// Who may ask, and nobody in particular, would be answered `unknown-upstream` each time.
+fn check_whom_to_ask(plugin: &written::Plugin, problems: &mut Problems<'_>) {
+    let asks = |grant: &&At<model::Capability>| grant.value == model::Capability::HttpClient;
+    let Some(grant) = plugin.grants.iter().find(asks).filter(|_| plugin.upstreams.is_empty()) else { return };
+    let wrong = Wrong::new("\"http-client\" is granted, and no upstream may be asked");
+    problems.at_value(&grant.at, wrong.hint("name those it may ask: `upstreams = [\"...\"]`"));
 }
 
 /// Connections that requests of many clients share cannot tell who their client is.

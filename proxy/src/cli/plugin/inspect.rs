@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::print;
-use crate::config::model::Grants;
+use crate::config::model::{Capability, Grants};
 use crate::plugin::{Inspection, inspect};
 
 const EXAMPLES: &str = "\
@@ -88,13 +88,15 @@ fn listed(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// What an operator pastes into the configuration.
+/// What an operator pastes into the configuration. What nobody but they can know is left to be filled in, and is refused before.
 fn section(file: &Path, grants: Grants) -> String {
     let name = file.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")).unwrap_or_default();
+    let asks = grants.has(Capability::HttpClient);
+    let upstreams = if asks { "upstreams = [\"...\"] # those it may ask, by name\n" } else { "" };
     let grants: Vec<String> = grants.iter().map(|capability| format!("{:?}", capability.name())).collect();
     let path = file.display().to_string();
     format!(
-        "[[plugin]]\nname = {name:?}\npath = {path:?}\ngrants = [{grants}]\n\n\
+        "[[plugin]]\nname = {name:?}\npath = {path:?}\ngrants = [{grants}]\n{upstreams}\n\
          [[policy]]\nname = {name:?}\nplugin = {name:?}\n",
         grants = grants.join(", ")
     )

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{At, CountingWord, name, values};
+use super::{At, CountingWord, name};
 use crate::config::fields::Fields;
-use crate::config::model::{Capability, FailureMode, Grants, InstanceMode, PluginLimits, Quarantine};
+use crate::config::model::{Capability, FailureMode, InstanceMode, PluginLimits, Quarantine};
 use crate::config::value::quantity::{count, duration, size};
 use crate::config::value::{self, secret, word};
 
@@ -24,7 +24,7 @@ pub(in crate::config) struct Plugin {
     pub(in crate::config) name: Option<At<String>>,
     pub(in crate::config) path: Option<At<PathBuf>>,
     pub(in crate::config) sha256: Option<String>,
-    pub(in crate::config) grants: Grants,
+    pub(in crate::config) grants: Vec<At<Capability>>,
     pub(in crate::config) upstreams: Vec<At<String>>,
     pub(in crate::config) counters: Option<At<CountingWord>>,
     pub(in crate::config) instances: InstanceMode,
@@ -59,9 +59,9 @@ impl Plugin {
     }
 }
 
-pub(in crate::config) fn grants(fields: &mut Fields<'_, '_>) -> Grants {
+pub(in crate::config) fn grants(fields: &mut Fields<'_, '_>) -> Vec<At<Capability>> {
     let words = Capability::ALL.map(|capability| (capability.name(), capability));
-    values(fields.list("grants", word(&words))).into_iter().collect()
+    fields.list("grants", word(&words)).unwrap_or_default()
 }
 
 fn default_quarantine() -> Quarantine {
