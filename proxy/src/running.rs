@@ -22,7 +22,7 @@ impl Running {
     /// Starts with this configuration.
     #[must_use]
     pub fn new(process: Arc<Process>, first: Arc<Snapshot>) -> Self {
-        first.take_effect(&process);
+        first.take_effect(None, &process);
         Self { process, snapshot: ArcSwap::new(first), retired: Mutex::default() }
     }
 
@@ -41,8 +41,8 @@ impl Running {
     /// Makes `next` what new requests live under.
     pub fn swap(&self, next: Arc<Snapshot>) {
         let before = self.snapshot.swap(Arc::clone(&next));
+        next.take_effect(Some(&before), &self.process);
         self.retired.lock().push(before);
-        next.take_effect(&self.process);
         self.bury();
     }
 

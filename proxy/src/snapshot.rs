@@ -99,8 +99,10 @@ pub enum Refresh {
 }
 
 impl Snapshot {
-    /// Makes what runs serve this snapshot: checks and fetches are started and stopped, series nobody feeds any more are dropped.
-    pub(crate) fn take_effect(&self, process: &Process) {
+    /// Makes what runs serve this snapshot instead of the one before: checks and fetches are started and stopped, series nobody
+    /// feeds any more are dropped.
+    pub(crate) fn take_effect(&self, before: Option<&Self>, process: &Process) {
+        self.tell_of_new_plugins(before);
         let checks = self.loaded.config.upstreams.iter().filter_map(|spec| Some((spec, spec.health.as_ref()?)));
         let wanted = checks.flat_map(|(spec, check)| {
             let check = Arc::new(check.clone());
@@ -126,6 +128,18 @@ impl Snapshot {
         process.keysets.reconcile(&self.keysets);
         process.shared_counters.reconcile(self.shared_counters.as_ref());
         self.forget_the_gone(process);
+    }
+
+    fn tell_of_new_plugins(&self, before: Option<&Self>) {
+        for (plugin, loaded) in &self.plugins {
+            let known = before.and_then(|before| before.plugins.get(plugin));
+            if known.is_some_and(|known| Arc::ptr_eq(known, loaded)) {
+                continue;
+            }
+            let (facts, served) = (loaded.facts(), loaded.contract());
+            let (contract, sha256) = (&facts.contract, &facts.sha256);
+            tracing::info!(plugin, contract, %served, sha256, "plugin loaded, its contract is served");
+        }
     }
 
     fn forget_the_gone(&self, process: &Process) {

@@ -165,6 +165,28 @@ async fn a_folder_that_cannot_be_made_is_a_warning() {
 }
 
 #[tokio::test]
+async fn the_log_tells_of_a_plugin_that_is_new_and_which_contract_it_is_built_against() {
+    let origin = Origin::start().await;
+    let setup = Setup::new("");
+    let file = setup.copy(&guests::guest("greeter_v1"), "it.wasm");
+    let rest = |of_route: &str| {
+        plugin("it", &file, "")
+            + &policy("it", "it", "")
+            + &upstream("origin", &[&origin])
+            + &route("all", "origin", &format!("policies = [\"it\"]\n{of_route}"))
+    };
+    let gateway = setup.rest(rest("")).start().await;
+    let line = "plugin loaded, its contract is served plugin=\"it\" contract=\"0.1.0\" served=0.1 sha256=";
+    gateway.take_over(rest("path = { prefix = \"/it\" }")).await;
+    gateway.until_logged("configuration applied").await;
+    assert_eq!(gateway.log().matches(line).count(), 1, "another route is not another plugin: {}", gateway.log());
+    replace(&file, std::fs::read(guests::guest("greeter_v2")).expect("a readable guest"));
+    gateway.taken_over().await;
+    gateway.until_logged("generation=3").await;
+    assert_eq!(gateway.log().matches(line).count(), 2, "{}", gateway.log());
+}
+
+#[tokio::test]
 async fn a_new_version_that_wants_more_than_it_was_granted_waits_for_the_operator() {
     let origin = Origin::start().await;
     let setup = Setup::new("");

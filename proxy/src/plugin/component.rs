@@ -137,6 +137,12 @@ impl LoadedPlugin {
         &self.facts
     }
 
+    /// The version of the contract it is linked and called by.
+    #[must_use]
+    pub fn contract(&self) -> ContractVersion {
+        self.shape.contract
+    }
+
     /// What one instance of it may use.
     #[must_use]
     pub fn limits(&self) -> PluginLimits {
