@@ -1,7 +1,13 @@
 //! The policies that transform, through the real binary: what origin and client see in the end.
 
+use std::sync::Arc;
+
+use rustls::version::{TLS12, TLS13};
+
+use crate::harness::h2::{H2Client, get};
 use crate::harness::sections::{consumer, plugin, policy};
-use crate::harness::{Gateway, Origin, Reply, Request, Setup, guests, route, upstream};
+use crate::harness::tls::{Authority, Secured};
+use crate::harness::{Client, Gateway, Origin, Reply, Request, Setup, guests, route, upstream};
 
 /// A policy of a shipped plugin, named like it, with these keys of its configuration.
 fn shipped(name: &str, grants: &str, config: &str) -> String {
@@ -33,6 +39,41 @@ async fn fields_tell_the_origin_who_calls_and_the_client_nothing_of_the_origin()
     let answer = gateway.call(&Request::get("/a").field("apikey", "alice-key").field("x-caller", "root")).await;
     assert_eq!((answer.field("server"), answer.field("x-served")), (None, Some("/a")));
     assert_eq!(origin.only_request().all("x-caller"), ["alice on all"]);
+}
+
+#[tokio::test]
+async fn the_origin_is_told_what_tls_established_and_nothing_where_there_is_no_tls() {
+    let (origin, authority) = (Origin::start().await, Authority::new());
+    let config = "[policy.config.request]\nset = { x-tls = \"${tls.version} ${tls.server-name}\" }";
+    let sections = upstream("origin", &[&origin])
+        + &shipped("headers", "[\"consumers\"]", "").replace("[policy.config]\n", config)
+        + &route("all", "origin", "policies = [\"headers\"]");
+    let setup = Setup::new(sections).listeners(
+        "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n\
+         [[listener]]\nname = \"https\"\naddress = \"127.0.0.1:0\"\n\
+         [listener.tls]\ncertificate = \"edge.crt\"\nkey = \"edge.key\"\n",
+    );
+    authority.issue(setup.directory(), "edge", "shop.test");
+    let gateway = setup.start().await;
+    let open = async |version, protocol| {
+        let client = Arc::new(authority.client(&[version], &[protocol], None));
+        Secured::open(&client, gateway.listener("https"), "shop.test").await.expect("a handshake").stream
+    };
+    let asking = |target: &str| Request::get(target).field("host", "shop.test").field("x-tls", "forged");
+    for (target, version) in [("/newest", &TLS13), ("/older", &TLS12)] {
+        Client::over(open(version, "http/1.1").await).call(&asking(target)).await;
+    }
+    H2Client::over(open(&TLS13, "h2").await).await.call(get("https://shop.test/http2"), &[]).await;
+    gateway.call(&asking("/clear")).await;
+    let requests = origin.requests();
+    let told: Vec<_> = requests.iter().map(|seen| (seen.target(), seen.all("x-tls"))).collect();
+    let expected = [
+        ("/newest", vec!["TLSv1.3 shop.test"]),
+        ("/older", vec!["TLSv1.2 shop.test"]),
+        ("/http2", vec!["TLSv1.3 shop.test"]),
+        ("/clear", vec![]),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]
