@@ -46,7 +46,8 @@ impl<'a> Response<'a> {
         self.0.headers()
     }
 
-    /// The fields after the body (RFC 9110 section 6.5); empty until the body has ended.
+    /// The fields after the body (RFC 9110 section 6.5); empty until the body has ended, and where client and endpoint do not
+    /// both speak HTTP/2. Those of a request are not shown.
     #[must_use]
     pub fn trailers(&self) -> Vec<Field> {
         self.0.trailers()

@@ -7,9 +7,10 @@ use http::{HeaderMap, Request, Response};
 use tokio::net::TcpStream;
 
 use super::{before, tls, trusted};
+use crate::harness::sections::{plugin, policy};
 use crate::harness::service::{Service, Speaks};
 use crate::harness::wait::within;
-use crate::harness::{Gateway, Setup};
+use crate::harness::{Gateway, Setup, eventually, guests, route};
 
 async fn connect(gateway: &Gateway) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(gateway.address()).await.expect("the gateway listens");
@@ -56,6 +57,26 @@ async fn messages_go_both_ways_and_trailers_come_last() {
     assert_eq!(head.headers()["x-seen-content-type"], "application/grpc");
     assert_eq!(trailers["grpc-status"], "0");
     assert_eq!(trailers["x-pieces"], "2");
+}
+
+#[tokio::test]
+async fn an_observer_reads_trailers_where_both_sides_speak_http2() {
+    let service = Service::plain(Speaks::Http2).await;
+    let sections = service.upstream("protocol = \"http/2\"\n")
+        + &plugin("observer", &guests::guest("observer"), "[plugin.limits]\ninstances = 1")
+        + &policy("watch", "observer", "")
+        + &route("all", "service", "policies = [\"watch\"]");
+    let gateway = Setup::new(sections).start().await;
+    talk(&gateway).await;
+    gateway.get("/plain").await;
+    for (path, end) in [("/echo.Echo/Both", " timed grpc-status=0 x-pieces=2"), ("/plain", " timed")] {
+        let line = async || {
+            let all = gateway.get("/heard").await.text();
+            all.lines().find(|line| line.split(' ').next() == Some(path)).map(str::to_owned)
+        };
+        let heard = eventually(&format!("an observation of {path}"), line).await;
+        assert!(heard.ends_with(end), "{heard}");
+    }
 }
 
 #[tokio::test]

@@ -304,7 +304,8 @@ extern bool http_method_response_header(http_borrow_response_t self, gate_string
 extern void http_method_response_header_values(http_borrow_response_t self, gate_string_t *name, gate_list_list_u8_t *ret);
 // All fields, in order of arrival per name.
 extern void http_method_response_headers(http_borrow_response_t self, http_list_field_t *ret);
-// The fields after the body (RFC 9110 section 6.5); empty until the body has ended.
+// The fields after the body (RFC 9110 section 6.5); empty until the body has ended, and where client and endpoint do
+// not both speak HTTP/2. Those of a request are not shown.
 extern void http_method_response_trailers(http_borrow_response_t self, http_list_field_t *ret);
 // The endpoint that answered, as host and port; none where none did, and the gateway or a policy makes the response.
 extern bool http_method_response_endpoint(http_borrow_response_t self, gate_string_t *ret);

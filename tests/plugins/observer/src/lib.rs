@@ -44,11 +44,19 @@ impl Observer for Listener {
         let endpoint = if endpoint.is_some() { "some" } else { "none" };
         let timed = if outcome.duration_us > 0 { "timed" } else { "untimed" };
         let cause = cause.as_deref().unwrap_or("none");
+        let trailers = response.map(trailers).unwrap_or_default();
         self.heard.borrow_mut().push(format!(
             "{path} status={status} in={request_bytes} out={response_bytes} tries={tries} endpoint={endpoint} \
-             cause={cause} type={kind} {timed}"
+             cause={cause} type={kind} {timed}{trailers}"
         ));
     }
+}
+
+/// Each as ` name=value`, by name.
+fn trailers(response: &Response) -> String {
+    let mut fields: Vec<_> = response.trailers().into_iter().map(|field| (field.name, field.value)).collect();
+    fields.sort();
+    fields.iter().map(|(name, value)| format!(" {name}={}", String::from_utf8_lossy(value))).collect()
 }
 
 export!(Listener: request, observer);
