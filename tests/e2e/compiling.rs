@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -47,10 +48,13 @@ async fn a_plugin_that_takes_too_long_to_compile_is_refused_while_traffic_flows(
     let (gateway, _origin, armed) = with_bomb("timeout = \"2s\"", 1000).await;
     let load = Load::start(gateway.address(), 8, Request::get("/"), |_| String::new());
     load.until_sent(50).await;
-    let (report, ()) = tokio::join!(gateway.reload_with(armed), load.until_sent(200));
+    let began = Instant::now();
+    let refused = async { (gateway.reload_with(armed).await, began.elapsed()) };
+    let ((report, took), ()) = tokio::join!(refused, load.until_sent(200));
     assert_eq!(report["outcome"], "rejected", "{report}");
     let told = report.to_string();
     assert!(told.contains("takes longer than 2s to compile") && told.contains("server.compile.timeout"), "{told}");
+    assert!((2..10).contains(&took.as_secs()), "after {took:?}: alone it takes minutes");
     load.finish().await.is_flawless();
 }
 
