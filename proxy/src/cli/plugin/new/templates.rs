@@ -81,7 +81,7 @@ impl Template {
                 files: &PYTHON,
                 source: "app.py",
                 needs: "`pip install componentize-py==0.25.1`",
-                limits: "\n[limits] # CPython is in the component; the configuration of the gateway wants the same\nmemory = \"64MiB\"\n",
+                limits: "\n[limits] # CPython is in the component; the configuration of the gateway wants the same\nmemory = \"32MiB\"\n",
             },
             Language::AssemblyScript => Self {
                 files: &ASSEMBLYSCRIPT,
