@@ -1,6 +1,7 @@
 //! Connections that are passed on as a whole.
 
 mod databases;
+mod endpoints;
 mod introduced;
 mod secured;
 

@@ -13,7 +13,9 @@ use crate::observe::metrics::{Try, TryFailure};
 use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 use crate::upstream::Upstream;
 use crate::upstream::endpoint::InFlight;
+use crate::upstream::member::Member;
 use crate::upstream::stream::Stream;
+use crate::upstream::traffic::{Failing, Heard};
 use crate::upstream::transport::Unreached;
 use crate::wire::proxy_protocol::{self, Ends};
 
@@ -71,7 +73,13 @@ impl<'u> Asker<'u> {
         self.tried.push(member.endpoint.address.clone());
         self.in_flight = Some(member.endpoint.enter());
         let reached = self.connect(&member.endpoint.address).await;
-        Ok(reached.inspect_err(|failure| member.metrics.failure(*failure)))
+        if let Err(failure) = &reached {
+            member.metrics.failure(*failure);
+        }
+        if let Some(current) = &mut self.in_flight {
+            current.hear(heard(&reached));
+        }
+        Ok(reached)
     }
 
     async fn connect(&self, address: &EndpointAddress) -> Result<Stream, TryFailure> {
@@ -93,8 +101,8 @@ impl<'u> Asker<'u> {
     }
 
     fn has_untried(&self) -> bool {
-        let mut members = self.upstream.members.iter();
-        members.any(|member| member.is_eligible() && !self.tried.contains(&member.endpoint.address))
+        let untried = |member: &Member| !self.tried.contains(&member.endpoint.address);
+        self.upstream.members.iter().any(|member| member.is_open() && member.has_room() && untried(member))
     }
 
     pub(super) fn tries(&self) -> u32 {
@@ -107,8 +115,23 @@ impl<'u> Asker<'u> {
     }
 }
 
-/// The endpoint took the connection and ended it before it had said anything.
-pub(super) fn count_reset(upstream: Option<&Upstream>, current: &InFlight) {
+/// What it says of an endpoint that a connection to it came about, or did not.
+///
+/// A connection speaks for it as a response head does, even where no octet ever comes of it: some are only told things,
+/// and would not be let back otherwise.
+fn heard(reached: &Result<Stream, TryFailure>) -> Heard {
+    match reached {
+        Ok(_) => Heard::Good,
+        Err(failure) => Heard::Bad(Failing::Try(*failure)),
+    }
+}
+
+/// The endpoint took the connection and broke it off before it had said anything.
+///
+/// One that ends it in order may have its reasons, and is not accused. A client may provoke a reset, as it may a 503; one
+/// word that the endpoint says to anybody makes it forgotten.
+pub(super) fn broke_off(upstream: Option<&Upstream>, current: &mut InFlight) {
+    current.cut(Failing::Try(TryFailure::Reset));
     let mut members = upstream.iter().flat_map(|upstream| upstream.members.iter());
     if let Some(member) = members.find(|member| Arc::ptr_eq(&member.endpoint, current.endpoint())) {
         member.metrics.failure(TryFailure::Reset);

@@ -126,6 +126,9 @@ impl<'r> Session<'r> {
 
 impl Tally for Session<'_> {
     fn carried(&mut self, way: Way, octets: u64) {
+        if let (Way::Down, 0, Some(current)) = (way, self.carried.down, &mut self.in_flight) {
+            current.whole();
+        }
         self.carried.carried(way, octets);
         match way {
             Way::Up => self.relay.metrics.received(octets),
@@ -137,8 +140,8 @@ impl Tally for Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         let broken_off = self.end == End::Upstream(Cause::Upstream(TryFailure::Reset));
-        if let (true, Some(current)) = (broken_off && self.carried.down == 0, &self.in_flight) {
-            connect::count_reset(self.upstream.as_deref(), current);
+        if let (true, Some(current)) = (broken_off && self.carried.down == 0, &mut self.in_flight) {
+            connect::broke_off(self.upstream.as_deref(), current);
         }
         self.relay.metrics.ended(self.end.cause().unwrap_or("complete"));
         self.write_line();

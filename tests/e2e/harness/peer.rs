@@ -26,17 +26,37 @@ impl Peer {
         within("a connection", self.listener.accept()).await.expect("a connection can be accepted").0
     }
 
-    /// Returns to every client what it says, until the peer is dropped.
+    /// Returns to every client what it says, as long as the test runs.
     pub(crate) async fn echoing() -> SocketAddr {
+        Self::doing(|mut stream| async move {
+            let (mut from, mut to) = stream.split();
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+            let _ = to.shutdown().await;
+        })
+        .await
+    }
+
+    /// Hears a first word and then ends the connection without one of its own: in order, or by a reset.
+    pub(crate) async fn hanging_up(in_order: bool) -> SocketAddr {
+        Self::doing(move |mut stream| async move {
+            let mut word = [0; 64];
+            let _ = stream.read(&mut word).await;
+            if !in_order {
+                let _ = stream.set_zero_linger();
+            }
+        })
+        .await
+    }
+
+    /// Does the same with every connection, as long as the test runs.
+    async fn doing<F: Future<Output = ()> + Send + 'static>(
+        deed: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> SocketAddr {
         let peer = Self::listen().await;
         let address = peer.address();
         tokio::spawn(async move {
-            while let Ok((mut stream, _)) = peer.listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut from, mut to) = stream.split();
-                    let _ = tokio::io::copy(&mut from, &mut to).await;
-                    let _ = to.shutdown().await;
-                });
+            while let Ok((stream, _)) = peer.listener.accept().await {
+                tokio::spawn(deed(stream));
             }
         });
         address

@@ -1,0 +1,90 @@
+//! Which endpoints connections go to: who is taken out, who comes back, who keeps a client.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{connect, relaying};
+use crate::harness::peer::{self, Peer};
+use crate::harness::wait::within;
+use crate::harness::{Gateway, Origin, eventually};
+
+/// Who is out stays out while a test runs.
+const FOR_LONG: &str = "[upstream.outliers]\nejection = \"1h\"\nmax_ejection = \"1h\"\n";
+
+/// Why an endpoint is out; `None` where it is not.
+async fn ejection(gateway: &Gateway, address: SocketAddr) -> Option<String> {
+    let endpoint = gateway.admin().endpoint("peers", address).await.expect("the endpoint is known");
+    endpoint["ejection"]["cause"].as_str().map(str::to_owned)
+}
+
+/// A connection that is served as its client expects.
+async fn echoed(gateway: &Gateway) {
+    let mut client = connect(gateway).await;
+    client.write_all(b"anybody?").await.unwrap();
+    client.shutdown().await.unwrap();
+    assert_eq!(peer::all(&mut client).await, b"anybody?");
+}
+
+/// A connection that says something, and takes what comes of it.
+async fn tried(gateway: &Gateway) {
+    let mut client = connect(gateway).await;
+    client.write_all(b"anybody?").await.unwrap();
+    let _ = within("an end", client.read(&mut [0; 64])).await;
+}
+
+async fn tries(gateway: &Gateway, address: SocketAddr) -> f64 {
+    let labels = [("upstream", "peers"), ("endpoint", &*address.to_string())];
+    gateway.admin().metrics().await.sum("tidegate_endpoint_tries_total", &labels)
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_is_ejected_and_no_client_notices() {
+    let down = Origin::down("down");
+    let gateway = relaying(&[down.address(), Peer::echoing().await, Peer::echoing().await], FOR_LONG).await;
+    let ask = async || {
+        echoed(&gateway).await;
+        ejection(&gateway, down.address()).await
+    };
+    let cause = eventually("an ejection", ask).await;
+    assert!(cause.contains("failed tries in a row, last: no connection"), "{cause}");
+    let before = tries(&gateway, down.address()).await;
+    for _ in 0..6 {
+        echoed(&gateway).await;
+    }
+    assert_eq!(tries(&gateway, down.address()).await, before, "it is asked no more");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_breaks_off_before_a_word_is_ejected_and_one_that_ends_in_order_is_not() {
+    let (orderly, broken) = (Peer::hanging_up(true).await, Peer::hanging_up(false).await);
+    let gateway = relaying(&[orderly, broken, Peer::echoing().await, Peer::echoing().await], FOR_LONG).await;
+    let ask = async || {
+        tried(&gateway).await;
+        ejection(&gateway, broken).await
+    };
+    let cause = eventually("an ejection", ask).await;
+    assert!(cause.contains("failed tries in a row, last: the connection broke"), "{cause}");
+    // Its turn comes as often and before the other's, and two of the four may be out.
+    assert_eq!(ejection(&gateway, orderly).await, None);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_never_says_a_word_is_let_back_by_a_connection() {
+    let (listener, peer) = (Origin::down("only told things"), Peer::echoing().await);
+    let gateway = relaying(&[listener.address(), peer], "[upstream.outliers]\nejection = \"50ms\"\n").await;
+    let ask = async || {
+        echoed(&gateway).await;
+        ejection(&gateway, listener.address()).await
+    };
+    eventually("an ejection", ask).await;
+    listener.listen().await;
+    let mut silent: Vec<TcpStream> = Vec::new();
+    let ask = async || {
+        silent.push(connect(&gateway).await);
+        ejection(&gateway, listener.address()).await.is_none().then_some(())
+    };
+    eventually("the endpoint to be back", ask).await;
+    assert!(listener.requests().is_empty());
+}
