@@ -71,7 +71,7 @@ impl<'u> Asker<'u> {
         let member = picked.member;
         member.metrics.attempt(if self.tried.is_empty() { Try::First } else { Try::Retry });
         self.tried.push(member.endpoint.address.clone());
-        self.in_flight = Some(member.endpoint.enter());
+        self.in_flight = Some(picked.enter());
         let reached = self.connect(&member.endpoint.address).await;
         if let Err(failure) = &reached {
             member.metrics.failure(*failure);

@@ -1,5 +1,6 @@
 //! Which endpoints connections go to: who is taken out, who comes back, who keeps a client.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 use super::{connect, relaying};
 use crate::harness::peer::{self, Peer};
 use crate::harness::wait::within;
-use crate::harness::{Gateway, Origin, eventually};
+use crate::harness::{Client, Gateway, Origin, Request, eventually};
 
 /// Who is out stays out while a test runs.
 const FOR_LONG: &str = "[upstream.outliers]\nejection = \"1h\"\nmax_ejection = \"1h\"\n";
@@ -37,6 +38,15 @@ async fn tried(gateway: &Gateway) {
 async fn tries(gateway: &Gateway, address: SocketAddr) -> f64 {
     let labels = [("upstream", "peers"), ("endpoint", &*address.to_string())];
     gateway.admin().metrics().await.sum("tidegate_endpoint_tries_total", &labels)
+}
+
+/// The name of the origin at the other end of a connection.
+async fn name(client: &mut Client) -> String {
+    client.call(&Request::get("/")).await.text()
+}
+
+async fn three() -> [Origin; 3] {
+    [Origin::named("a").await, Origin::named("b").await, Origin::named("c").await]
 }
 
 #[tokio::test]
@@ -87,4 +97,18 @@ async fn an_endpoint_that_never_says_a_word_is_let_back_by_a_connection() {
     };
     eventually("the endpoint to be back", ask).await;
     assert!(listener.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_with_many_connections_does_not_overload_its_endpoint() {
+    let [a, b, c] = three().await;
+    let gateway = relaying(&[a.address(), b.address(), c.address()], "balancer = { hash = \"client-address\" }").await;
+    let (mut held, mut shares) = (Vec::new(), BTreeMap::<String, u32>::new());
+    for _ in 0..12 {
+        let mut client = Client::connect(gateway.listener("tcp")).await;
+        *shares.entry(name(&mut client).await).or_default() += 1;
+        held.push(client);
+    }
+    // A quarter more than its third of them, rounded up.
+    assert!(shares.values().all(|share| *share <= 5), "{shares:?}");
 }
