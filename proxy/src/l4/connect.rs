@@ -59,7 +59,7 @@ impl<'u> Asker<'u> {
                 Ok(stream) => return Ok(stream),
                 Err(failure) => failure,
             };
-            if self.tried.len() > self.upstream.retry.most as usize || !self.has_untried() {
+            if !self.may_try_again(failure) {
                 return Err(Cause::Upstream(failure));
             }
         }
@@ -98,6 +98,12 @@ impl<'u> Asker<'u> {
 
     async fn introduce(&self, stream: &mut Stream, version: ProxyProtocol) -> io::Result<()> {
         stream.write_all(&proxy_protocol::write(version, self.ends)?).await
+    }
+
+    /// As for a request no connection was had for: that costs nothing of the budget.
+    fn may_try_again(&self, failure: TryFailure) -> bool {
+        let retry = &self.upstream.retry;
+        self.tried.len() <= retry.most as usize && retry.is_reason(failure) && self.has_untried()
     }
 
     fn has_untried(&self) -> bool {

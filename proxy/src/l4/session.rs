@@ -11,6 +11,7 @@ use crate::gate::Opened;
 use crate::observe::access::AccessRecord;
 use crate::observe::metrics::TryFailure;
 use crate::upstream::Upstream;
+use crate::upstream::admission::Admitted;
 use crate::upstream::endpoint::InFlight;
 use crate::upstream::stream::Stream;
 
@@ -23,7 +24,8 @@ pub(super) enum End {
     Idle,
     /// No upstream is for the server name.
     NoRoute,
-    /// There was no endpoint to ask, or none that could be reached; or the last one broke the connection off.
+    /// There was no endpoint to ask, or none that could be reached, or enough to do for all of them; or the last one broke
+    /// the connection off.
     Upstream(Cause),
     /// The client broke it off.
     ClientGone,
@@ -63,6 +65,8 @@ pub(super) struct Session<'r> {
     started: Instant,
     carried: Carried,
     in_flight: Option<InFlight>,
+    /// Its place among all that its upstream has under way, where they are counted.
+    admitted: Option<Admitted>,
     tries: u32,
     end: End,
 }
@@ -76,6 +80,7 @@ impl<'r> Session<'r> {
             started: Instant::now(),
             carried: Carried::default(),
             in_flight: None,
+            admitted: None,
             tries: 0,
             end: End::Cut,
         }
@@ -84,6 +89,10 @@ impl<'r> Session<'r> {
     /// Connects to an endpoint; beside the connection, how long both sides may be silent.
     pub(super) async fn connect(&mut self) -> Result<(Stream, Duration), End> {
         let upstream = self.upstream.as_ref().ok_or(End::NoRoute)?;
+        if let Some(most) = upstream.max_requests {
+            let admitted = upstream.admission.enter(most);
+            self.admitted = Some(admitted.ok_or(End::Upstream(Cause::UpstreamBusy))?);
+        }
         let mut asker = Asker::new(upstream, &self.opened, &self.relay.listener);
         let reached = asker.reach().await;
         self.tries = asker.tries();
@@ -143,6 +152,8 @@ impl Drop for Session<'_> {
         if let (true, Some(current)) = (broken_off && self.carried.down == 0, &mut self.in_flight) {
             connect::broke_off(self.upstream.as_deref(), current);
         }
+        // Whoever hears that it has ended finds its place free.
+        drop(self.admitted.take());
         self.relay.metrics.ended(self.end.cause().unwrap_or("complete"));
         self.write_line();
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{connect, relaying};
+use super::{connect, line, relaying};
 use crate::harness::peer::{self, Peer};
 use crate::harness::wait::within;
 use crate::harness::{Client, Gateway, Origin, Request, eventually};
@@ -111,4 +111,27 @@ async fn a_client_with_many_connections_does_not_overload_its_endpoint() {
     }
     // A quarter more than its third of them, rounded up.
     assert!(shares.values().all(|share| *share <= 5), "{shares:?}");
+}
+
+#[tokio::test]
+async fn an_upstream_takes_no_more_connections_at_once_than_it_may() {
+    let gateway = relaying(&[Peer::echoing().await], "max_requests = 1").await;
+    let mut first = connect(&gateway).await;
+    first.write_all(b"first").await.unwrap();
+    assert_eq!(peer::some(&mut first, 5).await, b"first");
+    assert!(peer::all(&mut connect(&gateway).await).await.is_empty());
+    let refused = line(&gateway, Some("upstream-busy")).await;
+    assert_eq!((&refused["tries"], &refused["upstream"]), (&0.into(), &"peers".into()));
+    first.shutdown().await.unwrap();
+    assert!(peer::all(&mut first).await.is_empty());
+    line(&gateway, None).await;
+    echoed(&gateway).await;
+}
+
+#[tokio::test]
+async fn another_endpoint_is_asked_only_after_what_the_operator_names() {
+    let down = Origin::down("down");
+    let gateway = relaying(&[down.address(), Peer::echoing().await], "retry_on = [\"reset\"]").await;
+    assert!(peer::all(&mut connect(&gateway).await).await.is_empty());
+    assert_eq!(line(&gateway, Some("upstream-connect")).await["tries"], 1);
 }
