@@ -1,15 +1,15 @@
 //! Which endpoints connections go to: who is taken out, who comes back, who keeps a client.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{connect, line, relaying};
 use crate::harness::peer::{self, Peer};
 use crate::harness::wait::within;
-use crate::harness::{Client, Gateway, Origin, Request, eventually};
+use crate::harness::{Client, Gateway, Origin, Reply, Request, eventually};
 
 /// Who is out stays out while a test runs.
 const FOR_LONG: &str = "[upstream.outliers]\nejection = \"1h\"\nmax_ejection = \"1h\"\n";
@@ -40,9 +40,25 @@ async fn tries(gateway: &Gateway, address: SocketAddr) -> f64 {
     gateway.admin().metrics().await.sum("tidegate_endpoint_tries_total", &labels)
 }
 
+/// A client of origins, from this address.
+async fn client_from(address: impl Into<IpAddr>, gateway: &Gateway) -> Client {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((address, 0).into()).expect("all of 127.0.0.0/8 is this machine");
+    Client::over(within("a connection", socket.connect(gateway.listener("tcp"))).await.expect("the gateway accepts"))
+}
+
 /// The name of the origin at the other end of a connection.
 async fn name(client: &mut Client) -> String {
     client.call(&Request::get("/")).await.text()
+}
+
+/// The origins at the other ends of so many connections, one after another.
+async fn names(gateway: &Gateway, count: usize) -> String {
+    let mut names = String::new();
+    for _ in 0..count {
+        names += &name(&mut Client::connect(gateway.listener("tcp")).await).await;
+    }
+    names
 }
 
 async fn three() -> [Origin; 3] {
@@ -97,6 +113,41 @@ async fn an_endpoint_that_never_says_a_word_is_let_back_by_a_connection() {
     };
     eventually("the endpoint to be back", ask).await;
     assert!(listener.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_checks_fail_gets_no_connection_until_they_pass() {
+    let [a, b, _] = three().await;
+    let checks = "[upstream.outliers]\nenabled = false\n[upstream.health]\npath = \"/health\"\ninterval = \"20ms\"\n\
+                  successes = 1\nhttp_failures = 1\n";
+    let gateway = relaying(&[a.address(), b.address()], checks).await;
+    assert_eq!(names(&gateway, 4).await, "abab");
+    a.script(|seen| match seen.target() {
+        "/health" => Reply::new(500).into(),
+        _ => Reply::ok("a").into(),
+    });
+    gateway.admin().until_healthy("peers", a.address(), false).await;
+    assert_eq!(names(&gateway, 4).await, "bbbb");
+    a.answer_well();
+    gateway.admin().until_healthy("peers", a.address(), true).await;
+    assert_eq!(names(&gateway, 4).await.matches('a').count(), 2);
+}
+
+#[tokio::test]
+async fn a_client_keeps_its_endpoint_where_its_address_is_the_key() {
+    let [a, b, c] = three().await;
+    let hash = "balancer = { hash = \"client-address\", load_factor = 0 }";
+    let gateway = relaying(&[a.address(), b.address(), c.address()], hash).await;
+    let mut homes = BTreeSet::new();
+    for number in 1..=16_u8 {
+        let mut seen = BTreeSet::new();
+        for _ in 0..3 {
+            seen.insert(name(&mut client_from([127, 0, 0, number], &gateway).await).await);
+        }
+        assert_eq!(seen.len(), 1, "client {number} was at {seen:?}");
+        homes.extend(seen);
+    }
+    assert!(homes.len() > 1, "all sixteen clients are at {homes:?}");
 }
 
 #[tokio::test]
