@@ -106,6 +106,7 @@ impl crate::admin::Control for Control {
     async fn change_endpoint(&self, upstream: &str, change: EndpointChange) -> Result<UpstreamStatus, ChangeError> {
         let changed = self.reloader.change_endpoints(|overlays, snapshot| {
             let spec = spec_of(snapshot, upstream)?;
+            check_loop(&change, &snapshot.loaded.config.listeners)?;
             lay_over(overlays.edit(spec, &self.running().process.discovery.endpoints(spec).endpoints), &change)
         });
         changed.await?;
@@ -120,6 +121,16 @@ impl crate::admin::Control for Control {
 fn spec_of<'s>(snapshot: &'s Snapshot, upstream: &str) -> Result<&'s model::Upstream, ChangeError> {
     let mut specs = snapshot.loaded.config.upstreams.iter();
     specs.find(|spec| spec.name == upstream).ok_or(ChangeError::UnknownUpstream)
+}
+
+/// A connection that is sent to ourselves comes round for ever; no field counts the turns of those of tcp listeners.
+fn check_loop(change: &EndpointChange, listeners: &[model::Listener]) -> Result<(), ChangeError> {
+    match change {
+        EndpointChange::Add { address, .. } if listeners.iter().any(|ours| address.is_served_by(ours.address)) => {
+            Err(ChangeError::OwnListener(address.clone()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Works on a copy: where one half of an update is refused, the other does not stay.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::harness::programs::free_port;
 use crate::harness::sections::{plugin, policy};
 use crate::harness::{Client, Gateway, Origin, Request, Setup, guests, route, upstream};
 
@@ -106,6 +107,20 @@ async fn changes_that_make_no_sense_are_refused_and_change_nothing() {
         assert!(matches!(answer.status(), 400 | 422), "{method} {path}: {} {}", answer.status(), answer.text());
         assert_eq!(answer.field("content-type"), Some("application/problem+json"));
     }
+    assert_eq!(gateway.get("/").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_listener_of_our_own_becomes_no_endpoint_in_either_dialect() {
+    let (origin, ours) = (Origin::start().await, free_port());
+    let listener = format!("[[listener]]\nname = \"http\"\naddress = \"{ours}\"\n");
+    let gateway = Setup::proxying(&origin).listeners(&listener).start().await;
+    for (path, key) in [("/upstreams/origin/endpoints", "address"), ("/upstreams/origin/targets", "target")] {
+        let answer = gateway.admin().call("POST", path, Some(json!({ key: ours.to_string() }))).await;
+        let why = format!("{ours} is a listener of this gateway: requests would come round for ever");
+        assert_eq!((answer.status(), &answer.json()["detail"]), (400, &json!(why)), "{path}");
+    }
+    assert_eq!(gateway.admin().endpoint("origin", ours).await, None);
     assert_eq!(gateway.get("/").await.status(), 200);
 }
 

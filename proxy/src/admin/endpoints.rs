@@ -101,6 +101,7 @@ fn refusal(error: &ChangeError, control: &dyn Control, upstream: &str) -> Proble
             problem(StatusCode::NOT_FOUND).hint(format!("`GET /upstreams/{upstream}` lists its endpoints"))
         }
         ChangeError::AlreadyThere(_) => problem(StatusCode::CONFLICT).hint("`PATCH` changes one that is there"),
+        ChangeError::OwnListener(_) => problem(StatusCode::BAD_REQUEST).hint("name the address of the service itself"),
         ChangeError::Weight(_) => {
             problem(StatusCode::BAD_REQUEST).hint("0 takes no new requests, 1 to 1000 is a share")
         }

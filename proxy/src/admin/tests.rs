@@ -316,6 +316,11 @@ async fn a_refused_change_says_why_with_the_status_that_fits() {
             StatusCode::NOT_FOUND,
             "the upstream has no endpoint 10.0.0.4:80",
         ),
+        (
+            ChangeError::OwnListener(address.clone()),
+            StatusCode::BAD_REQUEST,
+            "10.0.0.4:80 is a listener of this gateway: requests would come round for ever",
+        ),
         (ChangeError::AlreadyThere(address), StatusCode::CONFLICT, "the upstream already has the endpoint 10.0.0.4:80"),
         (ChangeError::Weight(1001), StatusCode::BAD_REQUEST, "weight 1001 is not between 0 and 1000"),
     ];

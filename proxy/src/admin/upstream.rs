@@ -173,6 +173,9 @@ pub enum ChangeError {
     /// An endpoint of the upstream has this address.
     #[error("the upstream already has the endpoint {0}")]
     AlreadyThere(EndpointAddress),
+    /// A listener of the gateway has this address.
+    #[error("{0} is a listener of this gateway: requests would come round for ever")]
+    OwnListener(EndpointAddress),
     /// Not a weight.
     #[error("weight {0} is not between 0 and 1000")]
     Weight(u32),

@@ -40,6 +40,9 @@ impl EndpointAddress {
     }
 
     /// Whether a listener at this address takes what is sent there.
+    ///
+    /// Which addresses this machine has is not asked: a listener at `0.0.0.0` takes what is sent to all of them, and is
+    /// known here by the loopback ones.
     #[must_use]
     pub fn is_served_by(&self, listener: SocketAddr) -> bool {
         let Self::Ip(address) = self else { return false };
