@@ -19,6 +19,8 @@
 //! | `POST /reload` | reads the files again: 200 `applied` or `unchanged`, 422 `rejected`, 409 `needs_restart` |
 //! | `GET /metrics` | Prometheus text |
 //!
+//! What of Kong's targets is not there is told in `targets`.
+//!
 //! With a token every call but `/` and `/healthz` must carry `Authorization: Bearer TOKEN`. Without one (loopback only)
 //! the `Host` must be `localhost` or an IP address, and a browser's `Origin` must always be the listener itself: else any
 //! web page the operator opens could steer the gateway. Errors are `application/problem+json` with a `hint` where there

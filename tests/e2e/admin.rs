@@ -145,14 +145,16 @@ async fn scripts_for_kong_find_targets_and_their_health() {
     let (gateway, origin) = proxied().await;
     let (admin, other) = (gateway.admin(), Origin::named("other").await);
     let (here, there) = (origin.address().to_string(), other.address().to_string());
-    let added = admin.call("POST", "/upstreams/origin/targets", Some(json!({ "target": there, "weight": 5 }))).await;
+    let target = json!({ "target": there, "weight": 5, "tags": ["blue"] });
+    let added = admin.call("POST", "/upstreams/origin/targets", Some(target)).await;
     assert_eq!((added.status(), &added.json()["target"]), (201, &json!(there)));
     let listed = admin.get("/upstreams/origin/targets").await;
     assert_eq!(listed["data"][0]["target"], here);
     assert_eq!((&listed["data"][1]["weight"], &listed["next"]), (&json!(5), &json!(null)));
     assert_eq!(listed["data"][1]["upstream"]["name"], "origin");
     let path = format!("/upstreams/origin/targets/{there}");
-    assert_eq!(admin.ok("PATCH", &path, Some(json!({ "weight": 9 }))).await["weight"], 9);
+    let changed = admin.ok("PATCH", &path, Some(json!({ "weight": 9, "tags": null }))).await;
+    assert_eq!((&changed["weight"], &changed["tags"]), (&json!(9), &json!(null)), "tags are taken and not kept");
     let health = admin.get("/upstreams/origin/health").await;
     assert_eq!(
         health["data"][1],
@@ -161,8 +163,7 @@ async fn scripts_for_kong_find_targets_and_their_health() {
     assert_eq!(admin.call("DELETE", &path, None).await.status(), 204);
     assert_eq!(admin.call("DELETE", &path, None).await.status(), 404);
     assert_eq!(admin.call("GET", "/upstreams/orign/health", None).await.status(), 404);
-    assert_eq!(
-        admin.call("POST", "/upstreams/origin/targets", Some(json!({ "target": "nowhere" }))).await.status(),
-        400
-    );
+    for wrong in [json!({ "target": "nowhere" }), json!({ "target": there, "tag": "blue" })] {
+        assert_eq!(admin.call("POST", "/upstreams/origin/targets", Some(wrong)).await.status(), 400);
+    }
 }

@@ -1,4 +1,8 @@
 //! Endpoints in the words of Kong's admin API, for scripts that know it. What they change is what `endpoints` changes.
+//!
+//! Not here: names and addresses without a port as targets, weights over 1000, ids and times of creation (a target is its
+//! address), `tags` (taken, and not kept), pages (there is one), `PUT`, `/targets/all`, and `/targets/{target}/healthy` and
+//! `unhealthy`. `/health` knows `HEALTHY` and `UNHEALTHY` alone, also where nothing is checked.
 
 use std::sync::Arc;
 
@@ -6,6 +10,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Control;
@@ -55,12 +60,16 @@ struct Addition {
     target: String,
     #[serde(default = "default_weight")]
     weight: u32,
+    #[serde(default, rename = "tags")]
+    _tags: IgnoredAny,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
     weight: u32,
+    #[serde(default, rename = "tags")]
+    _tags: IgnoredAny,
 }
 
 type Controlled = State<Arc<dyn Control>>;
@@ -99,7 +108,7 @@ pub(super) async fn add(
     Path(upstream): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Addition { target, weight } = read(body, r#"{"target": "10.0.0.4:80", "weight": 100}"#)?;
+    let Addition { target, weight, .. } = read(body, r#"{"target": "10.0.0.4:80", "weight": 100}"#)?;
     let address = parse_address(&target)?;
     let changed = change(control, upstream, EndpointChange::Add { address: address.clone(), weight }).await?;
     Ok((StatusCode::CREATED, one(&changed, &address)?).into_response())
@@ -111,7 +120,7 @@ pub(super) async fn update(
     body: Body,
 ) -> Result<Json<Target>, Problem> {
     let address = parse_address(&address)?;
-    let Settings { weight } = read(body, r#"{"weight": 50}"#)?;
+    let Settings { weight, .. } = read(body, r#"{"weight": 50}"#)?;
     let update = EndpointChange::Update { address: address.clone(), weight: Some(weight), draining: None };
     one(&*change(control, upstream, update).await?, &address)
 }
