@@ -52,6 +52,19 @@ async fn turns_are_strict_over_many_connections_as_well() {
 }
 
 #[tokio::test]
+async fn where_no_endpoint_has_a_weight_the_answer_log_and_metric_say_that_none_is_available() {
+    let [a, b, _] = three().await;
+    let gateway = Setup::new(weighted("shop", &[(&a, 0), (&b, 0)]) + &route("all", "shop", "")).start().await;
+    let answer = gateway.get("/nobody").await;
+    let detail = "no instance of the service is available";
+    assert_eq!((answer.status(), &answer.json()["detail"]), (503, &json!(detail)));
+    assert_eq!(gateway.access_line("/nobody").await["cause"], "no-endpoint");
+    let metrics = gateway.admin().metrics().await;
+    assert_eq!(metrics.sum("tidegate_local_responses_total", &[("cause", "no-endpoint")]), 1.0);
+    assert!(a.requests().is_empty() && b.requests().is_empty());
+}
+
+#[tokio::test]
 async fn weights_share_requests_exactly_and_smoothly() {
     let [a, b, c] = three().await;
     let text = weighted("shop", &[(&a, 5), (&b, 1), (&c, 1)]) + &route("all", "shop", "");

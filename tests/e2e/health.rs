@@ -150,6 +150,18 @@ async fn a_check_may_ask_for_no_more_than_a_connection() {
 }
 
 #[tokio::test]
+async fn a_port_for_checks_where_nobody_listens_takes_its_endpoint_out() {
+    let (a, nobody) = (Origin::named("a").await, Origin::down("nobody"));
+    let checks = format!("{ONCE}tcp_failures = 1\nport = {}\n", nobody.address().port());
+    let gateway = checked(&checks, &[&a]).await;
+    gateway.admin().until_healthy("shop", a.address(), false).await;
+    let endpoint = gateway.admin().endpoint("shop", a.address()).await.expect("it is known");
+    assert_eq!(endpoint["last_check"]["finding"], "connection refused");
+    assert_eq!(gateway.get("/").await.status(), 503);
+    assert!(a.requests().is_empty(), "it was well, and nobody knew");
+}
+
+#[tokio::test]
 async fn a_check_may_expect_a_body_and_send_headers() {
     let a = Origin::named("a").await;
     a.answer(Reply::ok("{\"state\": \"starting\"}"));
