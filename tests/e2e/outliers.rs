@@ -6,7 +6,7 @@ use crate::harness::load::{Load, duplicates};
 use crate::harness::script::Step;
 use crate::harness::sections::upstream_with;
 use crate::harness::wait::eventually;
-use crate::harness::{Answer, Gateway, Origin, Reply, Request, Response, Setup, route};
+use crate::harness::{Answer, Gateway, Origin, Reply, Request, Response, Setup, h2, route};
 
 async fn gateway(more: &str, origins: &[&Origin]) -> Gateway {
     let endpoints: Vec<_> = origins.iter().map(|origin| (*origin, 100)).collect();
@@ -159,6 +159,42 @@ async fn an_ejection_survives_a_reload() {
     gateway.take_over(file + &route("more", "shop", "path = { prefix = \"/more\" }")).await;
     assert!(ejection(&gateway, &a).await.is_some());
     assert_eq!(gateway.get("/").await.text(), "b");
+}
+
+#[tokio::test]
+async fn a_client_of_http_2_notices_nothing_of_an_endpoint_that_refuses_or_resets() {
+    for (is_up, why) in [(false, "no connection"), (true, "the connection broke")] {
+        let (a, b, c) = (Origin::named("a").await, Origin::named("b").await, Origin::named("c").await);
+        let outliers = "[upstream.outliers]\nejection = \"1h\"\nmax_ejection = \"1h\"";
+        let gateway = gateway(outliers, &[&a, &b, &c]).await;
+        let client = gateway.h2().await;
+        let ask = async || {
+            let answer = client.call(h2::get("http://edge.test/"), &[]).await;
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+            answer.text()
+        };
+        for expected in ["a", "b", "c"] {
+            assert_eq!(ask().await, expected);
+        }
+        if is_up {
+            a.answer(Answer::reset())
+        } else {
+            a.stop().await
+        }
+        let ejection = eventually("an ejection", async || {
+            assert_ne!(ask().await, "a");
+            ejection(&gateway, &a).await
+        })
+        .await;
+        let cause = ejection["cause"].as_str().unwrap_or_default();
+        assert!(cause.contains(&format!("failed tries in a row, last: {why}")), "{cause}");
+        let asked = a.requests().len();
+        for _ in 0..6 {
+            assert_ne!(ask().await, "a");
+        }
+        assert_eq!(a.requests().len(), asked);
+        assert!(client.is_open());
+    }
 }
 
 #[tokio::test]
