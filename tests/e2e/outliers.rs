@@ -1,5 +1,7 @@
 //! What traffic alone finds out about endpoints: who is taken out, who comes back, what clients notice.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 
 use crate::harness::load::{Load, duplicates};
@@ -50,8 +52,12 @@ async fn an_endpoint_that_hangs_is_ejected_by_traffic_alone_and_costs_no_get() {
     let gateway = gateway("", &[&a, &b, &c]).await;
     let load = Load::start(gateway.address(), 8, Request::get("/"), Response::text);
     load.until_sent(100).await;
+    let before = SystemTime::now();
     a.answer(Answer::hang());
-    eventually("an ejection", async || ejection(&gateway, &a).await).await;
+    let ejected = eventually("an ejection", async || ejection(&gateway, &a).await).await;
+    let at = humantime::parse_rfc3339(ejected["at"].as_str().unwrap_or_default()).expect("a point in time");
+    let lasted = at.duration_since(before).expect("it hung before it was ejected");
+    assert!(lasted < Duration::from_secs(2), "it went on for {lasted:?}");
     // All of the load hung at that endpoint, and was asked elsewhere: the default read timeout is half a minute.
     load.until_sent(200).await;
     let tally = load.finish().await;
