@@ -89,6 +89,12 @@ mod tests {
     }
 
     #[test]
+    fn every_policy_says_what_it_is_called_elsewhere() {
+        let silent: Vec<_> = SHELF.iter().filter(|it| it.elsewhere().next().is_none()).map(|it| it.name).collect();
+        assert!(silent.is_empty(), "no table `| There | Here |` in the README of {silent:?}");
+    }
+
+    #[test]
     fn the_products_are_the_known_ones() {
         let known = ["APISIX", "Envoy", "HAProxy", "Kong", "NGINX", "Traefik"];
         let unknown: Vec<_> = by_product().into_keys().filter(|product| !known.contains(product)).collect();
