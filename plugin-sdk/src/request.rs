@@ -80,6 +80,11 @@ impl<'a> Request<'a> {
     }
 
     /// The path, without the query, percent-encoded as received.
+    ///
+    /// What has a dot segment (encoded as well), a backslash or `%00` in it never gets here. Other ways of writing do:
+    /// `/%761`, `//v1` and `/v1;x` are `/v1` to many upstreams. The gateway refuses them only where another of its routes
+    /// would serve such a reading. So what shall hold for a path, however it is written, belongs on a route of its own: a
+    /// policy that compares paths sees one way of writing, and the upstream may read another.
     #[must_use]
     pub fn path(&self) -> String {
         self.0.path()
