@@ -47,7 +47,10 @@ fn status(answer: &crate::harness::Response) -> String {
     answer.status().to_string()
 }
 
-/// How many of 120 requests to two gateways pass.
+/// How many requests each of two gateways is asked: both together are asked ten times what a limit here allows.
+const EACH: usize = 170;
+
+/// How many of these requests pass.
 async fn passed_by_two(redis: &Redis, config: &str) -> usize {
     let origin = Origin::start().await;
     let gateways = [sharing(redis.address(), &origin, config).await, sharing(redis.address(), &origin, config).await];
@@ -55,25 +58,26 @@ async fn passed_by_two(redis: &Redis, config: &str) -> usize {
         until_up(gateway).await;
     }
     let [one, other] =
-        gateways.each_ref().map(|gateway| Load::run(gateway.address(), 4, 60, Request::get("/"), status));
+        gateways.each_ref().map(|gateway| Load::run(gateway.address(), 4, EACH, Request::get("/"), status));
     let (one, other) = tokio::join!(one, other);
     for tally in [&one, &other] {
         tally.is_flawless();
     }
     for gateway in &gateways {
         assert_eq!(sum(gateway, CALLS, &[("decided", "local")]).await, 0.0);
-        assert_eq!(sum(gateway, CALLS, &[("decided", "shared")]).await, 60.0);
+        assert_eq!(sum(gateway, CALLS, &[("decided", "shared")]).await, EACH as f64);
     }
     let passed = |kinds: &std::collections::BTreeMap<String, usize>| kinds.get("200").copied().unwrap_or_default();
     passed(&one.kinds) + passed(&other.kinds)
 }
 
 #[tokio::test]
-async fn two_gateways_let_through_what_one_limit_allows() {
+async fn two_gateways_let_through_what_one_limit_allows_at_tenfold_load() {
     let Some(redis) = Redis::start() else { return };
     for (algorithm, limit) in [("gcra", 31), ("window", 32), ("sliding", 33)] {
         let config = format!("limit = {limit}\nwindow = \"40d\"\nalgorithm = \"{algorithm}\"");
-        assert_eq!(passed_by_two(&redis, &config).await, limit, "{algorithm}");
+        let passed = passed_by_two(&redis, &config).await;
+        assert_eq!(passed, limit, "{algorithm}: one more would be over by more than 1 % of the limit");
     }
 }
 
