@@ -1,6 +1,6 @@
 //! The plugins we ship, each held to the table of cases beside its sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::harness::command::run;
@@ -41,4 +41,22 @@ async fn every_plugin_decides_what_its_table_says() {
         }
     }
     assert!(failures.is_empty(), "{failures}\nhint: `make plugins` builds a component that is missing or old");
+}
+
+#[tokio::test]
+async fn the_command_lists_every_plugin_and_shows_what_is_written_of_it() {
+    let listed = run(&["policy", "list"]).await;
+    let names: BTreeSet<_> = listed.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let plugins = plugins();
+    assert_eq!(names, plugins.keys().map(String::as_str).collect(), "{}", listed.stderr);
+    for (name, folder) in &plugins {
+        let written = |file: &str| std::fs::read_to_string(folder.join(file)).expect("a file of the plugin");
+        let shown = run(&["policy", "show", name]).await;
+        assert!(shown.code == Some(0) && shown.stdout.starts_with(written("README.md").trim_end()), "{name}");
+        let schema = run(&["policy", "show", name, "--schema"]).await;
+        assert_eq!(schema.stdout.trim_end(), written("schema.json").trim_end(), "{name}");
+    }
+    let unknown = run(&["policy", "show", "rate-limt"]).await;
+    unknown.says(&["no policy is called \"rate-limt\"", "hint: \"rate-limit\" is"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
 }
