@@ -70,7 +70,8 @@ async fn a_consumer_that_is_added_is_known_while_the_gateway_serves() {
     let counted = [("consumer", "alice"), ("class", "2xx")];
     let metrics = gateway.admin().metrics().await;
     assert!(metrics.sum("tidegate_consumer_requests_total", &counted) >= 2.0);
-    assert_eq!(done(&gateway, &["list"], "").await, "alice [gold]: 1 API key, password");
+    done(&gateway, &["subject", "alice", "https://accounts.example", "248289761001"], "").await;
+    assert_eq!(done(&gateway, &["list"], "").await, "alice [gold]: 1 API key, password, 1 token subject");
 
     let text = std::fs::read_to_string(gateway.directory().join("consumers.toml")).expect("the file");
     assert!(text.starts_with("# ours\n") && !text.contains(&key) && !text.contains("sesame"), "{text}");

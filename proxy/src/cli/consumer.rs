@@ -75,6 +75,15 @@ enum ConsumerCommand {
         /// The file; its key is not needed. Example: tidegate consumer certificate alice alice.crt
         certificate: PathBuf,
     },
+    /// Add the subject by which an issuer of tokens calls the consumer.
+    Subject {
+        /// Whose.
+        name: String,
+        /// The claim "iss" of the tokens. Example: tidegate consumer subject alice https://accounts.example 248289761001
+        issuer: String,
+        /// The claim "sub" that this issuer gave to this client.
+        subject: String,
+    },
     /// Say who there is, and what they are recognised by.
     List,
     /// Remove a consumer, with all it is recognised by.
@@ -114,6 +123,9 @@ pub(super) fn main(arguments: &ConsumerArguments) -> anyhow::Result<()> {
         ConsumerCommand::Certificate { name, certificate } => {
             let sha256 = digest_of_first(certificate)?;
             store.change(|text| text.add_certificate(name, sha256))
+        }
+        ConsumerCommand::Subject { name, issuer, subject } => {
+            store.change(|text| text.add_subject(name, issuer, subject))
         }
         ConsumerCommand::List => {
             store.read()?.iter().for_each(|consumer| print(&described(consumer)));

@@ -47,6 +47,11 @@ fn a_change_that_would_be_wrong_leaves_the_file_as_it_was() {
         refused.starts_with("nothing was written, it would be wrong\nerror: \"no name\" is not a name"),
         "{refused}"
     );
+    let twice = Store::at(&path).change(|text| {
+        text.add_subject("alice", "https://a.example", "1")
+            .and_then(|()| text.add_subject("alice", "https://a.example", "1"))
+    });
+    assert!(twice.unwrap_err().to_string().contains("this subject is given twice"));
     let unknown = Store::at(&path).change(|text| text.add_key("eve", [0; 32])).unwrap_err();
     assert!(format!("{unknown:#}").ends_with("there is no consumer named \"eve\""), "{unknown:#}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);

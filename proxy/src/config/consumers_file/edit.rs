@@ -95,12 +95,21 @@ impl ConsumersText {
     /// # Errors
     /// There is no such consumer.
     pub fn add_signing_key(&mut self, name: &str, id: &str, secret: &str) -> Result<(), EditError> {
-        let keys = self.find(name)?.entry("signing_key").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-        let keys = keys.as_array_of_tables_mut().ok_or_else(|| EditError::Form("signing_key".into()))?;
-        let mut key = Table::new();
-        key.insert("id", value(id));
-        key.insert("secret", value(secret));
-        keys.push(key);
+        self.add_section(name, "signing_key", [("id", id), ("secret", secret)])
+    }
+
+    /// Adds what an issuer of tokens calls the consumer.
+    ///
+    /// # Errors
+    /// There is no such consumer, or its subjects are written inline.
+    pub fn add_subject(&mut self, name: &str, issuer: &str, subject: &str) -> Result<(), EditError> {
+        self.add_section(name, "subject", [("issuer", issuer), ("subject", subject)])
+    }
+
+    fn add_section(&mut self, name: &str, key: &str, fields: [(&str, &str); 2]) -> Result<(), EditError> {
+        let all = self.find(name)?.entry(key).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+        let all = all.as_array_of_tables_mut().ok_or_else(|| EditError::Form(key.into()))?;
+        all.push(fields.into_iter().map(|(field, text)| (field, value(text))).collect());
         Ok(())
     }
 

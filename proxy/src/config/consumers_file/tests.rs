@@ -17,6 +17,8 @@ fn what_is_added_can_be_read_and_what_was_there_stays_as_it_was() {
     text.set_password("bob", &PasswordHash::make(b"pass", [1; 16]).unwrap()).unwrap();
     text.add_signing_key("bob", "bob-1", &"s".repeat(32)).unwrap();
     text.add_certificate("bob", [9; 32]).unwrap();
+    text.add_subject("bob", "https://a.example", "1").unwrap();
+    text.add_subject("bob", "https://b.example", "1").unwrap();
     let written = text.to_string();
     assert!(written.starts_with("# ours\n[[consumer]]\nname = \"alice\" # since 2024\n"), "{written}");
     let consumers = parse("consumers.toml", &written).unwrap().consumers;
@@ -27,6 +29,8 @@ fn what_is_added_can_be_read_and_what_was_there_stays_as_it_was() {
         (bob.credentials.signing_keys[0].id.as_str(), &*bob.credentials.certificates),
         ("bob-1", &[[9; 32]][..])
     );
+    let subjects = bob.credentials.subjects.iter().map(|it| (it.issuer.as_str(), it.subject.as_str()));
+    assert_eq!(subjects.collect::<Vec<_>>(), [("https://a.example", "1"), ("https://b.example", "1")]);
     assert_eq!(
         (carol.tags.as_slice(), carol.credentials.api_key_hashes.len()),
         (&["gold".into(), "beta".into()][..], 1)
@@ -48,6 +52,8 @@ fn nothing_is_changed_where_the_file_is_not_as_it_is_meant_to_be() {
     assert_eq!(text.add("bob", &[]), Err(EditError::Known("bob".into())));
     assert_eq!(text.remove("eve"), Err(EditError::Unknown("eve".into())));
     assert_eq!(text.add_key("eve", [0; 32]), Err(EditError::Unknown("eve".into())));
+    let mut alice = ConsumersText::new("[[consumer]]\nname = \"alice\"\nsubject = []").unwrap();
+    assert_eq!(alice.add_subject("alice", "a", "1"), Err(EditError::Form("subject".into())));
     let mut inline = ConsumersText::new("consumer = [{ name = \"alice\" }]").unwrap();
     assert_eq!(inline.add("bob", &[]), Err(EditError::Form("consumer".into())));
     assert!(matches!(ConsumersText::new("[[consumer"), Err(EditError::Syntax(_))));
