@@ -86,6 +86,21 @@ fn below_its_listener(name: &str, origins: &[Origin]) -> String {
     rest
 }
 
+#[tokio::test]
+async fn the_alternatives_are_a_key_or_the_token_that_stands_at_its_head() {
+    let text = std::fs::read_to_string(folder().join("alternatives.toml")).expect("the example can be read");
+    let token =
+        text.lines().find_map(|line| line.trim_start_matches(['#', ' ']).strip_prefix("TOKEN=")).expect("a token");
+    let origin = [Origin::start().await];
+    let gateway = Setup::new(below_its_listener("alternatives.toml", &origin)).start().await;
+    let (key, token) = (("apikey", "alice-demo-key"), ("authorization", &*format!("Bearer {token}")));
+    for ((name, value), consumer) in [(key, "alice"), (token, "bob")] {
+        assert_eq!(gateway.call(&Request::get("/").field(name, value)).await.status(), 200, "{consumer}");
+        assert_eq!(origin[0].requests().pop().expect("a request").field("x-consumer-name"), Some(consumer));
+    }
+    assert_eq!(gateway.get("/").await.status(), 401);
+}
+
 /// The inventory example as it stands, but for where its instances are and where it listens.
 async fn inventory(origins: &[Origin; 3]) -> Gateway {
     let rest = below_its_listener("inventory.toml", origins);
