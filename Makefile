@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup plugins examples build run test fmt fmt-check lint unit doc deny bench faults microbench release-pgo
+.PHONY: help setup plugins examples build run test fmt fmt-check lint unit doc deny bench faults long microbench release-pgo
 
 CARGO ?= cargo
 # A shell opened before rustup was installed does not know where it put cargo.
@@ -69,6 +69,11 @@ faults: ## endpoints that die, hang and lie, behind tidegate, nginx and HAProxy,
 	$(CARGO) build --locked --release -p tidegate
 	$(CARGO) build --locked --profile quick -p tidegate --example rig
 	proxy/benches/faults.sh --write
+
+long: plugins faults ## what takes minutes: "make faults", ten million keys, a million hostile calls
+	@.ci/setup.sh test
+	TIDEGATE_TEST_KEYS=10000000 $(CARGO) test --locked --profile quick -p tidegate --lib ten_times_the_keys
+	$(CARGO) test --locked --profile quick -p tidegate --test e2e zoo_marathon -- --ignored --nocapture
 
 microbench: plugins ## route lookup, configuration load, one policy call and one token by themselves (criterion)
 	$(CARGO) bench --locked --profile quick -p tidegate --benches

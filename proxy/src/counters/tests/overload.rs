@@ -69,8 +69,9 @@ fn a_sliding_window_lets_through_no_more_than_its_limit_at_tenfold_load() {
     }
 }
 
-/// Ten times as many as there is room for: `TIDEGATE_TEST_KEYS=10000000` for a million, a sixteenth of that where nothing is
-/// said, which fills the tables alike.
+/// Ten times as many as there is room for, a sixteenth of ten million where nothing is said, which fills the tables alike.
+///
+/// All of them: `TIDEGATE_TEST_KEYS=10000000 cargo test --profile quick -p tidegate --lib ten_times_the_keys`, or `make long`.
 fn keys() -> u64 {
     let written = std::env::var("TIDEGATE_TEST_KEYS").ok();
     written.and_then(|keys| keys.parse().ok()).unwrap_or(625_000)
