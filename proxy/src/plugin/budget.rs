@@ -6,7 +6,8 @@
 
 pub(super) mod meter;
 
-use std::time::Duration;
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
 use wasmtime::{Trap, UpdateDeadline};
@@ -22,6 +23,16 @@ pub(super) const FIRST_LOOK: u64 = EPOCH_TICKS + 1;
 pub(super) struct CpuBudget {
     limit: Duration,
     count: Count,
+    /// The clock as it was read when a call began, one of those that are over as well.
+    reading: Option<Reading>,
+}
+
+/// The CPU clock of a thread at some time. To read it is a system call, to read that of the wall is none.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    thread: ThreadId,
+    at: Instant,
+    used: Duration,
 }
 
 /// How CPU time is counted.
@@ -58,18 +69,20 @@ pub(super) enum Sight {
 impl CpuBudget {
     /// A call begins on this thread, and ends on it before anything else happens there.
     pub(super) fn begin(&mut self, limit: Duration) {
-        *self = Self { limit, count: Count::Unread };
+        (self.limit, self.count) = (limit, Count::Unread);
     }
 
-    /// The same for a call that is to be known exactly.
+    /// The same for a call that is to be known better: by a quarter of an epoch that its thread may have rested before it.
     pub(super) fn begin_watched(&mut self, limit: Duration) {
-        *self = Self { limit, count: Count::SinceBeginning(thread_cpu()) };
+        let used = self.reading.and_then(Reading::used_by_now);
+        let used = used.unwrap_or_else(|| self.reading.insert(Reading::now()).used);
+        (self.limit, self.count) = (limit, Count::SinceBeginning(used));
     }
 
     /// A call begins that runs in turns; who gives them counts them by this meter.
     pub(super) fn begin_turns(&mut self, limit: Duration) -> Meter {
         let meter = Meter::default();
-        *self = Self { limit, count: Count::Turns(meter.clone()) };
+        (self.limit, self.count) = (limit, Count::Turns(meter.clone()));
         meter
     }
 
@@ -98,6 +111,18 @@ impl CpuBudget {
     }
 }
 
+impl Reading {
+    fn now() -> Self {
+        Self { thread: thread::current().id(), at: Instant::now(), used: thread_cpu() }
+    }
+
+    /// What this thread has used by now at most; `None` where it is another one, or was read too long ago.
+    fn used_by_now(self) -> Option<Duration> {
+        let since = self.at.elapsed();
+        (since < EPOCH / 4 && self.thread == thread::current().id()).then(|| self.used.saturating_add(since))
+    }
+}
+
 /// The time before the first look is taken for one epoch: on the wall it was one or two. A thread that was off the CPU ever
 /// since tells nothing of it.
 fn since_first_look(then: Duration) -> Sight {
@@ -116,6 +141,7 @@ fn thread_cpu() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::task::Poll;
 
     use super::*;
@@ -157,6 +183,40 @@ mod tests {
         work(EPOCH);
         let look = budget.look();
         assert!(look.verdict.is_err(), "{:?}", look.sight);
+    }
+
+    #[test]
+    fn calls_that_follow_each_other_are_watched_by_one_reading() {
+        let mut budget = CpuBudget::default();
+        let mut readings = HashSet::new();
+        let began = Instant::now();
+        while began.elapsed() < EPOCH {
+            budget.begin_watched(EPOCH);
+            readings.extend(budget.reading.map(|reading| reading.at));
+        }
+        assert!(readings.len() <= 5, "{}", readings.len());
+        work(EPOCH);
+        let look = budget.look();
+        assert!(look.verdict.is_err(), "{:?}", look.sight);
+    }
+
+    #[test]
+    fn what_another_thread_had_used_says_nothing_of_this_one() {
+        let (send, receive) = std::sync::mpsc::channel::<CpuBudget>();
+        let (ready, worked) = std::sync::mpsc::channel();
+        let busy = thread::spawn(move || {
+            work(EPOCH * 5);
+            ready.send(()).unwrap();
+            let mut budget = receive.recv().unwrap();
+            budget.begin_watched(EPOCH);
+            budget.look().sight
+        });
+        worked.recv().unwrap();
+        let mut budget = CpuBudget::default();
+        budget.begin_watched(EPOCH);
+        send.send(budget).unwrap();
+        let sight = busy.join().unwrap();
+        assert!(matches!(sight, Sight::Measured(used) if used < EPOCH), "{sight:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! two thousand times as long as it is known to have worked, which is half of the truth at least.
 //!
 //! A call that ends soon after its first look may have worked as long, or been off the CPU. Which of them is not known, so the
-//! next ones are watched: the clock is read when they begin. Whatever a guest does, by either way it takes no more than a
+//! next ones are watched: what their thread has used is known when they begin. Whatever a guest does, by either way it takes no more than a
 //! thousandth of a worker's time from others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
