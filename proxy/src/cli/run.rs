@@ -66,7 +66,7 @@ pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<()> {
 #[derive(Clone, Copy)]
 pub(super) enum Ready<'a> {
     /// Not at all.
-    Log,
+    Quiet,
     /// As JSON lines on standard output.
     Json,
     /// By the command itself, which is given the listeners and the address of the admin listener.
@@ -75,7 +75,7 @@ pub(super) enum Ready<'a> {
 
 impl Ready<'_> {
     pub(super) fn of(arguments: &RunArguments) -> Self {
-        if arguments.ready_json { Self::Json } else { Self::Log }
+        if arguments.ready_json { Self::Json } else { Self::Quiet }
     }
 }
 
@@ -246,7 +246,7 @@ fn announce(ready: Ready<'_>, server: &Server, admin: Option<SocketAddr>) {
         tracing::info!(%address, "admin listening");
     }
     match ready {
-        Ready::Log => {}
+        Ready::Quiet => {}
         Ready::Json => print_addresses(server, admin),
         Ready::Told(tell) => tell(server, admin),
     }

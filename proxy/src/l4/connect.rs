@@ -71,7 +71,11 @@ impl<'u> Asker<'u> {
         let member = picked.member;
         member.metrics.attempt(if self.tried.is_empty() { Try::First } else { Try::Retry });
         self.tried.push(member.endpoint.address.clone());
-        self.in_flight = Some(picked.enter());
+        let mut entered = picked.enter();
+        if self.upstream.queue.is_some() {
+            entered.tell_at_end(&self.upstream.admission);
+        }
+        self.in_flight = Some(entered);
         let reached = self.connect(&member.endpoint.address).await;
         if let Err(failure) = &reached {
             member.metrics.failure(*failure);
@@ -134,8 +138,8 @@ fn heard(reached: &Result<Stream, TryFailure>) -> Heard {
 
 /// The endpoint took the connection and broke it off before it had said anything.
 ///
-/// One that ends it in order may have its reasons, and is not accused. A client may provoke a reset, as it may a 503; one
-/// word that the endpoint says to anybody makes it forgotten.
+/// One that ends it in order may have its reasons, and is not accused. A client may provoke a reset, as it may a 503; a
+/// word that the endpoint says to anybody makes it forgotten, and so does a connection that ends in order.
 pub(super) fn broke_off(upstream: Option<&Upstream>, current: &mut InFlight) {
     current.cut(Failing::Try(TryFailure::Reset));
     let mut members = upstream.iter().flat_map(|upstream| upstream.members.iter());

@@ -135,7 +135,7 @@ impl<'r> Session<'r> {
 
 impl Tally for Session<'_> {
     fn carried(&mut self, way: Way, octets: u64) {
-        if let (Way::Down, 0, Some(current)) = (way, self.carried.down, &mut self.in_flight) {
+        if let (Way::Down, Some(current)) = (way, &mut self.in_flight) {
             current.whole();
         }
         self.carried.carried(way, octets);
@@ -149,8 +149,12 @@ impl Tally for Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         let broken_off = self.end == End::Upstream(Cause::Upstream(TryFailure::Reset));
-        if let (true, Some(current)) = (broken_off && self.carried.down == 0, &mut self.in_flight) {
-            connect::broke_off(self.upstream.as_deref(), current);
+        match &mut self.in_flight {
+            Some(current) if broken_off && self.carried.down == 0 => {
+                connect::broke_off(self.upstream.as_deref(), current);
+            }
+            Some(current) if self.end == End::Complete => current.whole(),
+            _ => {}
         }
         // Whoever hears that it has ended finds its place free.
         drop(self.admitted.take());

@@ -12,11 +12,14 @@ use std::time::{Duration, Instant};
 use cpu_time::ThreadTime;
 use wasmtime::{Trap, UpdateDeadline};
 
-use super::epochs::{EPOCH, EPOCH_TICKS, ticks_until};
+use super::epochs::{EPOCH, EPOCH_TICKS, TICK, ticks_until};
 use meter::Meter;
 
 /// The ticks of a call before it is looked at: the one under way may end at once, so an epoch has one more.
 pub(super) const FIRST_LOOK: u64 = EPOCH_TICKS + 1;
+
+/// For how long a reading of the CPU clock serves: by so much a call that is watched may be taken for shorter.
+pub(super) const READING: Duration = TICK;
 
 /// What a call may use, and what it has used.
 #[derive(Debug, Default)]
@@ -119,7 +122,7 @@ impl Reading {
     /// What this thread has used by now at most; `None` where it is another one, or was read too long ago.
     fn used_by_now(self) -> Option<Duration> {
         let since = self.at.elapsed();
-        (since < EPOCH / 4 && self.thread == thread::current().id()).then(|| self.used.saturating_add(since))
+        (since < READING && self.thread == thread::current().id()).then(|| self.used.saturating_add(since))
     }
 }
 
@@ -145,7 +148,6 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::plugin::epochs::TICK;
     use meter::Turn;
 
     fn work(time: Duration) {
@@ -195,7 +197,7 @@ mod tests {
             readings.extend(budget.reading.map(|reading| reading.at));
         }
         assert!(readings.len() <= 5, "{}", readings.len());
-        work(EPOCH);
+        work(EPOCH * 2);
         let look = budget.look();
         assert!(look.verdict.is_err(), "{:?}", look.sight);
     }

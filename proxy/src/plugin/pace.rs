@@ -5,15 +5,17 @@
 //! two thousand times as long as it is known to have worked, which is half of the truth at least.
 //!
 //! A call that ends soon after its first look may have worked as long, or been off the CPU. Which of them is not known, so the
-//! next ones are watched: what their thread has used is known when they begin. Whatever a guest does, by either way it takes no more than a
-//! thousandth of a worker's time from others.
+//! next ones are watched: what their thread has used is known when they begin. Whatever a guest does, by either way it takes
+//! no more than a thousandth of a worker's time from others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::budget::Sight;
+use super::budget::{READING, Sight};
 use super::epochs::{EPOCH, TICK, Ticks};
 
+/// A call known to have worked for this long, and seen after an epoch, may have worked for all of it.
+const SLOW: Duration = EPOCH.saturating_sub(READING);
 /// For how many times as long as a call took it is remembered.
 const REMEMBERED_FOR: u32 = 2000;
 
@@ -44,7 +46,7 @@ impl Pace {
     pub(super) fn saw(&self, sight: Sight) {
         match sight {
             Sight::Glimpse => self.remember(&self.watched_until, EPOCH),
-            Sight::Measured(used) if used >= EPOCH => self.remember(&self.slow_until, used),
+            Sight::Measured(used) if used >= SLOW => self.remember(&self.slow_until, used),
             Sight::Measured(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! A server behind a tcp listener: the test speaks for it.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,13 +37,18 @@ impl Peer {
         .await
     }
 
-    /// Hears a first word and then ends the connection without one of its own: in order, or by a reset.
-    pub(crate) async fn hanging_up(in_order: bool) -> SocketAddr {
-        Self::doing(move |mut stream| async move {
-            let mut word = [0; 64];
-            let _ = stream.read(&mut word).await;
-            if !in_order {
-                let _ = stream.set_zero_linger();
+    /// Hears a first word and then ends the connection without one of its own: by a reset where this says so of its number, else in
+    /// order.
+    pub(crate) async fn hanging_up(by_reset: fn(usize) -> bool) -> SocketAddr {
+        let connections = AtomicUsize::new(0);
+        Self::doing(move |mut stream| {
+            let by_reset = by_reset(connections.fetch_add(1, Ordering::Relaxed));
+            async move {
+                let mut word = [0; 64];
+                let _ = stream.read(&mut word).await;
+                if by_reset {
+                    let _ = stream.set_zero_linger();
+                }
             }
         })
         .await

@@ -84,7 +84,7 @@ async fn an_endpoint_that_refuses_is_ejected_and_no_client_notices() {
 
 #[tokio::test]
 async fn an_endpoint_that_breaks_off_before_a_word_is_ejected_and_one_that_ends_in_order_is_not() {
-    let (orderly, broken) = (Peer::hanging_up(true).await, Peer::hanging_up(false).await);
+    let (orderly, broken) = (Peer::hanging_up(|_| false).await, Peer::hanging_up(|_| true).await);
     let gateway = relaying(&[orderly, broken, Peer::echoing().await, Peer::echoing().await], FOR_LONG).await;
     let ask = async || {
         tried(&gateway).await;
@@ -94,6 +94,20 @@ async fn an_endpoint_that_breaks_off_before_a_word_is_ejected_and_one_that_ends_
     assert!(cause.contains("failed tries in a row, last: the connection broke"), "{cause}");
     // Its turn comes as often and before the other's, and two of the four may be out.
     assert_eq!(ejection(&gateway, orderly).await, None);
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_in_order_makes_those_that_broke_off_forgotten() {
+    let by_turns = Peer::hanging_up(|connection| connection % 2 == 0).await;
+    // By then the other one has broken off six times.
+    let late = Peer::hanging_up(|connection| connection >= 12).await;
+    let gateway = relaying(&[by_turns, late, Peer::echoing().await, Peer::echoing().await], FOR_LONG).await;
+    let ask = async || {
+        tried(&gateway).await;
+        ejection(&gateway, late).await
+    };
+    eventually("an ejection", ask).await;
+    assert_eq!(ejection(&gateway, by_turns).await, None);
 }
 
 #[tokio::test]

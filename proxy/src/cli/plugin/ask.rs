@@ -18,7 +18,7 @@ use crate::config::model::{Consumer, EndpointAddress, Grants, InstanceMode, Plug
 use crate::consumers::Credentials;
 
 /// The options that a case speaks for.
-const OF_THE_QUESTION: [&str; 13] = [
+const OF_THE_QUESTION: [&str; 14] = [
     "config",
     "request",
     "headers",
@@ -30,6 +30,7 @@ const OF_THE_QUESTION: [&str; 13] = [
     "identified",
     "response",
     "response_headers",
+    "answered_by",
     "body",
     "endpoints",
 ];

@@ -145,6 +145,7 @@ fn calls_of(asked: &Asked, policy: &PolicyRuntime, calls: usize, memory: &mut Me
         expect_decision(&verdict)?;
         if times.len().is_multiple_of(BETWEEN_LOOKS) {
             memory.look(policy.instance_memory());
+            asked.trial.forget_asked();
         }
     }
     memory.look(policy.instance_memory());

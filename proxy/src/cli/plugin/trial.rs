@@ -213,6 +213,11 @@ impl Trial {
         self.question(&case.request, &case.subject).with_context(|| format!("case {:?}", case.name))
     }
 
+    /// Forgets what upstreams were asked.
+    pub(super) fn forget_asked(&self) {
+        self.upstreams.take_asked();
+    }
+
     /// Configures the policy, asks, and keeps what it logs.
     pub(super) fn ask(&mut self, config: &Value, question: &Question) -> Outcome {
         let log = self.log.clone();
