@@ -13,8 +13,6 @@ root=$(cd "$here/../.." && pwd)
 . "$here/compare/contestants.sh"
 . "$here/compare/measure.sh"
 
-say() { echo "checks: $*" >&2; }
-
 kind=http reuse= upstreams=1000 endpoints=10 interval=10 seconds=60 command="proxy/benches/checks.sh${*:+ $*}"
 binary=${CARGO_TARGET_DIR:-$root/target}/release/tidegate
 rig=${CARGO_TARGET_DIR:-$root/target}/quick/examples/rig

@@ -21,8 +21,6 @@ root=$(cd "$here/../.." && pwd)
 . "$here/compare/measure.sh"
 . "$here/faults/scenarios.sh"
 
-say() { echo "faults: $*" >&2; }
-
 rate=1000 only='tidegate nginx haproxy' wanted=${scenarios[*]} write='' command="proxy/benches/faults.sh${*:+ $*}"
 binary=${CARGO_TARGET_DIR:-$root/target}/release/tidegate
 rig=${CARGO_TARGET_DIR:-$root/target}/quick/examples/rig

@@ -12,8 +12,6 @@ root=$(cd "$here/../.." && pwd)
 . "$here/compare/contestants.sh"
 . "$here/compare/measure.sh"
 
-say() { echo "plugins: $*" >&2; }
-
 calls=20000 runs=5 write='' command="proxy/benches/plugins.sh $*"
 binary=${CARGO_TARGET_DIR:-$root/target}/release/tidegate
 while [ $# -gt 0 ]; do

@@ -104,16 +104,13 @@ impl Snapshot {
     pub(crate) fn take_effect(&self, before: Option<&Self>, process: &Process) {
         self.tell_of_new_plugins(before);
         let checks = self.loaded.config.upstreams.iter().filter_map(|spec| Some((spec, spec.health.as_ref()?)));
-        let wanted = checks.flat_map(|(spec, check)| {
-            let check = Arc::new(check.clone());
-            let upstream = self.upstreams.get(&spec.name);
-            upstream.into_iter().flat_map(move |upstream| {
-                let check = Arc::clone(&check);
-                upstream.members.iter().map(move |member| Wanted {
-                    watched: Watched { endpoint: Arc::clone(&member.endpoint), metrics: member.metrics.clone() },
-                    check: Arc::clone(&check),
-                    transport: upstream.transport.clone(),
-                })
+        let checked =
+            checks.filter_map(|(spec, check)| Some((self.upstreams.get(&spec.name)?, Arc::new(check.clone()))));
+        let wanted = checked.flat_map(|(upstream, check)| {
+            upstream.members.iter().map(move |member| Wanted {
+                watched: Watched { endpoint: Arc::clone(&member.endpoint), metrics: member.metrics.clone() },
+                check: Arc::clone(&check),
+                transport: upstream.transport.clone(),
             })
         });
         process.health.reconcile(wanted.collect());

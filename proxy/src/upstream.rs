@@ -40,6 +40,7 @@ use crate::observe::metrics::{Metrics, QueueMetrics};
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::view::RequestView;
 use admission::Admission;
+use endpoint::InFlight;
 use member::Member;
 use overlay::{Overlay, Placement};
 use peer::Peers;
@@ -176,6 +177,16 @@ impl Upstream {
             Some(outliers) if outliers.is_failure(status) => Heard::Bad(Failing::Status(status)),
             _ => Heard::Good,
         }
+    }
+
+    /// Counts a request in at the member that was picked for it; who stands in line hears of its end.
+    #[must_use]
+    pub fn enter(&self, picked: &Picked<'_>) -> InFlight {
+        let mut entered = picked.enter();
+        if self.queue.is_some() {
+            entered.tell_at_end(&self.admission);
+        }
+        entered
     }
 
     /// The member to ask, or `None` where none may be; see [`Balancer::pick`].

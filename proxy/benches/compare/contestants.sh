@@ -4,7 +4,8 @@
 PATH=$PATH:/usr/sbin # nginx and haproxy, for those who are not root
 body='{"items":[{"id":1,"name":"anchor"},{"id":2,"name":"buoy"},{"id":3,"name":"chart"}],"total":3,"n":0}'
 
-say() { echo "compare: $*" >&2; }
+# Under the name of the script that sources this.
+say() { echo "$(basename "$0" .sh): $*" >&2; }
 die() { say "$@"; exit 1; }
 
 # The first port from here on that nobody listens on.

@@ -71,11 +71,7 @@ impl<'u> Asker<'u> {
         let member = picked.member;
         member.metrics.attempt(if self.tried.is_empty() { Try::First } else { Try::Retry });
         self.tried.push(member.endpoint.address.clone());
-        let mut entered = picked.enter();
-        if self.upstream.queue.is_some() {
-            entered.tell_at_end(&self.upstream.admission);
-        }
-        self.in_flight = Some(entered);
+        self.in_flight = Some(self.upstream.enter(&picked));
         let reached = self.connect(&member.endpoint.address).await;
         if let Err(failure) = &reached {
             member.metrics.failure(*failure);

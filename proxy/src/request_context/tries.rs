@@ -63,10 +63,7 @@ pub(super) struct Try {
 impl Try {
     /// Counts the request in at the endpoint it is to be sent to.
     pub(super) fn begin(picked: &Picked<'_>, upstream: &Upstream, has_body: bool) -> Self {
-        let mut in_flight = picked.enter();
-        if upstream.queue.is_some() {
-            in_flight.tell_at_end(&upstream.admission);
-        }
+        let mut in_flight = upstream.enter(picked);
         if !has_body {
             in_flight.wait();
         }

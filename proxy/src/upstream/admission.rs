@@ -2,7 +2,8 @@
 //!
 //! First come, first served, over all workers: there is one line of an upstream, and only who stands at its head asks
 //! for an endpoint. Whoever ends a request wakes him; who finds a place wakes the next. Nobody who comes later is served
-//! before the line is empty, but connections of tcp listeners, which do not stand in it. What has neither a limit nor a line never gets here.
+//! before the line is empty, but connections of tcp listeners, which do not stand in it. What has neither a limit nor a
+//! line never gets here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

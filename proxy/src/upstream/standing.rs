@@ -18,7 +18,8 @@ const MISSING: u32 = 16;
 /// A whole share, in thousandths.
 pub(super) const WHOLE: u32 = 1000;
 
-/// Verdicts of active checks and of traffic, and the share while an endpoint warms up. 0 is an endpoint all is well with, and that is looked at.
+/// Verdicts of active checks and of traffic, and the share while an endpoint warms up. 0 is an endpoint all is well with, and
+/// that is looked at.
 #[derive(Debug, Default)]
 pub(super) struct Standing(AtomicU32);
 

@@ -88,7 +88,8 @@ fn listed(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// What an operator pastes into the configuration. What nobody but they can know is left to be filled in, and is refused before.
+/// What an operator pastes into the configuration. What nobody but they can know is left to be filled in, and refused until
+/// it is.
 fn section(file: &Path, grants: Grants) -> String {
     let name = file.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")).unwrap_or_default();
     let asks = grants.has(Capability::HttpClient);

@@ -15,7 +15,8 @@ Examples:
   tidegate plugin run balancer.wasm --endpoint 10.0.0.1:80,latency_us=900 --endpoint 10.0.0.2:80,latency_us=300
   tidegate plugin run policy.wasm --cases cases.toml --case 'a known key'
 
-Every capability is granted, and no upstream can be asked; a case of a table says by itself what there is. Exit code 1: the plugin failed or refuses its configuration.";
+Every capability is granted, and no upstream can be asked; a case of a table says by itself what there is.
+Exit code 1: the plugin failed or refuses its configuration.";
 
 /// Which plugin to ask, and what.
 #[derive(Clone, Debug, clap::Args)]
