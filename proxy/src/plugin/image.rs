@@ -5,6 +5,7 @@
 //!
 //! An image holds the configuration, secrets too: no disk sees it.
 
+mod direct;
 mod state;
 
 use std::fmt;
@@ -103,7 +104,8 @@ fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<P
     let mut state = InstanceState::new(&mut instance, MAX_MEMORY_BYTES);
     let image = at_once(wizer.snapshot_component(&context, &mut state));
     state.finish()?;
-    let mut program = plugin.program_of(plugin.engine.compile_secret(&image?)?)?;
+    let image = lean(image?, &setup.policy);
+    let mut program = plugin.program_of(plugin.engine.compile_secret(&image)?)?;
     // Nobody configures it again: an instance need not even look for it.
     program.exports.configuration = None;
     // The first start maps the image; whether it can be started at all is to be known now.
@@ -111,6 +113,14 @@ fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<P
         Ok(_) => Ok(program),
         Err(refusal) => Err(NoImage::Unsuitable(format!("it does not start: {}", PluginFailure::from(refusal)))),
     }
+}
+
+/// The image with less to do for each instance, where its component has the form that most have.
+fn lean(image: Vec<u8>, policy: &str) -> Vec<u8> {
+    direct::linked(&image).unwrap_or_else(|reason| {
+        tracing::debug!(policy, %reason, "host functions are linked through a shim");
+        image
+    })
 }
 
 /// An instance of `program` that took over the policy's configuration.

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use super::with_request;
+use super::{images, with_request};
 use crate::config::model::{InstanceMode, Plugin, PluginLimits};
 use crate::plugin::fixture::image::{Edit, Image};
 use crate::plugin::fixture::{Fixture, LIMITS, alice, all_grants, bind, bind_as, load, services, spec, try_bind};
-use crate::plugin::policy::{Candidate, PluginFailure, PolicyRuntime};
+use crate::plugin::policy::{Candidate, ImageUse, PluginFailure, PolicyRuntime};
 use crate::policy::decision::{self, Answer, IllegalDecision, RequestDecision};
 use crate::upstream::member::Member;
 
@@ -74,8 +74,8 @@ fn a_shared_policy_goes_on_with_the_same_instances() {
     assert!(policy.share(&reloaded, &spec(serde_json::json!({"a": 1})), &services).is_none());
 }
 
-#[test]
-fn a_guest_reads_a_header_and_returns_edits() {
+/// Sets `x-out` to what it reads in `x-in`, which it removes, for alice.
+fn copying() -> Fixture {
     let mut image = Image::default();
     let [name, length] = image.bytes(b"X-In");
     let decision = image.forward(&[Edit::Set("x-out", b""), Edit::Remove("x-in")], &[], Some(alice()));
@@ -90,12 +90,14 @@ fn a_guest_reads_a_header_and_returns_edits() {
          (i32.const {decision})",
         decision + 8
     );
-    let fixture = Fixture::new("request-role")
+    Fixture::new("request-role")
         .accepting()
         .import("http", "[method]request.header", "(func $header (param i32 i32 i32 i32))")
         .on_request(&body)
-        .data(image);
-    let policy = bind(&fixture);
+        .data(image)
+}
+
+fn copies(policy: &PolicyRuntime) {
     for value in ["one", "two"] {
         let Ok(RequestDecision::Forward(forward)) = with_request(value, |request| policy.on_request(request)) else {
             panic!("not forwarded")
@@ -106,6 +108,18 @@ fn a_guest_reads_a_header_and_returns_edits() {
         assert_eq!(changes.request, [set, decision::Edit::Remove("x-in".parse().unwrap())]);
         assert_eq!(changes.consumer.as_ref().unwrap().tags, ["gold"]);
     }
+}
+
+#[test]
+fn a_guest_reads_a_header_and_returns_edits() {
+    copies(&bind(&copying()));
+}
+
+#[test]
+fn an_instance_that_starts_from_an_image_reads_what_others_read() {
+    let policy = images::bind(&copying());
+    assert_eq!(policy.image(), ImageUse::Used);
+    copies(&policy);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn try_bind(
     PolicyRuntime::bind(LoadedPlugin::load(&engine(), &spec_).unwrap(), &spec(config), services())
 }
 
-fn bind(fixture: &Fixture) -> std::sync::Arc<PolicyRuntime> {
+pub(super) fn bind(fixture: &Fixture) -> std::sync::Arc<PolicyRuntime> {
     configured(fixture, json!({}))
 }
 
