@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn an_answer_is_seen_only_by_the_policies_outside_of_its_maker() {
         let mut image = Image::default();
-        let step = image.respond_step(403);
+        let step = image.respond_step(403, &[]);
         let (mut context, parts) = on_its_way(step, image);
         context.facts.links_passed = 1;
         let out = context.request_piece(&parts, Bytes::from_static(b"a"), false);

@@ -7,6 +7,7 @@ mod lies;
 mod loops;
 mod mutants;
 mod reentry;
+mod roles;
 mod secrets;
 
 use std::time::Duration;
