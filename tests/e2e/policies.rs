@@ -184,7 +184,7 @@ async fn policies_of_one_route_do_not_touch_another() {
 #[tokio::test]
 async fn a_lying_balancer_costs_no_request() {
     let (a, b) = (Origin::named("a").await, Origin::named("b").await);
-    let text = plugin("liar", &guests::guest("hostile_balancer"), "")
+    let text = plugin("liar", &guests::guest("saboteur_balancer"), "")
         + &policy("lie", "liar", "")
         + &upstream_with("shop", "balancer = { policy = \"lie\" }", &[(&a, 100), (&b, 100)])
         + &route("all", "shop", "");

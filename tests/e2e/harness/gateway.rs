@@ -169,9 +169,18 @@ impl Gateway {
 
     /// Memory of the process that is in use now, in bytes.
     pub(crate) fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory the process has had in use at once, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
         let id = self.child.id().expect("the gateway runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a Linux with /proc");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        let line = status.lines().find_map(|line| line.strip_prefix(kind)).expect("a process has memory");
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kibibytes");
         kibibytes << 10
     }
