@@ -149,6 +149,40 @@ async fn an_observer_is_told_of_exchanges_and_an_upstream_answers_as_its_case_sa
 }
 
 #[tokio::test]
+async fn a_word_is_hidden_where_the_pieces_of_a_body_meet() {
+    let workshop = Workshop::new();
+    let case = |mode: &str, more: &str, pieces: &str, expect: &str| {
+        let config = format!("config = {{ request = \"{mode}\", response = \"{mode}\" }}");
+        let name = format!("{mode} {more} {pieces}").replace('"', "'");
+        format!("[[case]]\nname = \"{name}\"\n{config}\n{more}\nbody = {pieces}\nexpect = {{ {expect} }}\n")
+    };
+    let mut table = "[limits]\nbody = \"1KiB\"\n".to_owned();
+    for message in ["", "response = {}"] {
+        let split = "[\"a sec\", \"ret b\", \"\"]";
+        for mode in ["pieces", "whole", "hold"] {
+            table += &case(mode, message, split, "decision = \"change\", body = \"a ****** b\"");
+            table += &case(mode, message, "\"a secret b\"", "decision = \"change\", body = \"a ****** b\"");
+        }
+        // Each piece by itself is harmless, and the rest is not looked at.
+        table += &case("finish", message, split, "decision = \"change\", body = \"a secret b\"");
+        table += &case("identity", message, split, "decision = \"pass\"");
+        table += &case("skip", message, split, "decision = \"skip\"");
+        table += &case("respond", message, "[\"a\", \"forbidden\", \"b\"]", "decision = \"respond\", status = 403");
+        table += &case("trap", message, "[\"a\", \"trap\", \"b\"]", "decision = \"failure\", failure = \"trap\"");
+        let large = format!("[\"{}\", \"b\", \"\"]", "a".repeat(1024));
+        for mode in ["whole", "hold"] {
+            table += &case(mode, message, &large, "decision = \"too-large\"");
+        }
+    }
+    let (table, redactor) = (text(&workshop.write("cases.toml", &table)), text(&guests::guest("redactor")));
+    let passed = run(&["plugin", "test", &table, "--plugin", &redactor]).await;
+    assert!(passed.stdout.contains("26 cases: 26 passed, 0 failed"), "{}{}", passed.stdout, passed.stderr);
+    let config = "{\"request\":\"pieces\"}";
+    let shown = run(&["plugin", "run", &redactor, "--config", config, "--body", "a sec", "--body", "ret b"]).await;
+    assert_eq!(shown.stdout, "decision  change\nbody      a ****** b\n", "{shown:?}");
+}
+
+#[tokio::test]
 async fn cases_that_hold_pass_and_those_that_do_not_show_the_difference() {
     let workshop = Workshop::new();
     let table = text(&workshop.write("cases.toml", TABLE));

@@ -105,10 +105,10 @@ pub enum Subject {
     Request,
     /// `response-policy`
     Response(AskedResponse),
-    /// `body-policy`, about this body of the request
-    RequestBody(String),
-    /// `body-policy`, about this body of a response
-    ResponseBody(AskedResponse, String),
+    /// `body-policy`, about a body of the request, in the pieces it arrives in
+    RequestBody(Vec<String>),
+    /// `body-policy`, about a body of a response, in the pieces it arrives in
+    ResponseBody(AskedResponse, Vec<String>),
     /// `balancer`
     Candidates(Vec<AskedCandidate>),
     /// `observer`, of an exchange with this response, where there was one
@@ -238,6 +238,8 @@ pub enum ExpectedVerdict {
     Pass,
     /// This goes on in the place of the body.
     Change(Option<String>),
+    /// More of the body was to be kept than `limits.body`.
+    TooLarge,
     /// The exchange was heard of.
     Observe,
     /// The plugin fails.

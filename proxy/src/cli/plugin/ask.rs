@@ -76,9 +76,10 @@ pub(super) struct AskArguments {
     /// The endpoint that made this response.
     #[arg(long, value_name = "ADDRESS", requires = "response")]
     answered_by: Option<EndpointAddress>,
-    /// Ask about this body: of the request, or of the response where there is one.
+    /// Ask about this body: of the request, or of the response where there is one. Given again, it arrives in as many
+    /// pieces.
     #[arg(long, value_name = "TEXT", conflicts_with = "endpoints")]
-    body: Option<String>,
+    body: Vec<String>,
     /// Ask which endpoint to take; given once for each, as `10.0.0.1:80`, or with figures as
     /// `10.0.0.1:80,weight=2,zone=a,in_flight=3,latency_us=900`.
     #[arg(long = "endpoint", value_name = "ADDRESS")]
@@ -187,11 +188,11 @@ impl AskArguments {
 
     fn subject(&self) -> anyhow::Result<Subject> {
         if self.endpoints.is_empty() {
-            return Ok(match (self.asked_response()?, self.body.clone()) {
-                (None, None) => Subject::Request,
-                (None, Some(body)) => Subject::RequestBody(body),
-                (Some(response), None) => Subject::Response(response),
-                (Some(response), Some(body)) => Subject::ResponseBody(response, body),
+            return Ok(match (self.asked_response()?, self.body.as_slice()) {
+                (None, []) => Subject::Request,
+                (None, pieces) => Subject::RequestBody(pieces.to_vec()),
+                (Some(response), []) => Subject::Response(response),
+                (Some(response), pieces) => Subject::ResponseBody(response, pieces.to_vec()),
             });
         }
         let candidates = self.endpoints.iter().map(|written| {

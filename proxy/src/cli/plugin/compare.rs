@@ -96,6 +96,7 @@ fn facts(expect: &Expectation) -> Vec<Fact> {
         ExpectedVerdict::Skip => vec![decision("skip")],
         ExpectedVerdict::Pass => vec![decision("pass")],
         ExpectedVerdict::Change(body) => std::iter::once(decision("change")).chain(body_fact(body.as_ref())).collect(),
+        ExpectedVerdict::TooLarge => vec![decision("too-large")],
         ExpectedVerdict::Failure(word) => named("failure", "failure", word.map(|word| word.as_str().to_owned())),
         ExpectedVerdict::Misconfigured(paths) => {
             let paths = paths.as_ref().map(|paths| Fact::new("problems", paths.iter().cloned()));

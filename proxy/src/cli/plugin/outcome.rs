@@ -34,6 +34,7 @@ impl Outcome {
             Verdict::Pick(None) => vec![decision("decline")],
             Verdict::Observed => vec![decision("observe")],
             Verdict::Body(action) => treated(action.as_ref()),
+            Verdict::TooLarge => vec![decision("too-large")],
             Verdict::Failed(failure) => failed(failure),
             Verdict::Misconfigured(problems) => misconfigured(problems),
         };
@@ -68,6 +69,7 @@ impl Outcome {
             Verdict::Pick(None) => json!({ "decision": "decline" }),
             Verdict::Observed => json!({ "decision": "observe" }),
             Verdict::Body(action) => treated_json(action.as_ref()),
+            Verdict::TooLarge => json!({ "decision": "too-large" }),
             Verdict::Failed(failure) => {
                 json!({ "decision": "failure", "failure": word(failure), "reason": failure.to_string() })
             }

@@ -102,8 +102,10 @@ pub(super) enum Verdict {
     Request(RequestDecision),
     Response(ResponseDecision),
     Pick(Option<usize>),
-    /// What becomes of a body; `None` where the policy does not look at it.
+    /// What becomes of a body as a whole; `None` where the policy does not look at it.
     Body(Option<Action>),
+    /// More of a body was to be kept than `limits.body`.
+    TooLarge,
     /// It heard of an exchange.
     Observed,
     Failed(PluginFailure),

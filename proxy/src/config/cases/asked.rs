@@ -64,7 +64,7 @@ pub(super) fn subject(fields: &mut Fields<'_, '_>) -> Subject {
         endpoint: fields.optional("endpoint", endpoint_address).map(|endpoint| endpoint.value),
         headers: fieldset(fields, "headers"),
     });
-    let body = fields.optional("body", |value| string(value).map(str::to_owned)).map(|body| body.value);
+    let body = fields.optional("body", pieces).map(|body| body.value);
     let candidates = fields.is_written("candidates").then(|| candidates(fields));
     if let Some(exchange) = exchange(fields) {
         if body.is_some() || candidates.is_some() {
@@ -86,6 +86,18 @@ pub(super) fn subject(fields: &mut Fields<'_, '_>) -> Subject {
             fields.problem_at(&at, wrong.hint("make two cases of it"));
             Subject::Candidates(candidates)
         }
+    }
+}
+
+/// A body that arrives at once, or in several pieces.
+fn pieces(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
+    match value {
+        DeValue::String(_) => Ok(vec![string(value)?.to_owned()]),
+        DeValue::Array(items) if items.is_empty() => {
+            Err(Wrong::new("a body arrives in one piece at least").hint("as in `body = [\"first \", \"second\"]`"))
+        }
+        DeValue::Array(items) => items.iter().map(|item| string(item.get_ref()).map(str::to_owned)).collect(),
+        other => Err(unexpected("a string or a list of strings", other)),
     }
 }
 

@@ -23,12 +23,13 @@ enum Word {
     Skip,
     Pass,
     Change,
+    TooLarge,
     Observe,
     Failure,
     Misconfigured,
 }
 
-const WORDS: [(&str, Word); 11] = [
+const WORDS: [(&str, Word); 12] = [
     ("forward", Word::Forward),
     ("respond", Word::Respond),
     ("replace", Word::Replace),
@@ -37,6 +38,7 @@ const WORDS: [(&str, Word); 11] = [
     ("skip", Word::Skip),
     ("pass", Word::Pass),
     ("change", Word::Change),
+    ("too-large", Word::TooLarge),
     ("observe", Word::Observe),
     ("failure", Word::Failure),
     ("misconfigured", Word::Misconfigured),
@@ -70,7 +72,7 @@ fn cannot(word: Word, subject: &Subject) -> Option<Wrong> {
             is_body || *subject == Subject::Request,
             "is for cases with neither `response` nor `candidates`, or with `body`",
         ),
-        Word::Skip | Word::Pass | Word::Change => (is_body, "is for cases with a `body`"),
+        Word::Skip | Word::Pass | Word::Change | Word::TooLarge => (is_body, "is for cases with a `body`"),
         Word::Observe => (matches!(subject, Subject::Exchange(..)), "is for cases with an `exchange`"),
         Word::Replace => (matches!(subject, Subject::Response(_)), "is for cases with a `response`"),
         Word::Pick | Word::Decline => (matches!(subject, Subject::Candidates(_)), "is for cases with `candidates`"),
@@ -94,6 +96,7 @@ fn verdict(fields: &mut Fields<'_, '_>, word: Word) -> (ExpectedVerdict, Option<
         Word::Skip => ExpectedVerdict::Skip,
         Word::Pass => ExpectedVerdict::Pass,
         Word::Change => ExpectedVerdict::Change(fields.optional("body", text).map(|body| body.value)),
+        Word::TooLarge => ExpectedVerdict::TooLarge,
         Word::Failure => ExpectedVerdict::Failure(fields.optional("failure", word_of_failure).map(|word| word.value)),
         Word::Misconfigured => {
             let paths = fields.list("problems", |value| string(value).map(str::to_owned));

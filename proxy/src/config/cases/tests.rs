@@ -67,11 +67,32 @@ fn a_body_is_asked_about_in_the_message_it_belongs_to() {
                  [[case]]\nname = \"two\"\nbody = \"a\"\nresponse = { status = 404 }\nexpect = { decision = \"skip\" }\n";
     let table = read(table).unwrap_or_else(|report| panic!("{}", report.render(false)));
     let [first, second] = table.cases.as_slice() else { panic!("{:?}", table.cases) };
-    assert_eq!(first.subject, Subject::RequestBody("a".to_owned()));
+    assert_eq!(first.subject, Subject::RequestBody(vec!["a".to_owned()]));
     assert_eq!(first.expect.verdict, ExpectedVerdict::Change(Some("b".to_owned())));
-    assert!(matches!(&second.subject, Subject::ResponseBody(response, body) if response.status == 404 && body == "a"));
+    assert!(
+        matches!(&second.subject, Subject::ResponseBody(response, body) if response.status == 404 && *body == ["a"])
+    );
     let rendered = refused("[[case]]\nname = \"one\"\nexpect = { decision = \"pass\" }\n");
     assert!(rendered.contains("\"pass\" is for cases with a `body`"), "{rendered}");
+}
+
+#[test]
+fn a_body_may_arrive_in_pieces() {
+    let case =
+        |body: &str| format!("[[case]]\nname = \"one\"\nbody = {body}\nexpect = {{ decision = \"too-large\" }}\n");
+    let table =
+        read(&case("[\"first \", \"second\", \"\"]")).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let pieces = ["first ", "second", ""].map(str::to_owned).to_vec();
+    assert_eq!(table.cases[0].subject, Subject::RequestBody(pieces));
+    for (body, part) in [
+        ("[]", "a body arrives in one piece at least"),
+        ("[\"first\", 2]", "expected a string, found the integer 2"),
+        ("2", "expected a string or a list of strings, found the integer 2"),
+        ("{ first = \"a\" }", "expected a string or a list of strings, found a table"),
+    ] {
+        let rendered = refused(&case(body));
+        assert!(rendered.contains("cases.toml:3:8") && rendered.contains(part), "no {part:?} in:\n{rendered}");
+    }
 }
 
 #[test]

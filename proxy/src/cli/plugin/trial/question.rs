@@ -1,5 +1,7 @@
 //! A question of a table or a command line, as the host takes it.
 
+mod pieces;
+
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,13 +14,13 @@ use crate::config::cases::{AskedCandidate, AskedExchange, AskedRequest, AskedRes
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
 use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime};
-use crate::policy::body::{Attention, Piece};
 use crate::policy::facts::{
     ClientCertificate, HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts,
 };
 use crate::policy::view::ResponseView;
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::member::Member;
+use pieces::Pieces;
 
 /// The upstream of a trial.
 const UPSTREAM: &str = "trial";
@@ -35,8 +37,8 @@ pub(in crate::cli::plugin) struct Question {
 enum About {
     Request,
     Response(response::Parts),
-    RequestBody(String),
-    ResponseBody(response::Parts, String),
+    RequestBody(Pieces),
+    ResponseBody(response::Parts, Pieces),
     Exchange(AskedExchange, Option<response::Parts>),
     Candidates { members: Arc<[Member]>, candidates: Vec<Candidate> },
 }
@@ -55,8 +57,8 @@ impl Question {
         let about = match subject {
             Subject::Request => About::Request,
             Subject::Response(asked) => About::Response(response(asked)?),
-            Subject::RequestBody(body) => About::RequestBody(body.clone()),
-            Subject::ResponseBody(asked, body) => About::ResponseBody(response(asked)?, body.clone()),
+            Subject::RequestBody(pieces) => About::RequestBody(Pieces::new(pieces)),
+            Subject::ResponseBody(asked, pieces) => About::ResponseBody(response(asked)?, Pieces::new(pieces)),
             Subject::Exchange(exchange, asked) => {
                 About::Exchange(exchange.clone(), asked.as_ref().map(response).transpose()?)
             }
@@ -88,8 +90,8 @@ impl Question {
                 self.waiting.block_on(policy.on_request_waiting(&request)).map(Verdict::Request)
             }
             About::Request => policy.on_request(&request).map(Verdict::Request),
-            About::RequestBody(body) => put_request_body(policy, &request, body),
-            About::ResponseBody(parts, body) => put_response_body(policy, &request, &response(parts), body),
+            About::RequestBody(pieces) => pieces.put_of_request(policy, &request),
+            About::ResponseBody(parts, pieces) => pieces.put_of_response(policy, &request, &response(parts)),
             About::Response(parts) => {
                 let response = response(parts);
                 let decision = match policy.waits() {
@@ -122,36 +124,6 @@ impl Question {
     fn response<'a>(&'a self, parts: &'a response::Parts) -> HttpResponseView<'a> {
         HttpResponseView { parts, trailers: None, endpoint: self.facts.endpoint.as_deref() }
     }
-}
-
-fn put_request_body(
-    policy: &PolicyRuntime,
-    request: &Counted<'_, HttpRequestView<'_>>,
-    body: &str,
-) -> Result<Verdict, PluginFailure> {
-    if policy.attend_request(request)? == Attention::Skip {
-        return Ok(Verdict::Body(None));
-    }
-    request.add(body.as_bytes());
-    Ok(Verdict::Body(Some(policy.on_request_body(request, whole(body))?.action)))
-}
-
-fn put_response_body(
-    policy: &PolicyRuntime,
-    request: &Counted<'_, HttpRequestView<'_>>,
-    response: &Counted<'_, HttpResponseView<'_>>,
-    body: &str,
-) -> Result<Verdict, PluginFailure> {
-    if policy.attend_response(request, response)? == Attention::Skip {
-        return Ok(Verdict::Body(None));
-    }
-    response.add(body.as_bytes());
-    Ok(Verdict::Body(Some(policy.on_response_body(request, response, whole(body))?.action)))
-}
-
-/// A body that arrived at once: the borders of pieces mean nothing to a policy.
-fn whole(body: &str) -> Piece<'_> {
-    Piece { bytes: body.as_bytes(), last: true, memory: &[] }
 }
 
 fn response(asked: &AskedResponse) -> anyhow::Result<response::Parts> {
