@@ -2,6 +2,7 @@
 //! how long they get. ARCHITECTURE.md gives the reasons.
 #![cfg(test)]
 
+mod bindings;
 mod contract;
 mod layout;
 mod modules;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes generated/ anew, after a change of wit/world.wit. Wants  cargo install wit-bindgen-cli@0.61.0 --locked
+# Writes generated/ anew, after a change of wit/world.wit. Wants  cargo install wit-bindgen-cli@0.61.1 --locked
 set -euo pipefail
 cd "$(dirname "$0")"
 
