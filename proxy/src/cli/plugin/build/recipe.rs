@@ -137,7 +137,7 @@ fn javascript() -> Recipe {
 fn python() -> Recipe {
     Recipe {
         tools: vec![Tool::new(&[".venv/bin/componentize-py"]), Tool::new(&["componentize-py"])],
-        install: "pip install componentize-py==0.25.1",
+        install: "python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1, in its folder",
         // The module must not have the name of the world: the tool generates a module of that name.
         arguments: words(&format!("--wit-path wit --world {WORLD} componentize --stub-wasi app -o build/policy.wasm")),
         output: "build/policy.wasm".into(),

@@ -80,7 +80,7 @@ impl Template {
             Language::Python => Self {
                 files: &PYTHON,
                 source: "app.py",
-                needs: "`pip install componentize-py==0.25.1`",
+                needs: "Python 3, and once `python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1` in this folder",
                 limits: "\n[limits] # CPython is in the component; the configuration of the gateway wants the same\nmemory = \"32MiB\"\n",
             },
             Language::AssemblyScript => Self {
