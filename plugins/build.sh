@@ -7,6 +7,7 @@
 #   plugins/build.sh --all                both
 #   plugins/build.sh OUT_DIR CRATE_DIR... these crates of the workspace -> OUT_DIR
 #   plugins/build.sh --check-reproducible builds plugins/* from two checkouts in two places and compares the hashes
+#   plugins/build.sh --environment        prints what cargo has to be told to build for the target, as NAME=VALUE
 #
 # The target is wasm32-unknown-unknown, linked by wasm-component-ld, which comes with the toolchain: the output is a
 # component with no WASI import, and no further tool is needed. The target's standard library is had in the first of
@@ -198,6 +199,13 @@ choose_way() {
   die "cannot compile for $TARGET here (tried: ${GUEST_TOOLCHAIN:-target rustup source debian}); hint: rustup target add $TARGET"
 }
 
+# For other builds by cargo than those below: nothing where the toolchain has the target.
+print_environment() {
+  choose_way
+  [ -z "$LIBRARY" ] ||
+    printf '%s\n' "PATH=$PATH" "RUSTC=$RUSTC" RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort
+}
+
 # ---- building
 
 # The linker and the wasm-ld it calls lie in every rustup toolchain since 1.82, beside each other but outside PATH.
@@ -306,6 +314,7 @@ check_reproducible() {
 
 case ${1:-} in
   --check-reproducible) check_reproducible ;;
+  --environment) print_environment ;;
   --tests) prepare && build_tests ;;
   --all) prepare && build_shipped && build_tests ;;
   '') prepare && build_shipped ;;

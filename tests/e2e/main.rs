@@ -56,6 +56,7 @@ mod shipped;
 mod signed;
 mod strange_clients;
 mod tcp;
+mod templates;
 mod timeouts;
 mod to_endpoints;
 mod tokens;

@@ -70,7 +70,8 @@ pub(crate) async fn finished(what: &str, command: Command) -> Finished {
     finished_within(PATIENCE, what, command).await
 }
 
-async fn finished_within(patience: Duration, what: &str, mut command: Command) -> Finished {
+/// The same for one that may take so long.
+pub(crate) async fn finished_within(patience: Duration, what: &str, mut command: Command) -> Finished {
     let output = within_time(patience, &format!("`tidegate {what}` to end"), command.output()).await;
     let output = output.expect("the binary can be run");
     Finished {
