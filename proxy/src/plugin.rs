@@ -4,8 +4,8 @@
 //! that can be killed) -> `engine` (one a process, code by content hash) -> `component` (linked with what is granted) ->
 //! `policy` (a plugin configured, with its `image`, its pool of instances and the `decisions` it remembers, left out by
 //! `quarantine` while it keeps failing). A policy whose guests take long is called in `turns`; `epochs` tells how long. Host
-//! functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`, generated bindings in
-//! `contract/`; none of them leaves this module.
+//! functions are in `capability/` and `view`, what language runtimes ask for in `runtime_imports`, generated bindings and
+//! the calls made by them in `contract/`, by version; none of them leaves this module.
 
 mod budget;
 mod capability;
@@ -35,7 +35,6 @@ mod turns;
 mod turnstile;
 mod view;
 
-use contract::v0_1::bindings;
 pub use inspection::{Inspection, inspect};
 
 #[cfg(test)]

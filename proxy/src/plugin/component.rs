@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use wasmtime::component::{InstancePre, Linker};
 
-use super::contract::ContractVersion;
-use super::contract::v0_1::{self, ExportIndices};
+use super::contract::{ContractVersion, ExportIndices};
 use super::engine::{Artefact, PluginEngine};
 use super::failure::whole_line;
 use super::image;
@@ -131,6 +130,16 @@ impl LoadedPlugin {
         Program::link(&self.engine, artefact, self.shape)
     }
 
+    /// The same of what starts configured: nobody configures it again, and an instance need not even look for that.
+    pub(super) fn configured_program_of(&self, artefact: Arc<Artefact>) -> wasmtime::Result<Program> {
+        Program::link(&self.engine, artefact, Shape { configuration: false, ..self.shape })
+    }
+
+    /// Whether it takes a configuration.
+    pub(super) fn is_configurable(&self) -> bool {
+        self.shape.configuration
+    }
+
     /// What is known of it.
     #[must_use]
     pub fn facts(&self) -> &PluginFacts {
@@ -170,7 +179,7 @@ impl LoadedPlugin {
     /// The most bytes that any call of it may return: what a body policy puts in the place of a piece may be as large as
     /// what is kept for it.
     pub(super) fn most_output(&self) -> usize {
-        let piece = self.program.exports.body.as_ref().map_or(0, |_| self.limits.body);
+        let piece = if self.shape.roles.body { self.limits.body } else { 0 };
         self.limits.output.max(piece)
     }
 
@@ -203,18 +212,14 @@ impl Shape {
 impl Program {
     fn link(engine: &PluginEngine, artefact: Arc<Artefact>, shape: Shape) -> wasmtime::Result<Self> {
         let component = link(engine, &artefact, shape)?;
-        let exports = match shape.contract {
-            ContractVersion::V0_1 => ExportIndices::find(&component, shape.roles, shape.configuration)?,
-        };
+        let exports = shape.contract.find(&component, shape.roles, shape.configuration)?;
         Ok(Self { component, exports, artefact })
     }
 }
 
 fn link(engine: &PluginEngine, artefact: &Artefact, shape: Shape) -> wasmtime::Result<InstancePre<HostState>> {
     let mut linker = Linker::new(engine.wasmtime());
-    match shape.contract {
-        ContractVersion::V0_1 => v0_1::lend(&mut linker, shape.lent, shape.shares_counters)?,
-    }
+    shape.contract.lend(&mut linker, shape.lent, shape.shares_counters)?;
     runtime_imports::answer(&mut linker, engine.wasmtime(), &artefact.component, shape.granted)?;
     linker.instantiate_pre(&artefact.component)
 }

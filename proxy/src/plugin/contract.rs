@@ -1,12 +1,17 @@
 //! The versions of the contract that are served, and how a component names what is of it.
 //!
-//! A version has a module of its own, with its bindings and what links to them: `v0_2` will stand beside `v0_1`.
+//! A version has a module of its own: its bindings, what links to them, and the calls made by them. Beside these modules
+//! only `capability` names bindings, the rest of the host speaks of host values; `v0_2` will stand beside `v0_1` here, and
+//! wherever `exports` tells versions apart.
 
+mod exports;
 pub(super) mod v0_1;
+mod waiting;
 
 use semver::Version;
 
 use crate::config::model::Capability;
+pub(super) use exports::{ExportIndices, Exports, by_version};
 
 /// What every interface of the contract is called before its own name.
 pub(super) const PACKAGE: &str = "tidegate:gateway/";
@@ -14,7 +19,7 @@ pub(super) const PACKAGE: &str = "tidegate:gateway/";
 /// A version of the contract that this gateway serves.
 ///
 /// A `0.1.x` only ever adds to the ones before it, so that one case stands for all of them. The next one is another case
-/// here, and the compiler then shows every place that has to tell them apart.
+/// here and in [`Self::ALL`], and the compiler then shows every place that has to tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContractVersion {
     /// `0.1.x`
@@ -23,14 +28,14 @@ pub enum ContractVersion {
 
 impl ContractVersion {
     /// All that are served, the oldest first.
-    pub const ALL: [Self; 1] = [Self::V0_1];
+    pub const ALL: &[Self] = &[Self::V0_1];
     /// The one to build new plugins against, in full.
     pub const NEWEST: &str = "0.1.0";
 
     /// The served version that this one is of.
     #[must_use]
     pub fn of(version: &Version) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.numbers() == (version.major, version.minor))
+        Self::ALL.iter().copied().find(|known| known.numbers() == (version.major, version.minor))
     }
 
     fn numbers(self) -> (u64, u64) {
@@ -49,7 +54,8 @@ impl std::fmt::Display for ContractVersion {
 
 /// All versions that are served, as a person reads them.
 pub(super) fn served() -> String {
-    ContractVersion::ALL.map(|version| version.to_string()).join(" and ")
+    let versions: Vec<String> = ContractVersion::ALL.iter().map(ContractVersion::to_string).collect();
+    versions.join(" and ")
 }
 
 /// An interface of the contract, as a component names it.

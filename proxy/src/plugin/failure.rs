@@ -31,6 +31,26 @@ pub enum PluginFailure {
     Quarantined,
 }
 
+/// How a call went wrong inside.
+pub(super) enum Fault {
+    /// The guest failed.
+    Guest(wasmtime::Error),
+    /// What it returned is not allowed.
+    Illegal(IllegalDecision),
+}
+
+impl From<wasmtime::Error> for Fault {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Guest(error)
+    }
+}
+
+impl From<IllegalDecision> for Fault {
+    fn from(illegal: IllegalDecision) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
 impl PluginFailure {
     /// Under which heading it is counted.
     #[must_use]

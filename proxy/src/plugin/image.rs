@@ -79,7 +79,7 @@ pub(super) fn make(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Program,
         // Making one takes longer than configuring all the instances a policy will ever have.
         return Err(NoImage::Unsuitable("its instances serve many calls each".into()));
     }
-    if plugin.program.exports.configuration.is_none() {
+    if !plugin.is_configurable() {
         return Err(NoImage::Unsuitable("the plugin takes no configuration".into()));
     }
     let Some(source) = &plugin.source else {
@@ -105,9 +105,7 @@ fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<P
     let image = at_once(wizer.snapshot_component(&context, &mut state));
     state.finish()?;
     let image = lean(image?, &setup.policy);
-    let mut program = plugin.program_of(plugin.engine.compile_secret(&image)?)?;
-    // Nobody configures it again: an instance need not even look for it.
-    program.exports.configuration = None;
+    let program = plugin.configured_program_of(plugin.engine.compile_secret(&image)?)?;
     // The first start maps the image; whether it can be started at all is to be known now.
     match Instance::start(plugin, &program, setup) {
         Ok(_) => Ok(program),

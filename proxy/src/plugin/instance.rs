@@ -7,25 +7,25 @@ mod waiting;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use wasmtime::component::{Instance as GuestInstance, Resource};
+use wasmtime::component::Instance as GuestInstance;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::bindings;
-use super::bindings::{balancer, body_policy, configuration, limit_policy, request_policy, response_policy};
 use super::budget::{CpuBudget, FIRST_LOOK, Look};
 use super::capability::log::budget::LogBudget;
+use super::checked::Rules;
 use super::component::{LoadedPlugin, Program};
-use super::failure::{PluginFailure, printable};
+use super::contract::{Exports, by_version};
+use super::failure::{Fault, PluginFailure};
 use super::memory::MemoryBudget;
 use super::pace::Pace;
 use super::policy::{Candidate, ConfigureProblem, PolicyServices};
-use super::view::{RequestHandle, ResponseHandle};
 use crate::config::model::{InstanceMode, PluginLimits, Policy};
-use crate::counters::{Held, PolicyCounters, SharedCounters};
+use crate::counters::{Algorithm, Held, Limit, PolicyCounters, Quota, SharedCounters};
 use crate::observe::metrics::PolicySeries;
+use crate::policy::decision::{RequestDecision, ResponseDecision};
+use crate::policy::limits::Limits;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
-use waiting::WaitingExports;
 pub(super) use waiting::at_once;
 
 /// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
@@ -37,9 +37,6 @@ const HOSTCALL_SLACK: usize = 1 << 20;
 pub(super) const MOST_HELD: usize = 16;
 /// Passwords that one call may have checked: a request brings one, and waiting costs a guest no CPU budget.
 const MOST_PASSWORD_CHECKS: u32 = 4;
-/// The handles a guest gets stand for the message of the call; there is only ever one of each.
-const THE_REQUEST: u32 = 1;
-const THE_RESPONSE: u32 = 2;
 
 /// What all instances of a policy have in common.
 pub(super) struct Setup {
@@ -198,6 +195,9 @@ impl HostState {
     }
 }
 
+/// What a guest has against its configuration, where it has something against it.
+pub(super) type Configured = Result<(), Vec<ConfigureProblem>>;
+
 /// Why no instance came to be.
 pub(super) enum Refusal {
     /// It failed on the way.
@@ -216,19 +216,6 @@ pub(super) struct Instance {
     calls_left: u32,
     /// The endpoints it was last told of; weak, so that an idle instance keeps none of them alive.
     told: Option<Weak<[Member]>>,
-    candidates: balancer::Candidates,
-}
-
-struct Exports {
-    configuration: Option<configuration::Guest>,
-    request: Option<request_policy::Guest>,
-    limit: Option<limit_policy::Guest>,
-    response: Option<response_policy::Guest>,
-    body: Option<body_policy::Guest>,
-    balancer: Option<balancer::Guest>,
-    observer: Option<bindings::observer::Guest>,
-    /// The same, for calls that may wait; each is looked up when it is first made.
-    waiting: WaitingExports,
 }
 
 impl Instance {
@@ -246,31 +233,29 @@ impl Instance {
         mut store: Store<HostState>,
         guest: GuestInstance,
     ) -> Result<Self, Refusal> {
-        let exports = Exports::load(program, &guest, &mut store).map_err(|error| failed(&error, &store))?;
+        let exports = program.exports.load(&mut store, &guest).map_err(|error| failed(&error, &store))?;
         let calls_left = match plugin.instances {
             InstanceMode::Reused => plugin.limits.calls_per_instance,
             InstanceMode::PerRequest => 1,
         };
         let asks_upstreams = plugin.waits();
-        Ok(Self { store, guest, exports, asks_upstreams, calls_left, told: None, candidates: no_candidates() })
+        Ok(Self { store, guest, exports, asks_upstreams, calls_left, told: None })
     }
 
     /// Lets it take over the policy's configuration.
     pub(super) fn configure(&mut self) -> Result<(), Refusal> {
         let setup = Arc::clone(&self.store.data().setup);
-        let outcome = match &self.exports.configuration {
-            None => return Ok(()),
+        let outcome = match self.asks_upstreams {
             // It may not wait yet.
-            Some(_) if self.asks_upstreams => at_once(self.call_configure_waiting(setup)),
-            Some(guest) => guest.call_configure(&mut self.store, &setup.config),
+            true => at_once(self.call_configure_waiting(setup)),
+            false => by_version!(&self.exports, exports => exports.configure(&mut self.store, &setup.config)),
         };
         self.configured(outcome)
     }
 
-    fn configured(&self, outcome: wasmtime::Result<Result<(), Vec<bindings::types::Problem>>>) -> Result<(), Refusal> {
+    fn configured(&self, outcome: wasmtime::Result<Configured>) -> Result<(), Refusal> {
         match outcome {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(problems)) => Err(Refusal::Problems(problems.into_iter().map(ConfigureProblem::from).collect())),
+            Ok(configured) => configured.map_err(Refusal::Problems),
             Err(error) => Err(failed(&error, &self.store)),
         }
     }
@@ -319,58 +304,32 @@ impl Instance {
     }
 
     /// `None` where the component does not decide on requests.
-    pub(super) fn on_request(&mut self) -> wasmtime::Result<Option<request_policy::Decision>> {
-        let Some(guest) = &self.exports.request else { return Ok(None) };
-        guest.call_on_request(&mut self.store, the_request()).map(Some)
+    pub(super) fn on_request(&mut self, rules: Rules<'_>) -> Result<Option<RequestDecision>, Fault> {
+        by_version!(&self.exports, exports => exports.on_request(&mut self.store, rules))
     }
 
-    /// `None` where the component names no limits.
-    pub(super) fn limits_of(&mut self) -> wasmtime::Result<Option<limit_policy::Limits>> {
-        let Some(guest) = &self.exports.limit else { return Ok(None) };
-        guest.call_limits_of(&mut self.store, the_request()).map(Some)
+    /// `None` where the component names no limits; each is made by `limit` of its key.
+    pub(super) fn limits_of(
+        &mut self,
+        rules: Rules<'_>,
+        limit: impl Fn(&[u8], Quota, Algorithm) -> Limit,
+    ) -> Result<Option<Limits>, Fault> {
+        by_version!(&self.exports, exports => exports.limits_of(&mut self.store, rules, limit))
     }
 
     /// `None` where the component does not decide on responses.
-    pub(super) fn on_response(&mut self) -> wasmtime::Result<Option<response_policy::Decision>> {
-        let Some(guest) = &self.exports.response else { return Ok(None) };
-        guest.call_on_response(&mut self.store, the_request(), the_response()).map(Some)
+    pub(super) fn on_response(&mut self, rules: Rules<'_>) -> Result<Option<ResponseDecision>, Fault> {
+        by_version!(&self.exports, exports => exports.on_response(&mut self.store, rules))
     }
 
     /// Tells of the members where they are new to this instance, then asks.
     pub(super) fn pick(&mut self, members: &Arc<[Member]>, candidates: &[Candidate]) -> wasmtime::Result<Option<u32>> {
-        let Some(guest) = &self.exports.balancer else { return Ok(None) };
         let current = Arc::downgrade(members);
         if !self.told.as_ref().is_some_and(|told| told.ptr_eq(&current)) {
-            guest.call_update(&mut self.store, &endpoints(members))?;
+            by_version!(&self.exports, exports => exports.update(&mut self.store, members))?;
             self.told = Some(current);
         }
-        let balancer::Candidates { endpoints, in_flight, latency_us } = &mut self.candidates;
-        refill(endpoints, candidates, |candidate| candidate.member);
-        refill(in_flight, candidates, |candidate| candidate.in_flight);
-        refill(latency_us, candidates, |candidate| candidate.latency_us);
-        guest.call_pick(&mut self.store, the_request(), &self.candidates)
-    }
-}
-
-impl Exports {
-    fn load(program: &Program, guest: &GuestInstance, store: &mut Store<HostState>) -> wasmtime::Result<Self> {
-        let indices = &program.exports;
-        Ok(Self {
-            configuration: indices.configuration.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            request: indices.request.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            limit: indices.limit.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            response: indices.response.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            body: indices.body.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            balancer: indices.balancer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            observer: indices.observer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            waiting: WaitingExports::default(),
-        })
-    }
-}
-
-impl From<bindings::types::Problem> for ConfigureProblem {
-    fn from(problem: bindings::types::Problem) -> Self {
-        Self { path: printable(&problem.path), message: printable(&problem.message) }
+        by_version!(&mut self.exports, exports => exports.pick(&mut self.store, candidates))
     }
 }
 
@@ -411,31 +370,4 @@ fn new_store(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Store<HostState> {
 
 fn failed(error: &wasmtime::Error, store: &Store<HostState>) -> Refusal {
     Refusal::Failed(PluginFailure::of(error, store.data().memory.was_denied()))
-}
-
-/// Borrowed, because an owned handle would stay in the store's table after the call.
-fn the_request() -> Resource<RequestHandle> {
-    Resource::new_borrow(THE_REQUEST)
-}
-
-fn the_response() -> Resource<ResponseHandle> {
-    Resource::new_borrow(THE_RESPONSE)
-}
-
-fn no_candidates() -> balancer::Candidates {
-    balancer::Candidates { endpoints: Vec::new(), in_flight: Vec::new(), latency_us: Vec::new() }
-}
-
-fn refill(list: &mut Vec<u32>, candidates: &[Candidate], figure: impl Fn(&Candidate) -> u32) {
-    list.clear();
-    list.extend(candidates.iter().map(figure));
-}
-
-fn endpoints(members: &[Member]) -> Vec<balancer::Endpoint> {
-    let endpoint = |member: &Member| balancer::Endpoint {
-        address: member.endpoint.label.as_ref().to_owned(),
-        weight: member.weight.max(1),
-        zone: member.zone.as_ref().to_owned(),
-    };
-    members.iter().map(endpoint).collect()
 }

@@ -9,11 +9,11 @@ mod waiting;
 
 use std::sync::Arc;
 
-use super::bindings::{request_policy, response_policy};
 use super::checked::{self, Rules};
 use super::component::{LoadedPlugin, Program};
 use super::decisions::question::Messages;
 use super::decisions::trace::Trace;
+use super::failure::Fault;
 pub use super::failure::PluginFailure;
 pub use super::image::ImageUse;
 use super::image::{self, NoImage};
@@ -29,7 +29,7 @@ use crate::consumers::{Consumers, PasswordChecks};
 use crate::counters::{Held, PolicyCounters, SharedCounters};
 use crate::keysets::Keysets;
 use crate::observe::metrics::{CallOutcome, PolicyMetrics, PolicySeries};
-use crate::policy::decision::{Forward, IllegalDecision, RequestDecision, ResponseDecision};
+use crate::policy::decision::{Forward, RequestDecision, ResponseDecision};
 use crate::policy::view::{RequestView, ResponseView};
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
@@ -107,24 +107,6 @@ pub struct Candidate {
     pub in_flight: u32,
     /// Microseconds, 0 where unknown.
     pub latency_us: u32,
-}
-
-/// How a call went wrong inside.
-enum Fault {
-    Guest(wasmtime::Error),
-    Illegal(IllegalDecision),
-}
-
-impl From<wasmtime::Error> for Fault {
-    fn from(error: wasmtime::Error) -> Self {
-        Self::Guest(error)
-    }
-}
-
-impl From<IllegalDecision> for Fault {
-    fn from(illegal: IllegalDecision) -> Self {
-        Self::Illegal(illegal)
-    }
 }
 
 impl From<PluginFailure> for Refusal {
@@ -286,13 +268,13 @@ impl PolicyRuntime {
 
     fn ask_request(&self, scope: CallScope<'_>) -> Result<RequestDecision, PluginFailure> {
         self.count_request(self.call(scope, |instance| {
-            let decision = instance.on_request()?;
-            self.requested(decision, instance.take_held())
+            let decision = instance.on_request(self.rules())?;
+            Ok(requested(decision, instance.take_held()))
         }))
     }
 
     fn ask_response(&self, scope: CallScope<'_>) -> Result<ResponseDecision, PluginFailure> {
-        self.count_response(self.call(scope, |instance| self.responded(instance.on_response()?)))
+        self.count_response(self.call(scope, |instance| Ok(responded(instance.on_response(self.rules())?))))
     }
 
     fn scope<'a>(&'a self, messages: Messages<'a>, trace: Option<&'a Trace>) -> CallScope<'a> {
@@ -303,23 +285,6 @@ impl PolicyRuntime {
             passwords: &self.passwords,
             keysets: &self.keysets,
             outbound: &*self.outbound,
-        }
-    }
-
-    /// What a guest decided on a request, checked; a guest without that role lets it pass.
-    fn requested(&self, decision: Option<request_policy::Decision>, held: Vec<Held>) -> Result<RequestDecision, Fault> {
-        let Some(decision) = decision else { return Ok(RequestDecision::default()) };
-        Ok(match self.rules().request_decision(decision)? {
-            RequestDecision::Forward(forward) => RequestDecision::Forward(Forward { held, ..forward }),
-            answered => answered,
-        })
-    }
-
-    /// The same for a response.
-    fn responded(&self, decision: Option<response_policy::Decision>) -> Result<ResponseDecision, Fault> {
-        match decision {
-            Some(decision) => Ok(self.rules().response_decision(decision)?),
-            None => Ok(ResponseDecision::Forward(Vec::new())),
         }
     }
 
@@ -428,6 +393,20 @@ impl ConfiguredPolicy {
     }
 }
 
+/// What a guest decided on a request; a guest without that role lets it pass.
+fn requested(decision: Option<RequestDecision>, held: Vec<Held>) -> RequestDecision {
+    match decision {
+        Some(RequestDecision::Forward(forward)) => RequestDecision::Forward(Forward { held, ..forward }),
+        Some(answered) => answered,
+        None => RequestDecision::default(),
+    }
+}
+
+/// The same for a response.
+fn responded(decision: Option<ResponseDecision>) -> ResponseDecision {
+    decision.unwrap_or_else(|| ResponseDecision::Forward(Vec::new()))
+}
+
 /// For the data path, where a configuration was accepted before.
 impl From<Refusal> for PluginFailure {
     fn from(refusal: Refusal) -> Self {
@@ -469,9 +448,9 @@ fn config_text(plugin: &LoadedPlugin, config: &serde_json::Value) -> Result<Stri
     if is_empty {
         return Ok("{}".into());
     }
-    match plugin.program.exports.configuration {
-        Some(_) => Ok(config.to_string()),
-        None => Err(whole("the plugin takes no configuration, leave it out".into())),
+    match plugin.is_configurable() {
+        true => Ok(config.to_string()),
+        false => Err(whole("the plugin takes no configuration, leave it out".into())),
     }
 }
 

@@ -1,16 +1,11 @@
-//! The contract's `http`: reads of the message that the call under way is about.
+//! Reads of the message that the call under way is about, for what a version of the contract calls `http`.
 //!
 //! Each read copies what was asked for and nothing else.
-
-use std::net::IpAddr;
 
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-use super::bindings::http::{Ambiguity, ClientCertificate, Field, Host, HostRequest, HostResponse, TlsFacts};
-use super::bindings::types::{self, IpAddress};
 use super::decisions::question::Question;
-use super::instance::HostState;
 use super::scope::{self, CallScope};
 use crate::policy::view::{RequestView, ResponseView};
 
@@ -22,168 +17,51 @@ pub struct RequestHandle(());
 #[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct ResponseHandle(());
 
-type Request = Resource<RequestHandle>;
-type Response = Resource<ResponseHandle>;
+/// The handles a guest gets stand for the message of the call; there is only ever one of each.
+const THE_REQUEST: u32 = 1;
+const THE_RESPONSE: u32 = 2;
 
-impl types::Host for HostState {}
-impl Host for HostState {}
-
-impl HostRequest for HostState {
-    fn method(&mut self, _: Request) -> Result<String> {
-        request(|| Some(Question::Method), |request| request.method().to_owned())
-    }
-
-    fn scheme(&mut self, _: Request) -> Result<String> {
-        request(|| Some(Question::Scheme), |request| request.scheme().to_owned())
-    }
-
-    fn authority(&mut self, _: Request) -> Result<String> {
-        request(|| Some(Question::Authority), |request| request.authority().to_owned())
-    }
-
-    fn path(&mut self, _: Request) -> Result<String> {
-        request(|| Some(Question::Path), |request| request.path().to_owned())
-    }
-
-    fn query(&mut self, _: Request) -> Result<Option<String>> {
-        request(|| Some(Question::Query), |request| request.query().map(str::to_owned))
-    }
-
-    fn header(&mut self, _: Request, name: String) -> Result<Option<Vec<u8>>> {
-        request(|| Some(Question::Header(name.as_str().into())), |request| request.header(&name).map(<[u8]>::to_vec))
-    }
-
-    fn sole_header(&mut self, _: Request, name: String) -> Result<std::result::Result<Vec<u8>, Ambiguity>> {
-        let question = || Some(Question::HeaderValues(name.as_str().into()));
-        request(question, |request| sole(|see| request.header_values(&name, see)).map(<[u8]>::to_vec))
-    }
-
-    fn header_values(&mut self, _: Request, name: String) -> Result<Vec<Vec<u8>>> {
-        let question = || Some(Question::HeaderValues(name.as_str().into()));
-        request(question, |request| collect_values(|see| request.header_values(&name, see)))
-    }
-
-    fn headers(&mut self, _: Request) -> Result<Vec<Field>> {
-        request(|| None, |request| collect_fields(|see| request.each_header(see)))
-    }
-
-    fn client_address(&mut self, _: Request) -> Result<IpAddress> {
-        request(|| Some(Question::ClientAddress), |request| request.client_address().to_canonical().into())
-    }
-
-    fn tls(&mut self, _: Request) -> Result<Option<TlsFacts>> {
-        request(
-            || Some(Question::Tls),
-            |request| {
-                let facts = request.tls()?;
-                Some(TlsFacts {
-                    version: facts.version.to_owned(),
-                    cipher: facts.cipher.as_ref().to_owned(),
-                    server_name: facts.server_name.as_deref().map(str::to_owned),
-                })
-            },
-        )
-    }
-
-    fn client_certificate(&mut self, _: Request) -> Result<Option<ClientCertificate>> {
-        request(
-            || Some(Question::Tls),
-            |request| {
-                let certificate = request.tls()?.client_certificate.as_ref()?;
-                Some(ClientCertificate {
-                    sha256: certificate.sha256.to_vec(),
-                    common_name: certificate.common_name.as_deref().map(str::to_owned),
-                    dns_names: certificate.dns_names.iter().map(|name| (**name).to_owned()).collect(),
-                })
-            },
-        )
-    }
-
-    fn request_id(&mut self, _: Request) -> Result<String> {
-        request(|| None, |request| request.request_id().to_owned())
-    }
-
-    fn route(&mut self, _: Request) -> Result<String> {
-        request(|| Some(Question::Route), |request| request.route().to_owned())
-    }
-
-    fn consumer(&mut self, _: Request) -> Result<Option<u64>> {
-        request(|| Some(Question::Consumer), |request| request.consumer().map(|consumer| consumer.id.0))
-    }
-
-    fn drop(&mut self, _: Request) -> Result<()> {
-        Ok(())
-    }
+/// Why a field has no one value.
+#[derive(Clone, Copy)]
+pub(super) enum Ambiguity {
+    /// It is not there.
+    Missing,
+    /// It is there with different values.
+    Repeated,
 }
 
-impl HostResponse for HostState {
-    fn status(&mut self, _: Response) -> Result<u16> {
-        response(|| Some(Question::Status), |response| response.status())
-    }
-
-    fn header(&mut self, _: Response, name: String) -> Result<Option<Vec<u8>>> {
-        let question = || Some(Question::ResponseHeader(name.as_str().into()));
-        response(question, |response| response.header(&name).map(<[u8]>::to_vec))
-    }
-
-    fn header_values(&mut self, _: Response, name: String) -> Result<Vec<Vec<u8>>> {
-        let question = || Some(Question::ResponseHeaderValues(name.as_str().into()));
-        response(question, |response| collect_values(|see| response.header_values(&name, see)))
-    }
-
-    fn headers(&mut self, _: Response) -> Result<Vec<Field>> {
-        response(|| None, |response| collect_fields(|see| response.each_header(see)))
-    }
-
-    fn trailers(&mut self, _: Response) -> Result<Vec<Field>> {
-        response(|| None, |response| collect_fields(|see| response.each_trailer(see)))
-    }
-
-    fn endpoint(&mut self, _: Response) -> Result<Option<String>> {
-        response(|| Some(Question::Endpoint), |response| response.endpoint().map(str::to_owned))
-    }
-
-    fn drop(&mut self, _: Response) -> Result<()> {
-        Ok(())
-    }
+/// Borrowed, because an owned handle would stay in the store's table after the call.
+pub(super) fn the_request() -> Resource<RequestHandle> {
+    Resource::new_borrow(THE_REQUEST)
 }
 
-impl From<IpAddr> for IpAddress {
-    fn from(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(address) => Self::Ipv4(address.octets().into()),
-            IpAddr::V6(address) => Self::Ipv6(address.segments().into()),
-        }
-    }
+/// Borrowed as well.
+pub(super) fn the_response() -> Resource<ResponseHandle> {
+    Resource::new_borrow(THE_RESPONSE)
 }
 
-/// The one value of a field, which the guest is not given.
-pub(super) fn peek_sole<'h>(call: CallScope<'h>, name: &str) -> std::result::Result<&'h [u8], Ambiguity> {
-    call.note(|| Some(Question::HeaderValues(name.into())));
-    sole(|see| call.messages.request.peek_values(name, see))
-}
-
-/// The one of these values; the same value twice is one.
-fn sole<'h>(values: impl FnOnce(&mut dyn FnMut(&'h [u8]))) -> std::result::Result<&'h [u8], Ambiguity> {
-    let mut sole = Err(Ambiguity::Missing);
-    values(&mut |value| {
-        sole = match sole {
-            Err(Ambiguity::Missing) => Ok(value),
-            Ok(first) if first == value => Ok(first),
-            _ => Err(Ambiguity::Repeated),
-        };
-    });
-    sole
-}
-
-fn request<R>(question: impl FnOnce() -> Option<Question>, read: impl FnOnce(&dyn RequestView) -> R) -> Result<R> {
+/// Reads the request, and notes what is asked of it: `None` is what no two requests have in common.
+///
+/// # Errors
+/// No call is under way.
+pub(super) fn request<R>(
+    question: impl FnOnce() -> Option<Question>,
+    read: impl FnOnce(&dyn RequestView) -> R,
+) -> Result<R> {
     scope::see("the request", |call| {
         call.note(question);
         read(call.messages.request)
     })
 }
 
-fn response<R>(question: impl FnOnce() -> Option<Question>, read: impl FnOnce(&dyn ResponseView) -> R) -> Result<R> {
+/// The same of the response.
+///
+/// # Errors
+/// No call is under way, or it is not about a response.
+pub(super) fn response<R>(
+    question: impl FnOnce() -> Option<Question>,
+    read: impl FnOnce(&dyn ResponseView) -> R,
+) -> Result<R> {
     let value = scope::see("the response", |call| {
         call.note(question);
         call.messages.response.map(read)
@@ -194,14 +72,21 @@ fn response<R>(question: impl FnOnce() -> Option<Question>, read: impl FnOnce(&d
     }
 }
 
-fn collect_values<'h>(each: impl FnOnce(&mut dyn FnMut(&'h [u8]))) -> Vec<Vec<u8>> {
-    let mut values = Vec::new();
-    each(&mut |value| values.push(value.to_vec()));
-    values
+/// The one value of a field, which the guest is not given.
+pub(super) fn peek_sole<'h>(call: CallScope<'h>, name: &str) -> std::result::Result<&'h [u8], Ambiguity> {
+    call.note(|| Some(Question::HeaderValues(name.into())));
+    sole(|see| call.messages.request.peek_values(name, see))
 }
 
-fn collect_fields(each: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) -> Vec<Field> {
-    let mut fields = Vec::new();
-    each(&mut |name, value| fields.push(Field { name: name.to_owned(), value: value.to_vec() }));
-    fields
+/// The one of these values; the same value twice is one.
+pub(super) fn sole<'h>(values: impl FnOnce(&mut dyn FnMut(&'h [u8]))) -> std::result::Result<&'h [u8], Ambiguity> {
+    let mut sole = Err(Ambiguity::Missing);
+    values(&mut |value| {
+        sole = match sole {
+            Err(Ambiguity::Missing) => Ok(value),
+            Ok(first) if first == value => Ok(first),
+            _ => Err(Ambiguity::Repeated),
+        };
+    });
+    sole
 }

@@ -76,6 +76,19 @@ fn only_the_configuration_and_the_admin_api_deserialise() {
 }
 
 #[test]
+fn what_one_version_of_the_contract_is_bound_by_is_named_where_versions_are_told_apart_and_where_it_is_lent() {
+    let is_bound = |word: &str| matches!(word, "bindings" | "bindgen") || word.starts_with("v0_");
+    let mut outside = Vec::new();
+    for source in gateway().iter().filter(|source| is_inside(source, &["plugin"])) {
+        if !is_inside(source, &["plugin/contract", "plugin/capability"]) {
+            let found = source.words.iter().filter(|(word, _)| is_bound(word));
+            outside.extend(found.map(|(word, line)| format!("{}:{line} names {word}", source.path.display())));
+        }
+    }
+    assert!(outside.is_empty(), "the host speaks of host values:\n{}", outside.join("\n"));
+}
+
+#[test]
 fn no_two_modules_need_each_other() {
     let cycles = Modules::of(&gateway()).cycles_between_top_level_modules();
     assert!(cycles.is_empty(), "cycles:\n\n{}", cycles.join("\n\n"));

@@ -2,7 +2,7 @@
 //!
 //! Coarse on purpose: a guest that measures nanoseconds measures its neighbours. It stands still while a call runs.
 
-use crate::plugin::bindings::clock::Host;
+use crate::plugin::contract::v0_1::bindings::clock::Host;
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 

@@ -3,11 +3,10 @@
 use wasmtime::component::Resource;
 
 use crate::consumers::{Consumer, ConsumerId, Consumers, TokenSubject};
-use crate::plugin::bindings::consumers::{Host, KeyError};
-use crate::plugin::bindings::http::Ambiguity;
+use crate::plugin::contract::v0_1::bindings::consumers::{Host, KeyError};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
-use crate::plugin::view::{self, RequestHandle};
+use crate::plugin::view::{self, Ambiguity, RequestHandle};
 
 impl Host for HostState {
     fn find_by_key_header(

@@ -1,7 +1,7 @@
 //! `counters`: limits that all instances of a policy share.
 
 use crate::counters;
-use crate::plugin::bindings::counters::{Admission, Host, Quota};
+use crate::plugin::contract::v0_1::bindings::counters::{Admission, Host, Quota};
 use crate::plugin::instance::{HostState, MOST_HELD};
 use crate::plugin::scope;
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
-use crate::plugin::bindings::http_client::{Host, Incoming, Outgoing, SendError};
-use crate::plugin::bindings::types::Field;
+use crate::plugin::contract::v0_1::bindings::http_client::{Host, Incoming, Outgoing, SendError};
+use crate::plugin::contract::v0_1::bindings::types::Field;
 use crate::plugin::instance::HostState;
 use crate::plugin::outbound::{OutboundFailure, OutboundRequest, OutboundResponse};
 use crate::plugin::scope;

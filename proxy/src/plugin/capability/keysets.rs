@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::keysets;
-use crate::plugin::bindings::keysets::{Host, InvalidToken, TokenError};
+use crate::plugin::contract::v0_1::bindings::keysets::{Host, InvalidToken, TokenError};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 

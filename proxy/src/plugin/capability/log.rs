@@ -4,7 +4,7 @@ pub(in crate::plugin) mod budget;
 
 use std::fmt::Write;
 
-use crate::plugin::bindings::log::{Host, Level};
+use crate::plugin::contract::v0_1::bindings::log::{Host, Level};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope::request_id;
 

@@ -1,7 +1,7 @@
 //! `metrics`: numbers of a policy beside the gateway's own.
 
 use crate::observe::metrics::PolicySeries;
-use crate::plugin::bindings::metrics::{Host, Label};
+use crate::plugin::contract::v0_1::bindings::metrics::{Host, Label};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 

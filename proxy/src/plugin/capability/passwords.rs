@@ -1,7 +1,7 @@
 //! `passwords`: checks that take their time, beside the threads that serve.
 
 use crate::consumers::{CheckError, ConsumerId};
-use crate::plugin::bindings::passwords::{Host, PasswordError};
+use crate::plugin::contract::v0_1::bindings::passwords::{Host, PasswordError};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 

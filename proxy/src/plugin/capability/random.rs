@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use crate::plugin::bindings::random::Host;
+use crate::plugin::contract::v0_1::bindings::random::Host;
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 

@@ -9,7 +9,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
 
 use crate::counters::SharedCounters;
-use crate::plugin::bindings::counters::{Admission, Host, Quota};
+use crate::plugin::contract::v0_1::bindings::counters::{Admission, Host, Quota};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 

@@ -1,6 +1,6 @@
 //! `shared-data`: values that all instances of a policy share.
 
-use crate::plugin::bindings::shared_data::{Entry, Host, WriteError};
+use crate::plugin::contract::v0_1::bindings::shared_data::{Entry, Host, WriteError};
 use crate::plugin::instance::HostState;
 use crate::plugin::scope;
 use crate::shared_data::{self, PolicyData, Write};

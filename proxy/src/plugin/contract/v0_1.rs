@@ -1,49 +1,24 @@
-//! Contract 0.1: what is lent to a component that was built against it, and where its exports are.
+//! Contract 0.1: what is lent to a component that was built against it, and how its exports are called.
 
 pub(in crate::plugin) mod bindings;
+mod bodies;
+mod decisions;
+mod exports;
+mod views;
+mod waiting;
 
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{HasSelf, Linker};
 
 use crate::config::model::{Capability, Grants};
 use crate::plugin::capability::shared_counters;
 use crate::plugin::instance::HostState;
-use crate::plugin::policy::Roles;
 use bindings::{
-    balancer, body_policy, clock, configuration, consumers, counters, http, http_client, keysets, limit_policy, log,
-    metrics, observer, passwords, random, request_policy, response_policy, shared_data, types,
+    clock, consumers, counters, http, http_client, keysets, log, metrics, passwords, random, shared_data, types,
 };
+pub(in crate::plugin) use exports::{ExportIndices, Exports};
 
 /// What a component calls the counters by.
 const COUNTERS: &str = "tidegate:gateway/counters@0.1.0";
-
-/// Where in the component each exported interface is; none where it does not export it.
-pub(in crate::plugin) struct ExportIndices {
-    pub(in crate::plugin) configuration: Option<configuration::GuestIndices>,
-    pub(in crate::plugin) request: Option<request_policy::GuestIndices>,
-    pub(in crate::plugin) limit: Option<limit_policy::GuestIndices>,
-    pub(in crate::plugin) response: Option<response_policy::GuestIndices>,
-    pub(in crate::plugin) body: Option<body_policy::GuestIndices>,
-    pub(in crate::plugin) balancer: Option<balancer::GuestIndices>,
-    pub(in crate::plugin) observer: Option<observer::GuestIndices>,
-}
-
-impl ExportIndices {
-    pub(in crate::plugin) fn find(
-        component: &InstancePre<HostState>,
-        roles: Roles,
-        configuration: bool,
-    ) -> wasmtime::Result<Self> {
-        Ok(Self {
-            configuration: configuration.then(|| configuration::GuestIndices::new(component)).transpose()?,
-            request: roles.request.then(|| request_policy::GuestIndices::new(component)).transpose()?,
-            limit: roles.limit.then(|| limit_policy::GuestIndices::new(component)).transpose()?,
-            response: roles.response.then(|| response_policy::GuestIndices::new(component)).transpose()?,
-            body: roles.body.then(|| body_policy::GuestIndices::new(component)).transpose()?,
-            balancer: roles.balancer.then(|| balancer::GuestIndices::new(component)).transpose()?,
-            observer: roles.observer.then(|| observer::GuestIndices::new(component)).transpose()?,
-        })
-    }
-}
 
 /// Lends the views, and these capabilities; counters that are shared with other gateways have functions that wait.
 pub(in crate::plugin) fn lend(

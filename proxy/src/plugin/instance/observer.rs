@@ -1,12 +1,16 @@
-//! The call of `observer`.
+//! The call of a component that observes.
 
-use super::{Instance, the_request, the_response};
-use crate::plugin::bindings::observer::Outcome;
+use super::Instance;
+use crate::plugin::contract::by_version;
+use crate::plugin::policy::Exchange;
 
 impl Instance {
     /// Does nothing where the component does not observe.
-    pub(in crate::plugin) fn on_exchange(&mut self, has_response: bool, outcome: &Outcome) -> wasmtime::Result<()> {
-        let Some(guest) = &self.exports.observer else { return Ok(()) };
-        guest.call_on_exchange(&mut self.store, the_request(), has_response.then(the_response), outcome)
+    pub(in crate::plugin) fn on_exchange(
+        &mut self,
+        status: Option<u16>,
+        exchange: &Exchange<'_>,
+    ) -> wasmtime::Result<()> {
+        by_version!(&self.exports, exports => exports.on_exchange(&mut self.store, status, exchange))
     }
 }

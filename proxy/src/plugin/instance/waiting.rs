@@ -5,30 +5,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wasmtime::Store;
-use wasmtime::component::{ComponentNamedList, Instance as Component, Lift, Lower, Resource, TypedFunc};
-
-use super::{HostState, Instance, Refusal, START_BUDGET, Setup, THE_RESPONSE, failed, new_store, the_request};
-use crate::plugin::bindings::types::Problem;
-use crate::plugin::bindings::{limit_policy, request_policy, response_policy};
+use super::{Configured, Instance, Refusal, START_BUDGET, Setup, failed, new_store};
+use crate::counters::{Algorithm, Limit, Quota};
 use crate::plugin::budget::meter::Meter;
+use crate::plugin::checked::Rules;
 use crate::plugin::component::{LoadedPlugin, Program};
+use crate::plugin::contract::by_version;
 use crate::plugin::epochs::ticks_until;
+use crate::plugin::failure::Fault;
 use crate::plugin::turns::Turns;
-use crate::plugin::view::{RequestHandle, ResponseHandle};
-
-type Configure = TypedFunc<(String,), (Result<(), Vec<Problem>>,)>;
-type OnRequest = TypedFunc<(Resource<RequestHandle>,), (request_policy::Decision,)>;
-type LimitsOf = TypedFunc<(Resource<RequestHandle>,), (limit_policy::Limits,)>;
-type OnResponse = TypedFunc<(Resource<RequestHandle>, Resource<ResponseHandle>), (response_policy::Decision,)>;
-
-/// The functions of calls that may wait: no balancer, body or observer, since nobody would wait for it there.
-#[derive(Default)]
-pub(super) struct WaitingExports {
-    on_request: Option<OnRequest>,
-    limits_of: Option<LimitsOf>,
-    on_response: Option<OnResponse>,
-}
+use crate::policy::decision::{RequestDecision, ResponseDecision};
+use crate::policy::limits::Limits;
 
 impl Instance {
     /// [`Instance::start`] in turns.
@@ -47,21 +34,15 @@ impl Instance {
 
     /// [`Instance::configure`] in turns.
     pub(in crate::plugin) async fn configure_waiting(&mut self, turns: &mut Turns) -> Result<(), Refusal> {
-        if self.exports.configuration.is_none() {
-            return Ok(());
-        }
         let setup = Arc::clone(&self.store.data().setup);
         let meter = self.store.data_mut().cpu.begin_turns(START_BUDGET);
         let outcome = turns.run(&meter, None, self.call_configure_waiting(setup)).await;
         self.configured(outcome)
     }
 
-    pub(super) async fn call_configure_waiting(
-        &mut self,
-        setup: Arc<Setup>,
-    ) -> wasmtime::Result<Result<(), Vec<Problem>>> {
-        let configure: Configure = find(&self.guest, &mut self.store, "configuration", "configure")?;
-        configure.call_async(&mut self.store, (setup.config.clone(),)).await.map(|(outcome,)| outcome)
+    pub(super) async fn call_configure_waiting(&mut self, setup: Arc<Setup>) -> wasmtime::Result<Configured> {
+        let (guest, text) = (self.guest, setup.config.clone());
+        by_version!(&self.exports, exports => exports.configure_waiting(&mut self.store, guest, text).await)
     }
 
     /// Starts the CPU budget of a call in turns, which the meter counts.
@@ -71,69 +52,36 @@ impl Instance {
         self.store.data_mut().cpu.begin_turns(budget)
     }
 
-    /// `None` where the component does not decide on requests.
-    pub(in crate::plugin) async fn on_request_waiting(&mut self) -> wasmtime::Result<Option<request_policy::Decision>> {
-        if self.exports.request.is_none() {
-            return Ok(None);
-        }
-        self.call_waiting(|waiting| &mut waiting.on_request, ["request-policy", "on-request"], (the_request(),)).await
+    /// [`Instance::on_request`] of one that may wait.
+    pub(in crate::plugin) async fn on_request_waiting(
+        &mut self,
+        rules: Rules<'_>,
+    ) -> Result<Option<RequestDecision>, Fault> {
+        let guest = self.guest;
+        by_version!(&mut self.exports, exports => exports.on_request_waiting(&mut self.store, guest, rules).await)
     }
 
-    /// `None` where the component names no limits.
-    pub(in crate::plugin) async fn limits_of_waiting(&mut self) -> wasmtime::Result<Option<limit_policy::Limits>> {
-        if self.exports.limit.is_none() {
-            return Ok(None);
-        }
-        self.call_waiting(|waiting| &mut waiting.limits_of, ["limit-policy", "limits-of"], (the_request(),)).await
+    /// [`Instance::limits_of`] of one that may wait.
+    pub(in crate::plugin) async fn limits_of_waiting(
+        &mut self,
+        rules: Rules<'_>,
+        limit: impl Fn(&[u8], Quota, Algorithm) -> Limit,
+    ) -> Result<Option<Limits>, Fault> {
+        let guest = self.guest;
+        by_version!(
+            &mut self.exports,
+            exports => exports.limits_of_waiting(&mut self.store, guest, rules, limit).await
+        )
     }
 
-    /// `None` where the component does not decide on responses.
+    /// [`Instance::on_response`] of one that may wait.
     pub(in crate::plugin) async fn on_response_waiting(
         &mut self,
-    ) -> wasmtime::Result<Option<response_policy::Decision>> {
-        if self.exports.response.is_none() {
-            return Ok(None);
-        }
-        let messages = (the_request(), Resource::<ResponseHandle>::new_borrow(THE_RESPONSE));
-        self.call_waiting(|waiting| &mut waiting.on_response, ["response-policy", "on-response"], messages).await
+        rules: Rules<'_>,
+    ) -> Result<Option<ResponseDecision>, Fault> {
+        let guest = self.guest;
+        by_version!(&mut self.exports, exports => exports.on_response_waiting(&mut self.store, guest, rules).await)
     }
-
-    /// Calls a function of an interface, both by name, and keeps where it is.
-    async fn call_waiting<P, R>(
-        &mut self,
-        place: impl Fn(&mut WaitingExports) -> &mut Option<TypedFunc<P, (R,)>>,
-        [interface, function]: [&str; 2],
-        parameters: P,
-    ) -> wasmtime::Result<Option<R>>
-    where
-        P: ComponentNamedList + Lower + Send + Sync + 'static,
-        R: Send + Sync + 'static,
-        (R,): ComponentNamedList + Lift,
-    {
-        let guest = match place(&mut self.exports.waiting) {
-            Some(guest) => *guest,
-            None => find(&self.guest, &mut self.store, interface, function)?,
-        };
-        *place(&mut self.exports.waiting) = Some(guest);
-        guest.call_async(&mut self.store, parameters).await.map(|(returned,)| Some(returned))
-    }
-}
-
-fn find<P, R>(
-    instance: &Component,
-    store: &mut Store<HostState>,
-    interface: &str,
-    function: &str,
-) -> wasmtime::Result<TypedFunc<P, R>>
-where
-    P: ComponentNamedList + Lower,
-    R: ComponentNamedList + Lift,
-{
-    let name = format!("tidegate:gateway/{interface}@{}", crate::plugin::contract::ContractVersion::NEWEST);
-    let missing = || wasmtime::format_err!("{name} has no `{function}`");
-    let interface = instance.get_export_index(&mut *store, None, &name).ok_or_else(missing)?;
-    let function = instance.get_export_index(&mut *store, Some(&interface), function).ok_or_else(missing)?;
-    instance.get_typed_func(store, function)
 }
 
 /// The result of what has nothing to wait for: outside of a request there is no upstream to ask.

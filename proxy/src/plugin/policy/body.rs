@@ -1,8 +1,7 @@
 //! A policy that sees bodies.
 
-use super::{Fault, PluginFailure, PolicyRuntime};
+use super::{PluginFailure, PolicyRuntime};
 use crate::observe::metrics::CallOutcome;
-use crate::plugin::bindings::body_policy;
 use crate::plugin::decisions::question::Messages;
 use crate::policy::body::{Action, Attention, Piece, Step};
 use crate::policy::view::{RequestView, ResponseView};
@@ -20,7 +19,7 @@ impl PolicyRuntime {
     /// The plugin failed.
     pub fn attend_request(&self, request: &dyn RequestView) -> Result<Attention, PluginFailure> {
         let scope = self.scope(Messages { request, response: None }, None);
-        let attention = self.call(scope, |instance| Ok(attention(instance.attend_request()?)));
+        let attention = self.call(scope, |instance| Ok(instance.attend_request()?.unwrap_or(Attention::Skip)));
         self.count(attention, |_| CallOutcome::Forward)
     }
 
@@ -34,7 +33,7 @@ impl PolicyRuntime {
         response: &dyn ResponseView,
     ) -> Result<Attention, PluginFailure> {
         let scope = self.scope(Messages { request, response: Some(response) }, None);
-        let attention = self.call(scope, |instance| Ok(attention(instance.attend_response()?)));
+        let attention = self.call(scope, |instance| Ok(instance.attend_response()?.unwrap_or(Attention::Skip)));
         self.count(attention, |_| CallOutcome::Forward)
     }
 
@@ -44,7 +43,8 @@ impl PolicyRuntime {
     /// The plugin failed; the piece is as it was.
     pub fn on_request_body(&self, request: &dyn RequestView, piece: Piece<'_>) -> Result<Step, PluginFailure> {
         let scope = self.scope(Messages { request, response: None }, None);
-        let step = self.call(scope, |instance| self.step(instance.on_request_body(piece)?));
+        let (rules, most) = (self.rules(), self.configured.plugin.most_output());
+        let step = self.call(scope, |instance| Ok(instance.on_request_body(piece, rules, most)?.unwrap_or_else(pass)));
         self.count(step, outcome)
     }
 
@@ -59,20 +59,14 @@ impl PolicyRuntime {
         piece: Piece<'_>,
     ) -> Result<Step, PluginFailure> {
         let scope = self.scope(Messages { request, response: Some(response) }, None);
-        let step = self.call(scope, |instance| self.step(instance.on_response_body(piece)?));
+        let (rules, most) = (self.rules(), self.configured.plugin.most_output());
+        let step = self.call(scope, |instance| Ok(instance.on_response_body(piece, rules, most)?.unwrap_or_else(pass)));
         self.count(step, outcome)
-    }
-
-    fn step(&self, step: Option<body_policy::Step>) -> Result<Step, Fault> {
-        match step {
-            Some(step) => Ok(self.rules().step(step, self.configured.plugin.most_output())?),
-            None => Ok(Step { action: Action::Pass, memory: Vec::new() }),
-        }
     }
 }
 
-fn attention(attention: Option<body_policy::Attention>) -> Attention {
-    attention.map_or(Attention::Skip, Attention::from)
+fn pass() -> Step {
+    Step { action: Action::Pass, memory: Vec::new() }
 }
 
 fn outcome(step: &Step) -> CallOutcome {

@@ -1,10 +1,10 @@
 //! Takes from the limits that a policy holds a request to.
 
+use super::PolicyRuntime;
 use super::deciding::Said;
 use super::remembering::Remembered;
-use super::{Fault, PolicyRuntime};
+use crate::counters::{Algorithm, Limit, Quota};
 use crate::observe::metrics::CallOutcome;
-use crate::plugin::bindings::limit_policy;
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::failure::PluginFailure;
 use crate::plugin::instance::Instance;
@@ -75,23 +75,29 @@ impl PolicyRuntime {
         Tally { policy: self, before, outcome: CallOutcome::Forward }
     }
 
+    /// What a guest names; a guest without that role names none.
     fn ask_limits(&self, scope: CallScope<'_>) -> Result<Limits, PluginFailure> {
-        self.call(scope, |instance| self.limited(instance.limits_of()?))
+        self.call(scope, |instance| {
+            let limits = instance.limits_of(self.rules(), |key, quota, algorithm| self.limit(key, quota, algorithm))?;
+            Ok(limits.unwrap_or_default())
+        })
     }
 
     async fn ask_limits_waiting(&self, scope: CallScope<'_>) -> Result<Limits, PluginFailure> {
-        let name = async |instance: &mut Instance| self.limited(instance.limits_of_waiting().await?);
+        let name = async |instance: &mut Instance| {
+            let limit = |key: &[u8], quota, algorithm| self.limit(key, quota, algorithm);
+            Ok(instance.limits_of_waiting(self.rules(), limit).await?.unwrap_or_default())
+        };
         self.call_waiting(scope, name).await
     }
 
-    /// What a guest named, checked; a guest without that role names none.
-    fn limited(&self, limits: Option<limit_policy::Limits>) -> Result<Limits, Fault> {
-        let Some(limits) = limits else { return Ok(Limits::default()) };
+    /// The limit of a key, where its plugin counts.
+    fn limit(&self, key: &[u8], quota: Quota, algorithm: Algorithm) -> Limit {
         let setup = &self.configured.setup;
-        Ok(self.rules().limits(limits, |key, quota, algorithm| match &setup.shared_counters {
+        match &setup.shared_counters {
             Some(shared) => shared.limit(key, quota, algorithm),
             None => setup.counters.limit(key, quota, algorithm),
-        })?)
+        }
     }
 
     /// Takes together with other gateways, where its plugin counts so.

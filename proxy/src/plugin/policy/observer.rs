@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{PluginFailure, PolicyRuntime};
 use crate::observe::metrics::CallOutcome;
-use crate::plugin::bindings::observer;
 use crate::plugin::decisions::question::Messages;
 use crate::policy::view::{RequestView, ResponseView};
 
@@ -36,18 +35,9 @@ impl PolicyRuntime {
         response: Option<&dyn ResponseView>,
         exchange: &Exchange<'_>,
     ) -> Result<(), PluginFailure> {
-        let outcome = observer::Outcome {
-            status: response.map_or(0, |response| response.status()),
-            request_bytes: exchange.request_bytes,
-            response_bytes: exchange.response_bytes,
-            duration_us: u64::try_from(exchange.taken.as_micros()).unwrap_or(u64::MAX),
-            tries: exchange.tries,
-            endpoint: exchange.endpoint.map(str::to_owned),
-            cause: exchange.cause.map(str::to_owned),
-        };
+        let status = response.map(|response| response.status());
         let scope = self.scope(Messages { request, response }, None);
-        let heard: Result<(), PluginFailure> =
-            self.call(scope, |instance| Ok(instance.on_exchange(response.is_some(), &outcome)?));
+        let heard: Result<(), PluginFailure> = self.call(scope, |instance| Ok(instance.on_exchange(status, exchange)?));
         self.count(heard, |()| CallOutcome::Observe)
     }
 }

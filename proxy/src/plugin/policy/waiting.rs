@@ -1,7 +1,7 @@
 //! Calls that may wait, for an upstream's answer or for their next turn: they run on a stack of their own, and their thread
 //! serves others meanwhile.
 
-use super::{ConfiguredPolicy, Fault, PluginFailure, PolicyRuntime};
+use super::{ConfiguredPolicy, Fault, PluginFailure, PolicyRuntime, requested, responded};
 use crate::plugin::decisions::question::Messages;
 use crate::plugin::instance::Instance;
 use crate::plugin::scope::CallScope;
@@ -41,14 +41,14 @@ impl PolicyRuntime {
 impl PolicyRuntime {
     pub(super) async fn ask_request_waiting(&self, scope: CallScope<'_>) -> Result<RequestDecision, PluginFailure> {
         let decide = async |instance: &mut Instance| {
-            let decision = instance.on_request_waiting().await?;
-            self.requested(decision, instance.take_held())
+            let decision = instance.on_request_waiting(self.rules()).await?;
+            Ok(requested(decision, instance.take_held()))
         };
         self.count_request(self.call_waiting(scope, decide).await)
     }
 
     pub(super) async fn ask_response_waiting(&self, scope: CallScope<'_>) -> Result<ResponseDecision, PluginFailure> {
-        let decide = async |instance: &mut Instance| self.responded(instance.on_response_waiting().await?);
+        let decide = async |instance: &mut Instance| Ok(responded(instance.on_response_waiting(self.rules()).await?));
         self.count_response(self.call_waiting(scope, decide).await)
     }
 
