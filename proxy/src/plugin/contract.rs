@@ -5,6 +5,8 @@
 //! wherever `exports` tells versions apart.
 
 mod exports;
+#[cfg(test)]
+pub(super) mod probe;
 pub(super) mod v0_1;
 mod waiting;
 
@@ -24,11 +26,18 @@ pub(super) const PACKAGE: &str = "tidegate:gateway/";
 pub enum ContractVersion {
     /// `0.1.x`
     V0_1,
+    /// What tests load beside it, to see that two are served at once.
+    #[cfg(test)]
+    Probe,
 }
 
 impl ContractVersion {
     /// All that are served, the oldest first.
-    pub const ALL: &[Self] = &[Self::V0_1];
+    pub const ALL: &[Self] = &[
+        Self::V0_1,
+        #[cfg(test)]
+        Self::Probe,
+    ];
     /// The one to build new plugins against, in full.
     pub const NEWEST: &str = "0.1.0";
 
@@ -41,6 +50,8 @@ impl ContractVersion {
     fn numbers(self) -> (u64, u64) {
         match self {
             Self::V0_1 => (0, 1),
+            #[cfg(test)]
+            Self::Probe => (0, 99),
         }
     }
 }
@@ -99,6 +110,8 @@ impl<'a> Interface<'a> {
                 );
                 is_role || matches!(self.name, "http" | "types") || self.capability().is_some()
             }
+            #[cfg(test)]
+            ContractVersion::Probe => probe::INTERFACES.contains(&self.name),
         }
     }
 }

@@ -13,6 +13,7 @@ use wit_parser::Resolve;
 
 use super::compile::Compilation;
 use super::component::{LoadError, LoadedPlugin};
+use super::contract::probe;
 use super::engine::{EngineCapacity, PluginEngine};
 use super::instance::Setup;
 use super::outbound::Nowhere;
@@ -52,6 +53,11 @@ const WORLDS: &str = "
         import wasi:random/insecure-seed@0.2.6;
         include tidegate:gateway/request-role@0.1.0;
     }
+";
+/// A component of the version that only tests have, which asks 0.1 for the time.
+const MIXED: &str = "
+    package test:mixed;
+    world mixed { import tidegate:gateway/clock@0.1.0; include tidegate:gateway/plugin@0.99.0; }
 ";
 /// As much of WASI as the world `runtime` imports.
 const WASI: [&str; 4] = [
@@ -250,15 +256,20 @@ impl Fixture {
         let mut resolve = Resolve::default();
         let bodies: Vec<String> =
             CONTRACT.iter().map(|file| file.replacen("package tidegate:gateway@0.1.0;", "", 1)).collect();
-        let contract = format!("package tidegate:gateway@0.1.0;\n{}", bodies.join("\n")).replace("0.1.0", self.version);
+        let version = if self.version == probe::VERSION { "0.1.0" } else { self.version };
+        let contract = format!("package tidegate:gateway@0.1.0;\n{}", bodies.join("\n")).replace("0.1.0", version);
         let contract =
             self.misread.map_or_else(|| contract.clone(), |[ours, theirs]| contract.replacen(ours, theirs, 1));
-        let package = resolve.push_source("contract.wit", &contract).unwrap();
+        let mut package = resolve.push_source("contract.wit", &contract).unwrap();
         for package in WASI {
             resolve.push_source("wasi.wit", package).unwrap();
         }
         let worlds = match self.version {
             "0.1.0" => resolve.push_source("worlds.wit", WORLDS).unwrap(),
+            probe::VERSION => {
+                package = resolve.push_source("probe.wit", probe::WIT).unwrap();
+                resolve.push_source("mixed.wit", MIXED).unwrap()
+            }
             _ => package,
         };
         let world =

@@ -2,6 +2,8 @@
 
 mod names;
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use super::contract::{self, ContractVersion, Interface, PACKAGE};
@@ -66,12 +68,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
 }
 
 impl Inspection {
-    /// The version of the contract that it is linked and called by: the newest it names of those that are served. One that
-    /// names none has nothing to link or call.
+    /// The version of the contract that it is linked and called by, which is the one it names where it has no
+    /// [`Self::problems`]. One that names none has nothing to link or call.
     #[must_use]
     pub fn served_contract(&self) -> ContractVersion {
-        let named = self.imports.iter().chain(&self.exports).filter_map(|name| Interface::parse(name)?.contract());
-        named.max().unwrap_or(ContractVersion::V0_1)
+        let mut named = self.imports.iter().chain(&self.exports).filter_map(|name| Interface::parse(name)?.contract());
+        named.next().unwrap_or(ContractVersion::V0_1)
     }
 
     /// Whether its calls may wait for an answer from outside.
@@ -92,7 +94,7 @@ impl Inspection {
     pub fn problems(&self, grants: Grants) -> Vec<LoadProblem> {
         let mut problems = Vec::new();
         problems.extend(self.foreign_imports());
-        problems.extend(self.unserved_versions());
+        problems.extend(self.mixed_versions().or_else(|| self.unserved_versions()));
         problems.extend(self.imports.iter().chain(&self.exports).filter_map(|name| unknown_interface(name)));
         problems.extend(self.missing_grants(grants));
         problems.extend(self.no_role());
@@ -107,6 +109,25 @@ impl Inspection {
             LoadProblem::new(
                 format!("imports what no policy is given: {}", foreign.join(", ")),
                 "a policy is lent what the contract has, and nothing else: leave out what needs this",
+            )
+        })
+    }
+
+    /// Versions that it names beside one another: a call of one version knows nothing of what another one lends.
+    fn mixed_versions(&self) -> Option<LoadProblem> {
+        let imported = self.imports.iter().map(|name| ("imports", name));
+        let exported = self.exports.iter().map(|name| ("exports", name));
+        let mut versions = BTreeMap::<(u64, u64), Vec<String>>::new();
+        for (does, name) in imported.chain(exported) {
+            if let Some(version) = Interface::parse(name).and_then(|interface| interface.version) {
+                versions.entry((version.major, version.minor)).or_default().push(format!("{does} {name}"));
+            }
+        }
+        let told = versions.iter().map(|((major, minor), names)| format!("{major}.{minor} ({})", names.join(", ")));
+        (versions.len() > 1).then(|| {
+            LoadProblem::new(
+                format!("mixes versions of the contract: {}", told.collect::<Vec<_>>().join(" and ")),
+                format!("build all of it against one version; this gateway speaks contract {}", contract::served()),
             )
         })
     }

@@ -17,6 +17,7 @@ mod runtime_imports;
 mod sandbox;
 mod shared_counters;
 mod turns;
+mod versions;
 mod waiting;
 mod zoo;
 
@@ -31,10 +32,13 @@ use crate::policy::facts::{HttpRequestView, RequestFacts, RequestId, Scheme};
 pub(super) fn with_request<R>(value: &str, test: impl FnOnce(&HttpRequestView<'_>) -> R) -> R {
     let request = http::Request::get("http://example.com/path?q=1").header("x-in", value).body(()).unwrap();
     let (parts, ()) = request.into_parts();
+    test(&HttpRequestView { parts: &parts, facts: &facts() })
+}
+
+/// What the gateway knows of such a request.
+fn facts() -> RequestFacts {
     let client = IpAddr::from([192, 0, 2, 7]);
-    let facts =
-        RequestFacts::new(client, RequestId::new("id-1").unwrap(), "route".into(), Scheme::Https, "example.com".into());
-    test(&HttpRequestView { parts: &parts, facts: &facts })
+    RequestFacts::new(client, RequestId::new("id-1").unwrap(), "route".into(), Scheme::Https, "example.com".into())
 }
 
 /// Asks for a decision, whether it has to be waited for or not.

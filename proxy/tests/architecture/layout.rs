@@ -112,8 +112,13 @@ fn a_fence_is_seen_through_groups_and_attributes_and_not_in_tests_or_text() {
     fs::write(folder.path().join("route.rs"), SAMPLE).unwrap();
     let sources = read_tree(folder.path()).unwrap();
     let named = sources[0].names.iter().map(|name| (name.segments.join("::"), name.line)).collect::<Vec<_>>();
-    let expected =
-        [("crate::upstream::Member", 3), ("crate::wire", 3), ("wasmtime::Store", 6), ("wasmtime::Engine", 7)];
+    let expected = [
+        ("crate::upstream::Member", 3),
+        ("crate::wire", 3),
+        ("wasmtime::Store", 6),
+        ("wasmtime::Engine", 7),
+        ("wasmtime::Linker", 22),
+    ];
     assert_eq!(named, expected.map(|(path, line)| (path.to_owned(), line)));
     assert_eq!(sources[0].functions, [("own".to_owned(), 3)]);
 }
@@ -154,4 +159,9 @@ use pingora::{eight, nine};
 mod tests {
     fn f() { pingora::ten() }
 }
+enum Cases {
+    #[cfg(test)]
+    Tested(pingora::eleven),
+}
+struct After(wasmtime::Linker);
 "##;

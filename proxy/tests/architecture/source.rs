@@ -113,7 +113,8 @@ fn attribute_length(rest: &[Token<'_>]) -> usize {
     }
 }
 
-/// The length of an item with its attributes: to its closing brace or semicolon.
+/// The length of an item with its attributes: to its closing brace or semicolon. A case of an enum, or of a match, is taken
+/// with those that follow it.
 fn item_length(rest: &[Token<'_>]) -> usize {
     let mut at = 0;
     while let Some(here) = rest.get(at..).filter(|here| !here.is_empty()) {
@@ -128,6 +129,7 @@ fn item_length(rest: &[Token<'_>]) -> usize {
                 }
             }
             Some(";") => return at + 1,
+            Some("}" | "]" | ")") => return at,
             _ => at += 1,
         }
     }

@@ -5,6 +5,8 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance as GuestInstance, InstancePre, Linker};
 
+#[cfg(test)]
+use super::probe;
 use super::{ContractVersion, v0_1};
 use crate::config::model::Grants;
 use crate::plugin::instance::HostState;
@@ -13,11 +15,16 @@ use crate::plugin::roles::Roles;
 /// Where the exports of a component are.
 pub(in crate::plugin) enum ExportIndices {
     V0_1(v0_1::ExportIndices),
+    #[cfg(test)]
+    Probe(probe::ExportIndices),
 }
 
 /// The exports of one instance, to be called through [`by_version!`].
+#[cfg_attr(test, expect(clippy::large_enum_variant, reason = "the probe has one role"))]
 pub(in crate::plugin) enum Exports {
     V0_1(v0_1::Exports),
+    #[cfg(test)]
+    Probe(probe::Exports),
 }
 
 /// Makes a call by the version that an instance is of.
@@ -25,6 +32,8 @@ macro_rules! by_version {
     ($exports:expr, $version:ident => $call:expr) => {
         match $exports {
             $crate::plugin::contract::Exports::V0_1($version) => $call,
+            #[cfg(test)]
+            $crate::plugin::contract::Exports::Probe($version) => $call,
         }
     };
 }
@@ -40,6 +49,8 @@ impl ContractVersion {
     ) -> wasmtime::Result<()> {
         match self {
             Self::V0_1 => v0_1::lend(linker, capabilities, shares_counters),
+            #[cfg(test)]
+            Self::Probe => probe::lend(linker),
         }
     }
 
@@ -52,6 +63,8 @@ impl ContractVersion {
     ) -> wasmtime::Result<ExportIndices> {
         Ok(match self {
             Self::V0_1 => ExportIndices::V0_1(v0_1::ExportIndices::find(component, roles, configuration)?),
+            #[cfg(test)]
+            Self::Probe => ExportIndices::Probe(probe::ExportIndices::find(component)?),
         })
     }
 }
@@ -65,6 +78,8 @@ impl ExportIndices {
     ) -> wasmtime::Result<Exports> {
         Ok(match self {
             Self::V0_1(indices) => Exports::V0_1(indices.load(store, guest)?),
+            #[cfg(test)]
+            Self::Probe(indices) => Exports::Probe(indices.load(store, guest)?),
         })
     }
 }

@@ -92,7 +92,7 @@ fn another_version_of_the_contract_is_refused_with_both_versions() {
         .on_request("(call $drop-request (local.get 0)) (i32.const 0)");
     let (message, hint) = only(load(&fixture.build(), all_grants(), LIMITS));
     assert!(message.contains("tidegate:gateway/request-policy@0.2.0"), "{message}");
-    assert!(message.ends_with(", and this gateway speaks contract 0.1"), "{message}");
+    assert!(message.ends_with(", and this gateway speaks contract 0.1 and 0.99"), "{message}");
     assert!(hint.contains("contract 0.1.0"), "{hint}");
 }
 
