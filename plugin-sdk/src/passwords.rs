@@ -1,7 +1,7 @@
 //! Passwords of consumers. Grant: `passwords`.
 //!
-//! A check is slow on purpose, and the policy waits for it: a plugin that calls this has the roles `request` and `response`
-//! only.
+//! A check is slow on purpose, and the policy waits for it: a plugin that calls this has the roles `request`, `limit` and
+//! `response` only.
 
 use crate::consumers::ConsumerId;
 #[cfg(target_arch = "wasm32")]

@@ -40,6 +40,7 @@ const WORLDS: &str = "
     world bare { include tidegate:gateway/imports@0.1.0; export tidegate:gateway/request-policy@0.1.0; }
     world none { export elsewhere; }
     world naming-bodies { include tidegate:gateway/body-role@0.1.0; export tidegate:gateway/limit-policy@0.1.0; }
+    world asking-balancer { include tidegate:gateway/imports@0.1.0; include tidegate:gateway/balancer-role@0.1.0; }
     world guarded { include tidegate:gateway/request-role@0.1.0; export tidegate:gateway/limit-policy@0.1.0; }
     interface things { resource thing; }
     world hoarding { include bare; export things; }
@@ -113,6 +114,11 @@ impl Fixture {
     /// A guest whose decision is `decision`, always.
     pub(crate) fn deciding(image: image::Image, decision: u32) -> Self {
         Self { data: image, ..Self::request(&format!("(i32.const {decision})")) }
+    }
+
+    /// The same, made a component of another world.
+    pub(crate) fn of(self, world: &'static str) -> Self {
+        Self { world, ..self }
     }
 
     /// A guest that runs `body` whenever the gateway asks it for memory, once `$armed` is not 0.

@@ -19,6 +19,7 @@ mod shared_counters;
 mod turns;
 mod versions;
 mod waiting;
+mod worlds;
 mod zoo;
 
 use std::net::IpAddr;

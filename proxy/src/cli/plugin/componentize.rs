@@ -21,7 +21,8 @@ Examples:
   tidegate plugin componentize go.core.wasm --world request-role --adapt -o policy.wasm
 
 A module whose tool chain wrote its world into it already (wit-bindgen does, for C and Rust) needs no --world.
-Worlds: request-role, limit-role, response-role, exchange-role, body-role, balancer-role, observer-role, plugin.";
+Worlds: request-role, limit-role, response-role, exchange-role, body-role, balancer-role, observer-role, plugin. The last four
+have no `http-client` and no `passwords`, since nobody waits for bodies, balancers and observers. Other combinations: --wit.";
 
 /// What to make a component of, and how.
 #[derive(Clone, Debug, clap::Args)]

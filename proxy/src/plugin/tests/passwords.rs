@@ -61,7 +61,7 @@ fn a_call_that_wants_to_try_many_passwords_is_told_to_stop() {
 
 #[test]
 fn a_guest_that_has_passwords_checked_may_not_have_roles_that_nobody_waits_for() {
-    let guest = Fixture::balancing("(i32.const 0)").import("passwords", "verify", VERIFY);
+    let guest = Fixture::balancing("(i32.const 0)").of("asking-balancer").import("passwords", "verify", VERIFY);
     let error = load(&guest.build(), all_grants(), LIMITS).unwrap_err();
     let expected = "imports tidegate:gateway/passwords and exports balancer, which nobody waits for";
     assert_eq!(error.problems[0].message, expected);

@@ -137,7 +137,7 @@ fn time_spent_waiting_costs_no_budget_and_work_after_it_does() {
 #[test]
 fn a_plugin_that_waits_may_not_have_roles_that_nobody_waits_for() {
     let send = "(func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32))";
-    let guest = Fixture::balancing("(i32.const 0)").import("http-client", "send", send);
+    let guest = Fixture::balancing("(i32.const 0)").of("asking-balancer").import("http-client", "send", send);
     let error = crate::plugin::fixture::load(&guest.build(), all_grants(), LIMITS).unwrap_err();
     let expected = "imports tidegate:gateway/http-client and exports balancer, which nobody waits for";
     assert_eq!(error.problems[0].message, expected);

@@ -1,10 +1,13 @@
 //! Contract 0.1 as Rust types and traits, generated from `wit/`.
 //!
-//! The world `plugin` has all roles; which of them a component exports is found out at load (`inspection`).
+//! The world has all that is lent and all roles; which of them a component has is found out at load (`inspection`).
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "plugin",
+    inline: "
+        package tidegate:host;
+        world host { include tidegate:gateway/imports@0.1.0; include tidegate:gateway/plugin@0.1.0; }
+    ",
     imports: {
         "tidegate:gateway/http-client.send": async | trappable,
         "tidegate:gateway/passwords.verify": async | trappable,
