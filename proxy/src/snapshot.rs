@@ -9,13 +9,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::Loaded;
-use crate::config::model::Limits;
+use crate::config::model::{Capability, Grants, Limits};
 use crate::counters::shared::Link;
 use crate::gate::Terms;
 use crate::keysets::Keysets;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{ConsumerMetrics, Metrics, RouteMetrics};
-use crate::plugin::component::LoadedPlugin;
+use crate::plugin::component::{LoadedPlugin, PluginFacts};
 use crate::plugin::policy::PolicyRuntime;
 use crate::policy::chain::Chain;
 use crate::process::Process;
@@ -136,6 +136,7 @@ impl Snapshot {
             let (facts, served) = (loaded.facts(), loaded.contract());
             let (contract, sha256) = (&facts.contract, &facts.sha256);
             tracing::info!(plugin, contract, %served, sha256, "plugin loaded, its contract is served");
+            warn_of_unanswered(facts);
         }
     }
 
@@ -164,6 +165,22 @@ impl Snapshot {
                 })
             })
     }
+}
+
+/// No error: many runtimes import a clock and never ask it.
+fn warn_of_unanswered(facts: &PluginFacts) {
+    let (imports, missing): (Vec<&str>, Vec<Capability>) = facts.unanswered().unzip();
+    if missing.is_empty() {
+        return;
+    }
+    let (plugin, imports) = (&facts.name, imports.join(", "));
+    let grants: Grants = facts.grants.iter().chain(missing).collect();
+    tracing::warn!(
+        plugin,
+        imports,
+        hint = %format_args!("if calls trap for it: grants = {grants}"),
+        "the runtime of a plugin's language imports what is not granted: a call in which it asks for it traps"
+    );
 }
 
 /// Whether two maps hold the very same things.

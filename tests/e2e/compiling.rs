@@ -191,6 +191,30 @@ async fn the_log_tells_of_a_plugin_that_is_new_and_which_contract_it_is_built_ag
 }
 
 #[tokio::test]
+async fn the_log_warns_of_a_clock_that_a_runtime_imports_and_is_not_granted() {
+    let origin = Origin::start().await;
+    let setup = Setup::new("");
+    let file = guests::with_a_runtime(setup.directory()).await;
+    let rest = |grants: &str, of_route: &str| {
+        plugin("it", &file, grants)
+            + &policy("it", "it", "")
+            + &upstream("origin", &[&origin])
+            + &route("all", "origin", &format!("policies = [\"it\"]\n{of_route}"))
+    };
+    let gateway = setup.rest(rest("grants = [\"log\"]", "")).start().await;
+    assert_eq!(gateway.get("/").await.status(), 200, "it never asks what time it is");
+    let line = "imports what is not granted: a call in which it asks for it traps plugin=\"it\" \
+                imports=\"wasi:clocks/wall-clock@0.2.6\" hint=if calls trap for it: grants = [\"log\", \"clock\"]";
+    gateway.until_logged(line).await;
+    gateway.take_over(rest("grants = [\"log\"]", "path = { prefix = \"/it\" }")).await;
+    gateway.until_logged("configuration applied").await;
+    assert_eq!(gateway.log().matches(line).count(), 1, "another route is not another plugin: {}", gateway.log());
+    gateway.take_over(rest("grants = [\"log\", \"clock\"]", "")).await;
+    gateway.until_logged("generation=3").await;
+    assert_eq!(gateway.log().matches("imports what is not granted").count(), 1, "{}", gateway.log());
+}
+
+#[tokio::test]
 async fn a_new_version_that_wants_more_than_it_was_granted_waits_for_the_operator() {
     let origin = Origin::start().await;
     let setup = Setup::new("");

@@ -40,6 +40,13 @@ pub struct PluginFacts {
     pub upstreams: Vec<String>,
 }
 
+impl PluginFacts {
+    /// What its language's runtime imports and is not answered, for want of the grant beside it.
+    pub fn unanswered(&self) -> impl Iterator<Item = (&str, Capability)> {
+        runtime_imports::ungranted(&self.imports, self.grants)
+    }
+}
+
 /// A component that may run: cheap to instantiate, shared by all policies that use it.
 pub struct LoadedPlugin {
     pub(super) facts: PluginFacts,

@@ -29,6 +29,9 @@ pub struct Inspection {
     pub configuration: bool,
     /// The grants it cannot be loaded without.
     pub grants: Grants,
+    /// The grants that its language's runtime wants besides, where it asks for the time or for random numbers. It is loaded
+    /// without them, and a call in which it asks traps.
+    pub optional_grants: Grants,
     /// What it imports, as it says it.
     pub imports: Vec<String>,
     /// What it exports, as it says it.
@@ -46,6 +49,7 @@ pub struct Inspection {
 /// The bytes are no component, or cannot be read as one.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
     let Names { imports, exports } = names::read(bytes)?;
+    let grants: Grants = imports.iter().filter_map(|name| Interface::parse(name)?.capability()).collect();
     let exported = |wanted| exports.iter().filter_map(|name| Interface::parse(name)).any(|e| e.name == wanted);
     Ok(Inspection {
         sha256: hex::encode(Sha256::digest(bytes)),
@@ -60,7 +64,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
             observer: exported("observer"),
         },
         configuration: exported("configuration"),
-        grants: imports.iter().filter_map(|name| Interface::parse(name)?.capability()).collect(),
+        grants,
+        optional_grants: runtime_imports::ungranted(&imports, grants).map(|(_, capability)| capability).collect(),
         runtime_imports: imports.iter().filter(|name| runtime_imports::is_one(name)).cloned().collect(),
         imports,
         exports,
@@ -150,15 +155,11 @@ impl Inspection {
     }
 
     fn missing_grants(&self, grants: Grants) -> Vec<LoadProblem> {
-        let line: Vec<String> = Capability::ALL
-            .into_iter()
-            .filter(|capability| grants.has(*capability) || self.grants.has(*capability))
-            .map(|capability| format!("{:?}", capability.name()))
-            .collect();
+        let all: Grants = grants.iter().chain(self.grants.iter()).collect();
         let problem = |capability: Capability| {
             LoadProblem::new(
                 format!("imports {PACKAGE}{0}, and the grant \"{0}\" is missing", capability.name()),
-                format!("if it may use this: grants = [{}]", line.join(", ")),
+                format!("if it may use this: grants = {all}"),
             )
             .about("grants")
         };

@@ -11,7 +11,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
 
 use super::instance::HostState;
-use crate::config::model::Grants;
+use crate::config::model::{Capability, Grants};
 use answer::{Answer, Nothing};
 
 /// What all of WASI is called before its own name.
@@ -20,6 +20,21 @@ const PACKAGES: &str = "wasi:";
 /// Whether an import is of this kind.
 pub(super) fn is_one(name: &str) -> bool {
     name.starts_with(PACKAGES)
+}
+
+/// The grant without which what such an import asks for is not answered; none where no grant would change that.
+pub(super) fn wanted_grant(name: &str) -> Option<Capability> {
+    match name.split('@').next().unwrap_or_default() {
+        "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" => Some(Capability::Clock),
+        "wasi:random/random" | "wasi:random/insecure" => Some(Capability::Random),
+        _ => None,
+    }
+}
+
+/// Those of these imports whose grant is not among these.
+pub(super) fn ungranted(imports: &[String], grants: Grants) -> impl Iterator<Item = (&str, Capability)> {
+    let wanted = imports.iter().filter_map(|name| Some((name.as_str(), wanted_grant(name)?)));
+    wanted.filter(move |(_, capability)| !grants.has(*capability))
 }
 
 /// Gives the component's imports of this kind something to link to.

@@ -64,6 +64,42 @@ pub(crate) async fn animal(name: &str, folder: &Path) -> PathBuf {
     made
 }
 
+/// A guest whose language has a runtime that imports a clock, made in this folder; it passes every request on, and never asks
+/// what time it is.
+pub(crate) async fn with_a_runtime(folder: &Path) -> PathBuf {
+    const CORE: &str = r#"(module
+      (import "wasi:clocks/wall-clock@0.2.6" "now" (func $now (param i32)))
+      (import "tidegate:gateway/http@0.1.0" "[resource-drop]request" (func $drop (param i32)))
+      (memory (export "memory") 1)
+      (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+      (func (export "tidegate:gateway/configuration@0.1.0#configure") (param i32 i32) (result i32)
+        (if (i32.eqz (local.get 1)) (then (call $now (i32.const 0))))
+        (i32.const 64))
+      (func (export "tidegate:gateway/request-policy@0.1.0#on-request") (param i32) (result i32)
+        (call $drop (local.get 0))
+        (i32.const 128)))"#;
+    const WORLD: &str = "package test:runtime;
+      world runtime { import wasi:clocks/wall-clock@0.2.6; include tidegate:gateway/request-role@0.1.0; }";
+    const CLOCKS: &str = "package wasi:clocks@0.2.6;
+      interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }";
+    let wit = folder.join("wit");
+    let contract = wit.join("deps/gateway");
+    std::fs::create_dir_all(&contract).expect("a writable folder");
+    for file in std::fs::read_dir(root().join("wit")).expect("the contract") {
+        let file = file.expect("the contract");
+        std::fs::copy(file.path(), contract.join(file.file_name())).expect("a writable folder");
+    }
+    let (core, made) = (folder.join("runtime.wat"), folder.join("runtime.wasm"));
+    for (file, text) in [(&core, CORE), (&wit.join("world.wit"), WORLD), (&wit.join("deps/clocks.wit"), CLOCKS)] {
+        std::fs::write(file, text).expect("a writable folder");
+    }
+    let [core, wit, output] = [&core, &wit, &made].map(|path| path.display().to_string());
+    let asked = ["plugin", "componentize", &core, "--world", "runtime", "--wit", &wit, "-o", &output];
+    let finished = run(&asked).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    made
+}
+
 fn existing(path: &str) -> PathBuf {
     let file = root().join(path);
     assert!(file.is_file(), "{} is missing: run `make plugins`", file.display());

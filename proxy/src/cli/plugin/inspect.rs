@@ -56,6 +56,7 @@ fn text(file: &Path, found: &Inspection) -> String {
     let own = found.imports.iter().filter(|import| !found.runtime_imports.contains(import));
     lines.extend(rows("imports", own));
     lines.extend(rows("runtime", found.runtime_imports.iter()));
+    lines.extend(rows("optional", found.optional_grants.iter().map(optional).collect::<Vec<_>>().iter()));
     lines.extend(rows("exports", found.exports.iter()));
     lines.push(String::new());
     lines.push(section(file, found.grants));
@@ -73,6 +74,15 @@ fn decides(found: &Inspection) -> &'static str {
     } else {
         "by more than what it reads: it is called for each message"
     }
+}
+
+/// What a grant is for that only its language's runtime may want.
+fn optional(capability: Capability) -> String {
+    let asked = if capability == Capability::Clock { "the time" } else { "random numbers" };
+    format!(
+        "the grant {:?}: its runtime may ask for {asked}, and a call in which it does traps without it",
+        capability.name()
+    )
 }
 
 fn row(label: &str, value: &str) -> String {
@@ -94,12 +104,10 @@ fn section(file: &Path, grants: Grants) -> String {
     let name = file.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")).unwrap_or_default();
     let asks = grants.has(Capability::HttpClient);
     let upstreams = if asks { "upstreams = [\"...\"] # those it may ask, by name\n" } else { "" };
-    let grants: Vec<String> = grants.iter().map(|capability| format!("{:?}", capability.name())).collect();
     let path = file.display().to_string();
     format!(
-        "[[plugin]]\nname = {name:?}\npath = {path:?}\ngrants = [{grants}]\n{upstreams}\n\
-         [[policy]]\nname = {name:?}\nplugin = {name:?}\n",
-        grants = grants.join(", ")
+        "[[plugin]]\nname = {name:?}\npath = {path:?}\ngrants = {grants}\n{upstreams}\n\
+         [[policy]]\nname = {name:?}\nplugin = {name:?}\n"
     )
 }
 
@@ -109,6 +117,7 @@ fn json(file: &Path, found: &Inspection) -> serde_json::Value {
         .iter()
         .map(|problem| serde_json::json!({ "message": problem.message, "hint": problem.hint }))
         .collect();
+    let names = |grants: Grants| grants.iter().map(Capability::name).collect::<Vec<_>>();
     serde_json::json!({
         "file": file,
         "bytes": found.bytes,
@@ -117,10 +126,46 @@ fn json(file: &Path, found: &Inspection) -> serde_json::Value {
         "roles": found.roles.names(),
         "configuration": found.configuration,
         "decides_by_reading": found.decides_by_reading(),
-        "grants": found.grants.iter().map(|capability| capability.name()).collect::<Vec<_>>(),
+        "grants": names(found.grants),
+        "optional_grants": names(found.optional_grants),
         "imports": found.imports,
         "runtime_imports": found.runtime_imports,
         "exports": found.exports,
         "problems": problems,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::fixture::Fixture;
+
+    const CLOCK: &str = "(import \"wasi:clocks/wall-clock@0.2.6\" \"now\" (func $now (param i32)))";
+    const RANDOM: &str = "(import \"wasi:random/random@0.2.6\" \"get-random-u64\" (func $random (result i64)))";
+
+    fn found(fixture: &Fixture) -> Inspection {
+        inspect(&fixture.build()).unwrap()
+    }
+
+    #[test]
+    fn a_grant_that_only_the_runtime_may_want_is_shown_beside_those_to_paste() {
+        let found = found(&Fixture::starting("").raw_import(CLOCK).raw_import(RANDOM));
+        let shown = text(Path::new("it.wasm"), &found);
+        let lines = "  optional  the grant \"clock\": its runtime may ask for the time, and a call in which it does traps without it\n\
+                     \x20           the grant \"random\": its runtime may ask for random numbers, and ";
+        assert!(shown.contains(lines), "{shown}");
+        assert!(shown.contains("grants = []\n"), "{shown}");
+        let json = json(Path::new("it.wasm"), &found);
+        assert_eq!(json["optional_grants"], serde_json::json!(["clock", "random"]));
+        assert_eq!((&json["grants"], &json["problems"]), (&serde_json::json!([]), &serde_json::json!([])));
+    }
+
+    #[test]
+    fn a_grant_that_the_policy_needs_itself_is_not_optional() {
+        let asks = Fixture::starting("").raw_import(CLOCK).import("clock", "now-ms", "(func (result i64))");
+        let found = found(&asks);
+        assert_eq!(found.grants, Grants::from_iter([Capability::Clock]));
+        assert_eq!(found.optional_grants, Grants::default());
+        assert!(!text(Path::new("it.wasm"), &found).contains("optional"));
+    }
 }

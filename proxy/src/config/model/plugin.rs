@@ -157,6 +157,13 @@ impl Grants {
     }
 }
 
+/// As the configuration has them: `["consumers", "clock"]`.
+impl std::fmt::Display for Grants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter().map(Capability::name)).finish()
+    }
+}
+
 impl FromIterator<Capability> for Grants {
     fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
         Self(capabilities.into_iter().fold(0, |bits, capability| bits | Self::bit(capability)))

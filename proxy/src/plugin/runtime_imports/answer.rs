@@ -4,7 +4,8 @@ use rand::Rng;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Resource, ResourceAny, Val};
 
-use crate::config::model::{Capability, Grants};
+use super::wanted_grant;
+use crate::config::model::Grants;
 use crate::plugin::instance::HostState;
 
 /// What every resource is: a handle to hold, and nothing behind it.
@@ -53,11 +54,7 @@ impl Answer {
     /// The answer to `function` of `interface`, which carries its version.
     pub(super) fn to(interface: &str, function: &str, grants: Grants) -> Self {
         let name = interface.split('@').next().unwrap_or_default();
-        let wanted = match name {
-            "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" => Some(Capability::Clock),
-            "wasi:random/random" | "wasi:random/insecure" => Some(Capability::Random),
-            _ => None,
-        };
+        let wanted = wanted_grant(name);
         if let Some(capability) = wanted.filter(|capability| !grants.has(*capability)) {
             return Self::Refused(format!("{name}#{function} wants the grant \"{}\"", capability.name()));
         }
@@ -193,6 +190,7 @@ fn random_bytes(asked: &[Val]) -> wasmtime::Result<Val> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::model::Capability;
 
     #[test]
     fn an_answer_does_not_depend_on_the_version() {

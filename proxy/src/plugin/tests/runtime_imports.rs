@@ -83,5 +83,16 @@ fn an_inspection_tells_them_apart_from_what_wants_a_grant() {
     let inspection = inspect(&wall_clock().build()).unwrap();
     assert_eq!(inspection.runtime_imports, ["wasi:clocks/wall-clock@0.2.6"]);
     assert_eq!(inspection.grants, Grants::default());
+    assert_eq!(inspection.optional_grants, Grants::from_iter([Capability::Clock]));
     assert!(inspection.problems(Grants::default()).is_empty());
+}
+
+#[test]
+fn a_loaded_plugin_tells_what_its_runtime_is_not_answered() {
+    let unanswered = |grants: &[Capability]| {
+        let plugin = load(&wall_clock().build(), grants.iter().copied().collect(), LIMITS).unwrap();
+        plugin.facts().unanswered().map(|(name, grant)| (name.to_owned(), grant)).collect::<Vec<_>>()
+    };
+    assert_eq!(unanswered(&[Capability::Random]), [("wasi:clocks/wall-clock@0.2.6".to_owned(), Capability::Clock)]);
+    assert_eq!(unanswered(&[Capability::Clock]), []);
 }
