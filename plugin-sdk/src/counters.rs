@@ -30,9 +30,9 @@ pub fn hold(key: &[u8], limit: u32) -> Option<u32> {
 /// A limit: this many units in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Units allowed in a window, at least 1.
+    /// Units allowed in a window, at least 1: where it is 0 nothing is ever admitted.
     pub limit: u32,
-    /// Length of the window in milliseconds, at least 1.
+    /// Length of the window in milliseconds, at least 1: 0 is taken as 1.
     pub window_ms: u32,
 }
 
@@ -45,7 +45,7 @@ pub struct Admission {
     pub remaining: u32,
     /// Milliseconds until the quota is whole again.
     pub reset_ms: u32,
-    /// Milliseconds until the same request could succeed; 0 where it was allowed.
+    /// Milliseconds until the same request could succeed: 0 where it was allowed, [`u32::MAX`] where it never can.
     pub retry_after_ms: u32,
 }
 

@@ -13,9 +13,15 @@ pub(super) struct Cell {
     before: u32,
 }
 
+/// The answer to a quota that admits nothing.
+const NEVER: Admission = Admission { allowed: false, remaining: 0, reset_ms: 0, retry_after_ms: u32::MAX };
+
 impl Cell {
     pub(super) fn take_gcra(&mut self, now_us: u64, quota: Quota, burst: u32, cost: u32) -> Admission {
-        let per_unit = u64::from(quota.window_ms.max(1)) * 1000 / u64::from(quota.limit.max(1));
+        if quota.limit == 0 {
+            return NEVER;
+        }
+        let per_unit = u64::from(quota.window_ms.max(1)) * 1000 / u64::from(quota.limit);
         let per_unit = per_unit.max(1);
         let capacity = per_unit * u64::from(burst);
         let debt = self.full_at_us.saturating_sub(now_us);
@@ -27,11 +33,14 @@ impl Cell {
             allowed,
             remaining: clamp(capacity.saturating_sub(debt) / per_unit),
             reset_ms: milliseconds(debt),
-            retry_after_ms: if allowed { 0 } else { milliseconds(wanted - capacity) },
+            retry_after_ms: wait(allowed, cost > burst, || milliseconds(wanted - capacity)),
         }
     }
 
     pub(super) fn take_window(&mut self, now_us: u64, quota: Quota, cost: u32) -> Admission {
+        if quota.limit == 0 {
+            return NEVER;
+        }
         let length = u64::from(quota.window_ms.max(1)) * 1000;
         let number = now_us / length;
         let taken = if self.window.0 == number { self.window.1 } else { 0 };
@@ -44,12 +53,15 @@ impl Cell {
             allowed,
             remaining: quota.limit.saturating_sub(taken),
             reset_ms: if taken == 0 { 0 } else { rest },
-            retry_after_ms: if allowed { 0 } else { rest },
+            retry_after_ms: wait(allowed, cost > quota.limit, || rest),
         }
     }
 
     /// Waits are told no more exactly than "once the window has ended".
     pub(super) fn take_sliding(&mut self, now_us: u64, quota: Quota, cost: u32) -> Admission {
+        if quota.limit == 0 {
+            return NEVER;
+        }
         let length = u64::from(quota.window_ms.max(1)) * 1000;
         let number = now_us / length;
         match number.checked_sub(self.window.0) {
@@ -68,8 +80,17 @@ impl Cell {
             allowed,
             remaining: clamp(u64::from(quota.limit).saturating_sub(taken)),
             reset_ms: if taken == 0 { 0 } else { milliseconds(rest + length) },
-            retry_after_ms: if allowed { 0 } else { milliseconds(rest) },
+            retry_after_ms: wait(allowed, cost > quota.limit, || milliseconds(rest)),
         }
+    }
+}
+
+/// How long to wait for what may be possible later.
+fn wait(allowed: bool, never: bool, until: impl FnOnce() -> u32) -> u32 {
+    match (allowed, never) {
+        (true, _) => 0,
+        (false, true) => u32::MAX,
+        (false, false) => until(),
     }
 }
 
@@ -101,8 +122,21 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_over_the_burst_never_passes() {
-        assert!(!Cell::default().take_gcra(0, TEN_A_SECOND, 3, 4).allowed);
+    fn a_cost_over_what_there_ever_is_never_passes_and_is_told_so() {
+        let refused = [
+            Cell::default().take_gcra(0, TEN_A_SECOND, 3, 4),
+            Cell::default().take_window(0, TEN_A_SECOND, 11),
+            Cell::default().take_sliding(0, TEN_A_SECOND, 11),
+        ];
+        assert!(refused.iter().all(|refused| !refused.allowed && refused.retry_after_ms == u32::MAX), "{refused:?}");
+    }
+
+    #[test]
+    fn a_quota_of_nothing_admits_nothing() {
+        let nothing = Quota { limit: 0, window_ms: 1000 };
+        assert_eq!(Cell::default().take_gcra(0, nothing, 3, 0), NEVER);
+        assert_eq!(Cell::default().take_window(0, nothing, 0), NEVER);
+        assert_eq!(Cell::default().take_sliding(0, nothing, 0), NEVER);
     }
 
     #[test]

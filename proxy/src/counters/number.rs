@@ -36,6 +36,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_to_live_of_nothing_is_a_millisecond() {
+        let mut number = Number::default();
+        assert_eq!(number.add(0, 1, 0), 1);
+        assert_eq!(number.add(NS_PER_MS - 1, 1, 0), 2);
+        assert_eq!(number.add(2 * NS_PER_MS - 1, 1, 0), 1);
+    }
+
+    #[test]
     fn a_number_saturates() {
         let mut number = Number::default();
         assert_eq!(number.add(0, i64::MAX, 10), i64::MAX);

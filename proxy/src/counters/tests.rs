@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::clock::TestClock;
-use super::{Admission, Counters, PolicyCounters, Quota};
+use super::{Admission, Algorithm, Counters, PolicyCounters, Quota};
 
 mod overload;
 
@@ -75,6 +75,51 @@ fn a_cost_above_the_burst_is_never_admitted() {
     let (counters, _clock) = counters(100);
     let refused = counters.take_gcra(b"k", SECOND, 5, 6);
     assert_eq!(refused, Admission { allowed: false, remaining: 5, reset_ms: 0, retry_after_ms: u32::MAX });
+}
+
+#[test]
+fn a_quota_of_nothing_admits_nothing_not_even_what_costs_nothing() {
+    let (counters, _clock) = counters(100);
+    let nothing = Quota { limit: 0, window_ms: 1000 };
+    for cost in [0, 1] {
+        let takes = [
+            counters.take_gcra(b"k", nothing, 5, cost),
+            counters.take_window(b"k", nothing, cost),
+            counters.take_sliding(b"k", nothing, cost),
+        ];
+        for refused in takes {
+            assert_eq!((refused.allowed, refused.retry_after_ms), (false, u32::MAX), "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_window_of_no_length_is_one_of_a_millisecond() {
+    let (counters, clock) = counters(100);
+    let one = Quota { limit: 1, window_ms: 0 };
+    let take = |of| match of {
+        Algorithm::Gcra { burst } => counters.take_gcra(b"k", one, burst, 1),
+        Algorithm::Window => counters.take_window(b"k", one, 1),
+        Algorithm::Sliding => counters.take_sliding(b"k", one, 1),
+    };
+    for of in [Algorithm::Gcra { burst: 1 }, Algorithm::Window] {
+        assert!(take(of).allowed, "{of:?}");
+        assert_eq!((take(of).allowed, take(of).retry_after_ms), (false, 1), "{of:?}");
+        clock.advance_ms(1);
+        assert!(take(of).allowed, "{of:?}");
+    }
+    assert!(take(Algorithm::Sliding).allowed && !take(Algorithm::Sliding).allowed);
+    clock.advance_ms(2);
+    assert!(take(Algorithm::Sliding).allowed, "the window before is out of view");
+}
+
+#[test]
+fn a_request_that_has_to_wait_longer_than_can_be_told_is_told_never() {
+    let (counters, _clock) = counters(100);
+    let slow = Quota { limit: 1, window_ms: u32::MAX };
+    assert!(counters.take_gcra(b"k", slow, 3, 3).allowed);
+    assert_eq!(counters.take_gcra(b"k", slow, 3, 3).retry_after_ms, u32::MAX);
+    assert_eq!(counters.take_window(b"k", SECOND, 11).retry_after_ms, u32::MAX, "more than the window has");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use semver::Version;
 use sha2::{Digest, Sha256};
 use tidegate::plugin::contract::ContractVersion;
-use wit_parser::{Docs, Resolve, TypeDefKind};
+use wit_parser::{Docs, Resolve, Stability, TypeDefKind};
 
 use crate::repository;
 
@@ -14,7 +14,7 @@ use crate::repository;
 const FIRST: &str = "0.1";
 
 /// Released versions, and SHA-256 of what each says.
-const RELEASED: &[(&str, &str)] = &[("0.1.0", "25e0e81d3faa638d4c4e6ffc4fb2c3f3f55df86a142846e9fd8738f129f39099")];
+const RELEASED: &[(&str, &str)] = &[("0.1.0", "85e5a80734a001328a3cce575db8953b2b7eb3997a615b1157e17e49de7d4349")];
 
 /// The folder of each version, and what it is to be a version of.
 fn folders() -> Vec<(PathBuf, String)> {
@@ -51,6 +51,30 @@ fn each_folder_of_the_contract_is_one_package_of_the_version_it_is_called_by_and
     served.sort();
     assert_eq!(served, ContractVersion::ALL, "every version that is served is in `wit/`");
     assert_eq!(versions.iter().max().unwrap().to_string(), ContractVersion::NEWEST);
+}
+
+/// What a type has inside, by name.
+fn members(kind: &TypeDefKind) -> Vec<(&str, &Docs)> {
+    match kind {
+        TypeDefKind::Record(record) => record.fields.iter().map(|field| (&*field.name, &field.docs)).collect(),
+        TypeDefKind::Variant(variant) => variant.cases.iter().map(|case| (&*case.name, &case.docs)).collect(),
+        TypeDefKind::Enum(choice) => choice.cases.iter().map(|case| (&*case.name, &case.docs)).collect(),
+        TypeDefKind::Flags(flags) => flags.flags.iter().map(|flag| (&*flag.name, &flag.docs)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn everything_in_the_contract_says_since_when_it_is_there() {
+    let untold = contracts().iter().flat_map(|(resolve, _)| of_no_version(resolve)).collect::<Vec<_>>();
+    assert!(untold.is_empty(), "without `@since`: {untold:?}");
+}
+
+fn of_no_version(resolve: &Resolve) -> Vec<String> {
+    let worlds = resolve.worlds.iter().map(|(_, world)| (&world.name, &world.stability));
+    let interfaces = resolve.interfaces.iter().filter_map(|(_, of)| Some((of.name.as_ref()?, &of.stability)));
+    let untold = worlds.chain(interfaces).filter(|(_, stability)| !matches!(stability, Stability::Stable { .. }));
+    untold.map(|(name, _)| name.clone()).collect()
 }
 
 #[test]
@@ -189,6 +213,9 @@ fn silent(resolve: &Resolve) -> Vec<String> {
             // `use other.{name}` makes an alias, which is documented where it comes from.
             if !matches!(kind.kind, TypeDefKind::Type(_)) {
                 check(format!("{owner}.{name}"), &kind.docs);
+            }
+            for (member, docs) in members(&kind.kind) {
+                check(format!("{owner}.{name}.{member}"), docs);
             }
         }
     }

@@ -78,3 +78,29 @@ impl From<OutboundFailure> for SendError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_legal(method: &str, field: &str) -> bool {
+        let headers = vec![Field { name: field.to_owned(), value: b"1".to_vec() }];
+        let (upstream, method, target) = ("auth".to_owned(), method.to_owned(), "/".to_owned());
+        let request = Outgoing { upstream, method, target, headers, body: Vec::new(), timeout_ms: 1 };
+        legal(request, Duration::from_millis(1), 1).is_some()
+    }
+
+    #[test]
+    fn a_method_that_opens_a_tunnel_or_echoes_the_request_is_refused() {
+        assert!(is_legal("GET", "x-a") && is_legal("PURGE", "x-a"));
+        assert!(!is_legal("CONNECT", "x-a") && !is_legal("TRACE", "x-a") && !is_legal("G T", "x-a"));
+    }
+
+    #[test]
+    fn a_field_that_frames_is_refused_and_the_host_is_not() {
+        assert!(is_legal("POST", "Host"));
+        for name in ["content-length", "Transfer-Encoding", "connection", ":path"] {
+            assert!(!is_legal("POST", name), "{name}");
+        }
+    }
+}

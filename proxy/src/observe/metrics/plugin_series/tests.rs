@@ -126,7 +126,9 @@ fn amounts_that_are_none_are_ignored() {
         series.add("a_total", [], amount);
         series.observe("b_seconds", [], amount);
     }
-    series.set("c", [], f64::NAN);
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        series.set("c", [], value);
+    }
     assert!(!metrics.render(&()).contains("policy=\"p\",") && dropped(&metrics, "p") == 0.0);
 }
 
