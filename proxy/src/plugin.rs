@@ -35,6 +35,7 @@ mod turns;
 mod turnstile;
 mod view;
 
+pub use image::{ImageProspect, prospect as image_prospect};
 pub use inspection::{Inspection, inspect};
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use wasmtime_wizer::Wizer;
 use super::compile::CompileError;
 use super::component::{LoadedPlugin, Program};
 use super::failure::{PluginFailure, first_line, printable};
+use super::inspection::Inspection;
 use super::instance::{Instance, Refusal, Setup, at_once};
 use state::InstanceState;
 
@@ -27,6 +28,8 @@ const MAX_SOURCE_BYTES: usize = 8 << 20;
 /// What an image may hold of an instance's memory; all of it is compiled in.
 const MAX_MEMORY_BYTES: usize = 64 << 20;
 
+const NO_CONFIGURATION: &str = "the plugin takes no configuration";
+const NO_FORM: &str = "the component has a form that cannot be rewritten";
 const ONE_OF_A_KIND: &str = "the runtime of its language takes handles, the time or random numbers when it starts, and an image would repeat them";
 
 /// How the instances of a policy come to be configured.
@@ -67,6 +70,40 @@ impl From<CompileError> for NoImage {
     }
 }
 
+/// What is known of an image before its component is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageProspect {
+    /// One can be made.
+    Possible,
+    /// One can be made, unless this shows when an instance starts.
+    Unless(&'static str),
+    /// None can be made, for this reason.
+    Impossible(String),
+}
+
+/// Tells whether an image can be made of these bytes, with instances that serve one call each: nothing is compiled for it,
+/// or run.
+#[must_use]
+pub fn prospect(bytes: &[u8], inspection: &Inspection) -> ImageProspect {
+    if !inspection.configuration {
+        return ImageProspect::Impossible(NO_CONFIGURATION.into());
+    }
+    if !is_source(bytes, true) {
+        return ImageProspect::Impossible(too_large());
+    }
+    let instrumented = catch_unwind(|| Wizer::new().instrument_component(bytes).map(drop));
+    match instrumented {
+        Ok(Ok(())) if inspection.runtime_imports.is_empty() => ImageProspect::Possible,
+        Ok(Ok(())) => ImageProspect::Unless(ONE_OF_A_KIND),
+        Ok(Err(error)) => ImageProspect::Impossible(printable(&first_line(&error))),
+        Err(_) => ImageProspect::Impossible(NO_FORM.into()),
+    }
+}
+
+fn too_large() -> String {
+    format!("the component is larger than {} MiB", MAX_SOURCE_BYTES >> 20)
+}
+
 /// Whether an image may be made of these bytes, so that they are worth keeping.
 pub(super) fn is_source(bytes: &[u8], has_configuration: bool) -> bool {
     has_configuration && bytes.len() <= MAX_SOURCE_BYTES
@@ -80,15 +117,14 @@ pub(super) fn make(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Program,
         return Err(NoImage::Unsuitable("its instances serve many calls each".into()));
     }
     if !plugin.is_configurable() {
-        return Err(NoImage::Unsuitable("the plugin takes no configuration".into()));
+        return Err(NoImage::Unsuitable(NO_CONFIGURATION.into()));
     }
     let Some(source) = &plugin.source else {
-        let limit = MAX_SOURCE_BYTES >> 20;
-        return Err(NoImage::Unsuitable(format!("the component is larger than {limit} MiB")));
+        return Err(NoImage::Unsuitable(too_large()));
     };
     // The component is a stranger's, and who rewrites it was written for one's own: a panic there costs the image only.
     catch_unwind(AssertUnwindSafe(|| rewrite(plugin, setup, source)))
-        .unwrap_or_else(|_| Err(NoImage::Unsuitable("the component has a form that cannot be rewritten".into())))
+        .unwrap_or_else(|_| Err(NoImage::Unsuitable(NO_FORM.into())))
 }
 
 fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<Program, NoImage> {

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::print;
 use crate::config::model::{Capability, Grants};
-use crate::plugin::{Inspection, inspect};
+use crate::plugin::{ImageProspect, Inspection, image_prospect, inspect};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,12 +35,13 @@ pub(super) fn main(arguments: &InspectArguments) -> anyhow::Result<ExitCode> {
         let hint = problem.hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         anyhow::anyhow!("{} {}{hint}", file.display(), problem.message)
     })?;
-    print(&if arguments.json { json(file, &found).to_string() } else { text(file, &found) });
+    let image = image_prospect(&bytes, &found);
+    print(&if arguments.json { json(file, &found, &image).to_string() } else { text(file, &found, &image) });
     let fits = found.problems(found.grants).is_empty();
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(file: &Path, found: &Inspection) -> String {
+fn text(file: &Path, found: &Inspection, image: &ImageProspect) -> String {
     let none = || "none".to_owned();
     let mut lines = vec![
         file.display().to_string(),
@@ -53,6 +54,7 @@ fn text(file: &Path, found: &Inspection) -> String {
     if found.roles.decides_on_requests() || found.roles.response {
         lines.push(row("decides", decides(found)));
     }
+    lines.push(row("image", &imaged(image)));
     let own = found.imports.iter().filter(|import| !found.runtime_imports.contains(import));
     lines.extend(rows("imports", own));
     lines.extend(rows("runtime", found.runtime_imports.iter()));
@@ -73,6 +75,15 @@ fn decides(found: &Inspection) -> &'static str {
         "by what it reads alone: its decisions are remembered (limits.decisions)"
     } else {
         "by more than what it reads: it is called for each message"
+    }
+}
+
+/// Whether instances that serve one call each can start configured; the admin API tells of a policy whether they do.
+fn imaged(image: &ImageProspect) -> String {
+    match image {
+        ImageProspect::Possible => "possible: with `instances = \"per-request\"` they start configured".to_owned(),
+        ImageProspect::Unless(reason) => format!("possible, unless {reason}"),
+        ImageProspect::Impossible(reason) => format!("none: {reason}; each instance is configured by itself"),
     }
 }
 
@@ -111,12 +122,17 @@ fn section(file: &Path, grants: Grants) -> String {
     )
 }
 
-fn json(file: &Path, found: &Inspection) -> serde_json::Value {
+fn json(file: &Path, found: &Inspection, image: &ImageProspect) -> serde_json::Value {
     let problems = found.problems(found.grants);
     let problems: Vec<_> = problems
         .iter()
         .map(|problem| serde_json::json!({ "message": problem.message, "hint": problem.hint }))
         .collect();
+    let (possible, reason) = match image {
+        ImageProspect::Possible => (true, None),
+        ImageProspect::Unless(reason) => (true, Some(*reason)),
+        ImageProspect::Impossible(reason) => (false, Some(reason.as_str())),
+    };
     let names = |grants: Grants| grants.iter().map(Capability::name).collect::<Vec<_>>();
     serde_json::json!({
         "file": file,
@@ -128,6 +144,7 @@ fn json(file: &Path, found: &Inspection) -> serde_json::Value {
         "decides_by_reading": found.decides_by_reading(),
         "grants": names(found.grants),
         "optional_grants": names(found.optional_grants),
+        "image": { "possible": possible, "reason": reason },
         "imports": found.imports,
         "runtime_imports": found.runtime_imports,
         "exports": found.exports,
@@ -143,19 +160,21 @@ mod tests {
     const CLOCK: &str = "(import \"wasi:clocks/wall-clock@0.2.6\" \"now\" (func $now (param i32)))";
     const RANDOM: &str = "(import \"wasi:random/random@0.2.6\" \"get-random-u64\" (func $random (result i64)))";
 
-    fn found(fixture: &Fixture) -> Inspection {
-        inspect(&fixture.build()).unwrap()
+    /// Both forms of what is shown.
+    fn shown(fixture: &Fixture) -> (String, serde_json::Value) {
+        let (file, bytes) = (Path::new("it.wasm"), fixture.build());
+        let found = inspect(&bytes).unwrap();
+        let image = image_prospect(&bytes, &found);
+        (text(file, &found, &image), json(file, &found, &image))
     }
 
     #[test]
     fn a_grant_that_only_the_runtime_may_want_is_shown_beside_those_to_paste() {
-        let found = found(&Fixture::starting("").raw_import(CLOCK).raw_import(RANDOM));
-        let shown = text(Path::new("it.wasm"), &found);
+        let (shown, json) = shown(&Fixture::starting("").raw_import(CLOCK).raw_import(RANDOM));
         let lines = "  optional  the grant \"clock\": its runtime may ask for the time, and a call in which it does traps without it\n\
                      \x20           the grant \"random\": its runtime may ask for random numbers, and ";
         assert!(shown.contains(lines), "{shown}");
         assert!(shown.contains("grants = []\n"), "{shown}");
-        let json = json(Path::new("it.wasm"), &found);
         assert_eq!(json["optional_grants"], serde_json::json!(["clock", "random"]));
         assert_eq!((&json["grants"], &json["problems"]), (&serde_json::json!([]), &serde_json::json!([])));
     }
@@ -163,9 +182,40 @@ mod tests {
     #[test]
     fn a_grant_that_the_policy_needs_itself_is_not_optional() {
         let asks = Fixture::starting("").raw_import(CLOCK).import("clock", "now-ms", "(func (result i64))");
-        let found = found(&asks);
-        assert_eq!(found.grants, Grants::from_iter([Capability::Clock]));
-        assert_eq!(found.optional_grants, Grants::default());
-        assert!(!text(Path::new("it.wasm"), &found).contains("optional"));
+        let (shown, json) = shown(&asks);
+        assert_eq!(json["grants"], serde_json::json!(["clock"]));
+        assert_eq!(json["optional_grants"], serde_json::json!([]));
+        assert!(!shown.contains("optional"), "{shown}");
+    }
+
+    #[test]
+    fn what_keeps_a_component_from_having_an_image_is_told() {
+        let image = |fixture: &Fixture| {
+            let (shown, json) = shown(fixture);
+            let row = shown.lines().find_map(|line| line.strip_prefix("  image     ")).unwrap().to_owned();
+            (row, json["image"]["possible"].as_bool().unwrap())
+        };
+        let (row, possible) = image(&Fixture::request("(i32.const 0)"));
+        assert!(possible && row.starts_with("possible: with `instances"), "{row}");
+        let (row, possible) = image(&Fixture::starting("").raw_import(CLOCK));
+        assert!(possible && row.starts_with("possible, unless the runtime of its language takes handles"), "{row}");
+        let (row, possible) = image(&Fixture::new("bare").on_request("(unreachable)"));
+        assert!(!possible && row.starts_with("none: the plugin takes no configuration"), "{row}");
+        let (row, possible) = image(
+            &Fixture::request("(i32.const 0)")
+                .raw_export("(table (export \"t\") 1 funcref) (func (table.set (i32.const 0) (ref.null func)))"),
+        );
+        assert!(!possible && row.starts_with("none: unsupported `table.set`"), "{row}");
+    }
+
+    #[test]
+    fn a_component_that_is_too_large_for_an_image_is_told_so() {
+        let mut bytes = Fixture::request("(i32.const 0)").build();
+        // A custom section of nothing, named "x": 9 MiB, as a LEB128 of four bytes.
+        bytes.extend([0, 0x80, 0x80, 0xc0, 0x04, 1, b'x']);
+        bytes.resize(bytes.len() + (9 << 20) - 2, 0);
+        let found = inspect(&bytes).unwrap();
+        let expected = ImageProspect::Impossible("the component is larger than 8 MiB".to_owned());
+        assert_eq!(image_prospect(&bytes, &found), expected);
     }
 }
