@@ -21,7 +21,9 @@ typedef struct {
 
 // One header field: a lower-case name (RFC 9110 section 5.1) and its value as bytes, since a value need not be UTF-8.
 typedef struct types_field_t {
+  // Its name; letters in upper case are taken as their lower case.
   gate_string_t   name;
+  // Its value: any bytes but line breaks and other control characters, of which the tab is allowed.
   gate_list_u8_t   value;
 } types_field_t;
 
