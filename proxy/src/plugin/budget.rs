@@ -138,7 +138,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// CPU time this thread has used.
-fn thread_cpu() -> Duration {
+pub(super) fn thread_cpu() -> Duration {
     ThreadTime::now().as_duration()
 }
 

@@ -54,6 +54,7 @@ const WORLDS: &str = "
         import wasi:random/insecure-seed@0.2.6;
         include tidegate:gateway/request-role@0.1.0;
     }
+    world balancing-runtime { import wasi:clocks/wall-clock@0.2.6; include tidegate:gateway/balancer-role@0.1.0; }
 ";
 /// A component of the version that only tests have, which asks 0.1 for the time.
 const MIXED: &str = "
@@ -219,8 +220,12 @@ impl Fixture {
 
     /// `update` counts itself in the byte at 8; `pick` runs `body`.
     pub(crate) fn balancing(body: &str) -> Self {
-        Self::new("balancer-role")
-            .accepting()
+        Self::balancing_in("balancer-role", body).accepting()
+    }
+
+    /// The same in this world, not told how it is configured.
+    pub(crate) fn balancing_in(world: &'static str, body: &str) -> Self {
+        Self::new(world)
             .import("http", "[resource-drop]request", "(func $drop-request (param i32))")
             .export(
                 "balancer",

@@ -2,6 +2,7 @@
 
 mod body;
 mod observer;
+mod start;
 mod waiting;
 
 use std::sync::{Arc, Weak};
@@ -26,11 +27,10 @@ use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::policy::limits::Limits;
 use crate::shared_data::PolicyData;
 use crate::upstream::member::Member;
+pub(super) use start::START_BUDGET;
+use start::StartBudget;
 pub(super) use waiting::at_once;
 
-/// CPU time to start and to take over a configuration. Much more than a call gets; a plugin that took it once takes the
-/// same again, since `configure` sees nothing but its text.
-pub(super) const START_BUDGET: Duration = Duration::from_secs(1);
 /// A host call may carry this much more than a call may return: an output slightly over it is refused as that.
 const HOSTCALL_SLACK: usize = 1 << 20;
 /// Places that one call may hold; far above what a limit per consumer, route and address needs.
@@ -53,6 +53,7 @@ pub(super) struct Setup {
     pub(super) upstreams: Vec<String>,
     pub(super) log: LogBudget,
     pub(super) pace: Pace,
+    pub(super) start: StartBudget,
 }
 
 impl Setup {
@@ -68,6 +69,7 @@ impl Setup {
             upstreams: plugin.facts.upstreams.clone(),
             log: LogBudget::new(&spec.name, plugin.limits.log_lines),
             pace: Pace::new(plugin.engine.ticks()),
+            start: StartBudget::new(plugin.limits.cpu),
         }
     }
 
@@ -222,7 +224,7 @@ impl Instance {
     /// Starts an instance; it is to be configured, unless the program is an image.
     pub(super) fn start(plugin: &LoadedPlugin, program: &Program, setup: &Arc<Setup>) -> Result<Self, Refusal> {
         let mut store = new_store(plugin, setup);
-        store.data_mut().cpu.begin(START_BUDGET);
+        store.data_mut().cpu.begin(setup.start.now());
         let guest = instantiate(plugin, program, &mut store).map_err(|error| failed(&error, &store))?;
         Self::of(plugin, program, store, guest)
     }

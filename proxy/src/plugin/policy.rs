@@ -5,6 +5,7 @@ mod deciding;
 mod limiting;
 mod observer;
 mod remembering;
+mod starting;
 mod waiting;
 
 use std::sync::Arc;
@@ -96,6 +97,8 @@ pub struct ConfigureProblem {
     pub path: String,
     /// What is wrong, lower case, no full stop.
     pub message: String,
+    /// How to mend it, where the gateway knows.
+    pub hint: Option<&'static str>,
 }
 
 /// What is true of an endpoint that may be picked now.
@@ -122,7 +125,7 @@ impl std::fmt::Debug for PolicyRuntime {
 }
 
 impl PolicyRuntime {
-    /// Makes a first instance and lets it take over the configuration. Takes up to a second: never call it from a worker.
+    /// Makes a first instance and lets it take over the configuration. Takes up to seconds: never call it from a worker.
     ///
     /// # Errors
     /// What the plugin has against the configuration, or why it did not come up.
@@ -144,7 +147,7 @@ impl PolicyRuntime {
             setup,
             recorder: Recorder::default(),
         };
-        configured.pool.lease(|| configured.create()).map_err(problems)?.give_back();
+        configured.start_first()?;
         Ok(Arc::new(Self {
             name: spec.name.clone(),
             configured: Arc::new(configured),
@@ -455,5 +458,5 @@ fn config_text(plugin: &LoadedPlugin, config: &serde_json::Value) -> Result<Stri
 }
 
 fn whole(message: String) -> ConfigureProblem {
-    ConfigureProblem { path: String::new(), message }
+    ConfigureProblem { path: String::new(), message, hint: None }
 }

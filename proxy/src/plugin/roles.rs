@@ -33,6 +33,13 @@ impl Roles {
         all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect()
     }
 
+    /// Those whose calls keep their worker until they return: the gateway does not wait for them.
+    #[must_use]
+    pub(super) fn keeping_workers(self) -> Vec<&'static str> {
+        let Self { body, balancer, observer, .. } = self;
+        Self { body, balancer, observer, ..Self::default() }.names()
+    }
+
     /// Whether a request passes it.
     #[must_use]
     pub fn decides_on_requests(self) -> bool {

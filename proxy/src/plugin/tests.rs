@@ -16,6 +16,7 @@ mod remembering;
 mod runtime_imports;
 mod sandbox;
 mod shared_counters;
+mod starts;
 mod turns;
 mod versions;
 mod waiting;

@@ -263,7 +263,8 @@ impl Builder<'_> {
                 Err(problems) => {
                     for problem in problems {
                         let at = format!("policy[{index}].config{}", dotted(&problem.path));
-                        self.problem(&at, format!("policy \"{}\": {}", spec.name, problem.message), None);
+                        let message = format!("policy \"{}\": {}", spec.name, problem.message);
+                        self.problem(&at, message, problem.hint.map(str::to_owned));
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Configured, Instance, Refusal, START_BUDGET, Setup, failed, new_store};
+use super::{Configured, Instance, Refusal, Setup, failed, new_store};
 use crate::counters::{Algorithm, Limit, Quota};
 use crate::plugin::budget::meter::Meter;
 use crate::plugin::checked::Rules;
@@ -26,7 +26,7 @@ impl Instance {
         turns: &mut Turns,
     ) -> Result<Self, Refusal> {
         let mut store = new_store(plugin, setup);
-        let meter = store.data_mut().cpu.begin_turns(START_BUDGET);
+        let meter = store.data_mut().cpu.begin_turns(setup.start.now());
         let guest = turns.run(&meter, None, program.component.instantiate_async(&mut store)).await;
         let guest = guest.map_err(|error| failed(&error, &store))?;
         Self::of(plugin, program, store, guest)
@@ -35,7 +35,7 @@ impl Instance {
     /// [`Instance::configure`] in turns.
     pub(in crate::plugin) async fn configure_waiting(&mut self, turns: &mut Turns) -> Result<(), Refusal> {
         let setup = Arc::clone(&self.store.data().setup);
-        let meter = self.store.data_mut().cpu.begin_turns(START_BUDGET);
+        let meter = self.store.data_mut().cpu.begin_turns(setup.start.now());
         let outcome = turns.run(&meter, None, self.call_configure_waiting(setup)).await;
         self.configured(outcome)
     }

@@ -199,11 +199,15 @@ fn a_plugin_without_configuration_takes_only_an_empty_one() {
     assert_eq!(problems[0].message, "the plugin takes no configuration, leave it out");
 }
 
-fn members(count: u16) -> Arc<[Member]> {
+pub(super) fn members(count: u16) -> Arc<[Member]> {
     crate::upstream::tests::members(&vec![1; usize::from(count)]).into()
 }
 
-fn pick(policy: &PolicyRuntime, members: &Arc<[Member]>, candidates: usize) -> Result<Option<usize>, PluginFailure> {
+pub(super) fn pick(
+    policy: &PolicyRuntime,
+    members: &Arc<[Member]>,
+    candidates: usize,
+) -> Result<Option<usize>, PluginFailure> {
     let candidate = |index| Candidate { member: u32::try_from(index).unwrap(), in_flight: 0, latency_us: 0 };
     let candidates: Vec<Candidate> = (0..candidates).map(candidate).collect();
     with_request("", |request| policy.pick(request, members, &candidates))

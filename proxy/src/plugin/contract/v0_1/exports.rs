@@ -164,6 +164,7 @@ pub(super) fn configured(outcome: Result<(), Vec<types::Problem>>) -> Configured
     let problem = |problem: types::Problem| ConfigureProblem {
         path: printable(&problem.path),
         message: printable(&problem.message),
+        hint: None,
     };
     outcome.map_err(|problems| problems.into_iter().map(problem).collect())
 }

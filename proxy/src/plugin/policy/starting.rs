@@ -1,0 +1,46 @@
+//! The first start of a policy's plugin, by which those on workers are measured.
+
+use std::time::Duration;
+
+use super::{ConfigureProblem, ConfiguredPolicy, problems};
+use crate::plugin::budget::thread_cpu;
+
+/// How often a start is tried that takes too long: it may have been the machine.
+const TRIES: u32 = 3;
+
+impl ConfiguredPolicy {
+    /// Makes a first instance, and holds those that follow to what its start took.
+    ///
+    /// # Errors
+    /// It does not come up, or takes longer than a worker may be kept.
+    pub(super) fn start_first(&self) -> Result<(), Vec<ConfigureProblem>> {
+        let budget = &self.setup.start;
+        let keeps_workers = self.plugin.facts().roles.keeping_workers();
+        let mut least = Duration::MAX;
+        for _ in 0..TRIES {
+            let began = thread_cpu();
+            let lease = self.pool.lease(|| self.create()).map_err(problems)?;
+            least = least.min(thread_cpu().saturating_sub(began));
+            if keeps_workers.is_empty() || least <= budget.most_kept() {
+                budget.took(least);
+                lease.give_back();
+                return Ok(());
+            }
+        }
+        Err(vec![too_slow(least, &keeps_workers, budget.most_kept())])
+    }
+}
+
+fn too_slow(took: Duration, roles: &[&str], most: Duration) -> ConfigureProblem {
+    let (took, most, roles) = (took.as_millis(), most.as_millis(), roles.join(", "));
+    ConfigureProblem {
+        path: String::new(),
+        message: format!(
+            "an instance takes {took} ms of CPU time to start, and calls of {roles} keep their worker meanwhile: at most {most} ms"
+        ),
+        hint: Some(
+            "let the component be initialised when it is built, or raise `limits.cpu` of its plugin: no request on a worker \
+             is served as long as a call keeps it",
+        ),
+    }
+}
