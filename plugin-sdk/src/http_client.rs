@@ -56,7 +56,7 @@ pub enum SendError {
     UnknownUpstream,
     /// The request is not legal HTTP.
     IllegalRequest,
-    /// More calls for one request than `limits.http_calls`.
+    /// More requests in one call of the plugin than `limits.http_calls`.
     TooManyCalls,
     /// No endpoint could be asked.
     Unavailable,
