@@ -137,6 +137,12 @@ impl Snapshot {
             let (contract, sha256) = (&facts.contract, &facts.sha256);
             tracing::info!(plugin, contract, %served, sha256, "plugin loaded, its contract is served");
             warn_of_unanswered(facts);
+            if facts.roles.balancer && loaded.has_fresh_instances() {
+                tracing::warn!(
+                    plugin,
+                    "a balancer whose `instances` are \"per-request\" is told of all endpoints for each pick"
+                );
+            }
         }
     }
 

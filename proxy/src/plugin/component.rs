@@ -165,6 +165,12 @@ impl LoadedPlugin {
         self.limits
     }
 
+    /// Whether each call of it has an instance of its own.
+    #[must_use]
+    pub fn has_fresh_instances(&self) -> bool {
+        self.instances == InstanceMode::PerRequest
+    }
+
     /// Whether its calls may wait for an answer from outside.
     #[must_use]
     pub fn waits(&self) -> bool {
