@@ -15,12 +15,11 @@ use crate::policy::decision::{field, target};
 
 impl Host for HostState {
     async fn send(&mut self, request: Outgoing) -> wasmtime::Result<Result<Incoming, SendError>> {
-        let request = match self.outgoing(request) {
-            Ok(request) => request,
-            Err(error) => return Ok(Err(error)),
-        };
-        let answer = scope::see("`http-client`", |call| call.outbound.send(request))?;
-        Ok(answer.await.map(incoming).map_err(SendError::from))
+        let sent = scope::see("`http-client`", |call| self.outgoing(request).map(|legal| call.outbound.send(legal)))?;
+        Ok(match sent {
+            Ok(answer) => answer.await.map(incoming).map_err(SendError::from),
+            Err(refused) => Err(refused),
+        })
     }
 }
 

@@ -105,6 +105,38 @@ fn configure_may_use_no_capability_but_log() {
             "(param i32 i32 i32 i32 i32 i32)",
             "(call $it (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))",
         ),
+        (
+            "counters",
+            "hold",
+            "(param i32 i32 i32 i32)",
+            "(call $it (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 512))",
+        ),
+        (
+            "counters",
+            "add",
+            "(param i32 i32 i64 i32) (result i64)",
+            "(drop (call $it (i32.const 0) (i32.const 0) (i64.const 1) (i32.const 1)))",
+        ),
+        (
+            "counters",
+            "take-window",
+            "(param i32 i32 i32 i32 i32 i32)",
+            "(call $it (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 512))",
+        ),
+        (
+            "passwords",
+            "verify",
+            "(param i32 i32 i32 i32 i32)",
+            "(call $it (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))",
+        ),
+        // Of no upstream, and no legal request.
+        (
+            "http-client",
+            "send",
+            "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+            "(call $it (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+                (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))",
+        ),
         ("shared-data", "remove", "(param i32 i32) (result i32)", "(drop (call $it (i32.const 0) (i32.const 0)))"),
         (
             "metrics",
