@@ -10,14 +10,17 @@ async fn guarded(limits: &str) -> (Gateway, Origin, Origin) {
     let keys = format!(
         "grants = [\"http-client\"]\nupstreams = [\"auth\"]\n[plugin.limits]\nhttp_timeout = \"30s\"\n{limits}"
     );
-    let sections = upstream("origin", &[&origin])
-        + &upstream("auth", &[&auth])
-        + &plugin("asker", &guests::guest("asker"), &keys)
+    let gateway = Setup::new(sections(&origin, &auth, &keys)).start().await;
+    (gateway, origin, auth)
+}
+
+fn sections(origin: &Origin, auth: &Origin, keys: &str) -> String {
+    upstream("origin", &[origin])
+        + &upstream("auth", &[auth])
+        + &plugin("asker", &guests::guest("asker"), keys)
         + &policy("ask", "asker", "")
         + &route("guarded", "origin", "path = { prefix = \"/guarded\" }\npolicies = [\"ask\"]")
-        + &route("open", "origin", "");
-    let gateway = Setup::new(sections).start().await;
-    (gateway, origin, auth)
+        + &route("open", "origin", "")
 }
 
 #[tokio::test]
@@ -35,6 +38,24 @@ async fn the_answer_of_an_upstream_decides_on_a_request() {
     assert_eq!(gateway.call(&asked).await.status(), 403);
     assert_eq!(origin.requests().len(), 1, "what was refused never reached the origin");
     assert_eq!(auth.connections(), 1, "the connection was kept");
+}
+
+#[tokio::test]
+async fn an_image_asks_an_upstream_as_an_instance_that_was_configured_does() {
+    let (origin, auth) = (Origin::start().await, Origin::start().await);
+    let keys = "instances = \"per-request\"\ngrants = [\"http-client\"]\nupstreams = [\"auth\"]";
+    let gateway = Setup::new(sections(&origin, &auth, keys)).start().await;
+    assert_eq!(gateway.admin().get("/plugins").await[0]["policies"][0]["image"], "used");
+    auth.answer(Reply::ok("alice"));
+    for path in ["/guarded/a", "/guarded/b"] {
+        assert_eq!(gateway.get(path).await.status(), 200);
+    }
+    let users: Vec<_> = origin.requests().iter().map(|seen| seen.field("x-user").map(str::to_owned)).collect();
+    assert_eq!(users, [Some("alice".to_owned()), Some("alice".to_owned())]);
+    assert_eq!(
+        auth.requests().iter().map(|asked| asked.body.clone()).collect::<Vec<_>>(),
+        [b"/guarded/a", b"/guarded/b"]
+    );
 }
 
 #[tokio::test]

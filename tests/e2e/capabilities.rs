@@ -37,6 +37,20 @@ async fn seen(gateway: &Gateway) -> String {
 #[tokio::test]
 async fn every_capability_works_where_it_is_granted() {
     let (gateway, _origin) = guarded("").await;
+    shows_every_capability(&gateway).await;
+}
+
+#[tokio::test]
+async fn every_capability_works_from_an_image_too() {
+    let (gateway, _origin) = guarded("instances = \"per-request\"").await;
+    assert_eq!(gateway.admin().get("/plugins").await[0]["policies"][0]["image"], "used");
+    shows_every_capability(&gateway).await;
+    let metrics = gateway.admin().metrics().await;
+    assert_eq!(metrics.sum("tidegate_policy_everything_total", &[("policy", "all"), ("known", "yes")]), 1.0);
+}
+
+/// Asks twice, each time with what the policy kept of the time before.
+async fn shows_every_capability(gateway: &Gateway) {
     for (key, known, left, seen) in [("alice-key", "true", "9", "1"), ("wrong", "false", "8", "2")] {
         let answer = gateway.call(&with_key(key)).await;
         for (name, value) in [
