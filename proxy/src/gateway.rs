@@ -11,7 +11,10 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::cause::Cause;
@@ -53,12 +56,13 @@ impl ProxyHttp for Gateway {
         };
         let arrival = Arrival { peer, tls: answer::tls(session), has_body: !session.as_mut().is_body_empty() };
         let mut head = parts::open_request(session.req_header_mut());
-        let verdict = ctx.decide(&mut head, arrival).await;
+        let verdict = while_it_stays(session, pin!(ctx.decide(&mut head, arrival))).await;
         parts::close_request(session.req_header_mut(), head);
         match verdict {
-            Verdict::Forward => Ok(false),
-            Verdict::Respond(local) => answer::local(session, ctx, local).await.map(|()| true),
-            Verdict::Refuse(cause) => answer::refuse(session, ctx, cause).await.map(|()| true),
+            Some(Verdict::Forward) => Ok(false),
+            Some(Verdict::Respond(local)) => answer::local(session, ctx, local).await.map(|()| true),
+            Some(Verdict::Refuse(cause)) => answer::refuse(session, ctx, cause).await.map(|()| true),
+            None => Err(Error::new_down(ErrorType::ConnectionClosed)),
         }
     }
 
@@ -282,4 +286,16 @@ impl ProxyHttp for Gateway {
     ) -> bool {
         true
     }
+}
+
+/// Does something for as long as the client wants its stream; `None` where it resets that, or leaves, before it is done.
+async fn while_it_stays<T>(session: &mut Session, mut doing: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    poll_fn(|cx| match doing.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => match session.as_downstream_mut().watch_h2_stream_close() {
+            Some(mut closed) => Pin::new(&mut closed).poll(cx).map(|_| None),
+            None => Poll::Pending,
+        },
+    })
+    .await
 }

@@ -1,6 +1,7 @@
 //! Calls that nobody waits for any more.
 
 use super::{Cage, Zoo, caged};
+use crate::harness::h2::H2Client;
 use crate::harness::{Answer, Client, Latch, Origin, Reply, Setup, eventually, guests, h2, upstream};
 
 const CAGE: &str = "grants = [\"http-client\"]\nupstreams = [\"auth\"]";
@@ -50,6 +51,22 @@ impl Waiting {
         clients
     }
 
+    /// Every place taken by a call of its own, over streams that are reset while it waits.
+    async fn fill_and_reset(&mut self, client: &H2Client) {
+        for _ in 0..INSTANCES {
+            tokio::select! {
+                answer = client.call(h2::get("http://edge.test/caged"), &[]) => panic!("{}", answer.status()),
+                () = self.until_asked(1) => {}
+            }
+        }
+    }
+
+    /// Calls that came to a decision or to a failure.
+    async fn ended(&self) -> f64 {
+        let metrics = self.zoo.gateway.admin().metrics().await;
+        metrics.sum("tidegate_policy_calls_total", &[("policy", "caged")])
+    }
+
     /// Waits until no call is under way.
     async fn until_quiet(&self) {
         let ask = async || {
@@ -97,9 +114,7 @@ async fn a_call_ends_with_its_client_and_not_with_its_answer() {
     let _never = waiting.hold();
     drop(waiting.fill().await);
     waiting.until_quiet().await;
-    let metrics = waiting.zoo.gateway.admin().metrics().await;
-    let ended = metrics.sum("tidegate_policy_calls_total", &[("policy", "caged")]);
-    assert_eq!(ended, 0.0, "a call came to something");
+    assert_eq!(waiting.ended().await, 0.0, "a call came to something");
 }
 
 #[tokio::test]
@@ -107,17 +122,27 @@ async fn a_stream_that_is_reset_while_a_policy_waits_leaves_its_connection_and_i
     let mut waiting = Waiting::start().await;
     let latch = waiting.hold();
     let client = waiting.zoo.gateway.h2().await;
-    for _ in 0..INSTANCES {
-        tokio::select! {
-            answer = client.call(h2::get("http://edge.test/caged"), &[]) => panic!("{}", answer.status()),
-            () = waiting.until_asked(1) => {}
-        }
-    }
+    waiting.fill_and_reset(&client).await;
     assert_eq!(client.call(h2::get("http://edge.test/free"), &[]).await.status(), 200);
-    latch.open();
+    // Nobody has answered them.
     waiting.until_quiet().await;
+    assert_eq!(waiting.ended().await, 0.0, "a call came to something");
+    latch.open();
     assert_eq!(client.call(h2::get("http://edge.test/caged"), &[]).await.status(), 200);
     assert!(client.is_open());
+}
+
+#[tokio::test]
+async fn a_call_ends_with_the_http_2_connection_of_its_client() {
+    let mut waiting = Waiting::start().await;
+    let _never = waiting.hold();
+    let client = waiting.zoo.gateway.h2().await;
+    let call = tokio::spawn(async move { client.try_call(h2::get("http://edge.test/caged"), &[]).await.map(drop) });
+    waiting.until_asked(1).await;
+    call.abort();
+    waiting.until_quiet().await;
+    assert_eq!(waiting.ended().await, 0.0, "a call came to something");
+    assert_eq!(waiting.zoo.gateway.access_line("/caged").await["cause"], "client-gone");
 }
 
 #[tokio::test]
