@@ -26,7 +26,8 @@ impl Drop for Held {
 }
 
 impl PolicyCounters {
-    /// Holds one of `limit` places; returns it with how many are left, or `None` where all are held.
+    /// Holds one of `limit` places; returns it with how many are left, or `None` where all are held: those of this key,
+    /// or so many keys that there is no counter for another.
     pub fn hold(&self, key: &[u8], limit: u32) -> Option<(Held, u32)> {
         let id = self.identify(Kind::Held, key);
         let take = |cell: &mut Cell, _| match cell {
@@ -47,8 +48,8 @@ fn take_place(held: &mut u32, limit: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::Counters;
     use crate::counters::clock::TestClock;
+    use crate::counters::{Counters, Quota};
 
     fn counters(capacity: usize) -> PolicyCounters {
         Counters::new(Arc::new(TestClock::default())).policy("p", capacity)
@@ -101,6 +102,25 @@ mod tests {
             counters.add(&number.to_be_bytes(), 1, 1000);
         }
         assert!(counters.hold(b"k", 1).is_none());
+    }
+
+    #[test]
+    fn a_place_that_is_held_never_makes_room_for_another_key() {
+        let counters = counters(80 * 7);
+        let key = |number: u32| number.to_be_bytes();
+        let held: Vec<_> = (0..5000).filter_map(|number| Some((number, counters.hold(&key(number), 1)?))).collect();
+        assert!((80..5000).contains(&held.len()), "{} of 5000 keys", held.len());
+        assert_eq!(counters.cells().dropped(), 0);
+        for (number, _) in &held {
+            assert!(counters.hold(&key(*number), 1).is_none(), "held twice");
+        }
+        let quota = Quota { limit: 1, window_ms: 1000 };
+        assert!(!counters.take_window(b"new", quota, 1).allowed);
+        let (number, _) = held[0];
+        drop(held);
+        assert_eq!(counters.cells().kept(), 0, "what was given back is what was held");
+        assert!(counters.take_window(b"new", quota, 1).allowed);
+        assert!(counters.hold(&key(number), 1).is_some());
     }
 
     #[test]

@@ -149,11 +149,12 @@ impl PolicyCounters {
         self.with_cell_of(self.identify(kind, key), kind, work)
     }
 
+    /// `None` where the cell would be a new one, and exchanges hold places in all that there may be.
     pub(super) fn with_cell_of<R>(&self, id: CellId, kind: Kind, work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
         let mut shard = self.cells.shard(id)?.lock();
         // Read under the lock: whoever waited for it with an older time would set a cell back to a window that is over.
         let now_ns = self.cells.clock.now_ns();
-        let dropped = shard.make_room_for(id, now_ns, self.capacity);
+        let dropped = shard.make_room_for(id, now_ns, self.capacity)?;
         if dropped > 0 {
             self.cells.dropped.fetch_add(dropped, Ordering::Relaxed);
         }

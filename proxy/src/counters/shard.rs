@@ -72,6 +72,11 @@ impl Cell {
             Self::Held(_) => u64::MAX,
         }
     }
+
+    /// Whether exchanges hold places in it. Without it they would be counted from nothing, and give back what others hold.
+    fn is_held(&self) -> bool {
+        matches!(self, Self::Held(1..))
+    }
 }
 
 struct Entry {
@@ -112,27 +117,32 @@ impl Shard {
         }
     }
 
-    /// Frees places where this id would need one and none of `capacity` is left; returns how many live cells had to go.
+    /// Frees places where this id would need one and none of `capacity` is left; returns how many live cells had to go, or
+    /// `None` where there is no place, because exchanges hold all that is kept.
     ///
     /// The table never gets more memory than `capacity` cells need. Places that cells were removed from are used up until it
     /// is made anew, and left to itself it would grow instead.
-    pub(super) fn make_room_for(&mut self, id: CellId, now_ns: u64, capacity: usize) -> u64 {
+    pub(super) fn make_room_for(&mut self, id: CellId, now_ns: u64, capacity: usize) -> Option<u64> {
         let count = self.entries.len();
         if count < capacity.min(self.entries.capacity())
             || self.entries.find(id.table, |entry| entry.id == id).is_some()
         {
-            return 0;
+            return Some(0);
         }
         let wanted = capacity - capacity.div_ceil(FREED_AT_ONCE);
         if count < wanted {
             self.renew(count.saturating_mul(2).clamp(1, capacity));
-            return 0;
+            return Some(0);
         }
         self.entries.retain(|entry| entry.cell.expires_ns() > now_ns);
-        let excess = self.entries.len().saturating_sub(wanted);
+        let held = self.entries.iter().filter(|entry| entry.cell.is_held()).count();
+        if held >= capacity {
+            return None;
+        }
+        let excess = self.entries.len().saturating_sub(wanted.max(held));
         self.drop_soonest(excess);
         self.renew(capacity);
-        u64::try_from(excess).unwrap_or(u64::MAX)
+        Some(u64::try_from(excess).unwrap_or(u64::MAX))
     }
 
     fn renew(&mut self, capacity: usize) {
@@ -142,15 +152,16 @@ impl Shard {
         }
     }
 
-    /// Drops the `count` cells that are reset soonest: they have the least left to tell.
+    /// Drops `count` of the cells that are not held, those that are reset soonest: they have the least left to tell.
     fn drop_soonest(&mut self, count: usize) {
         let Some(last) = count.checked_sub(1) else { return };
-        let mut expiries: Vec<u64> = self.entries.iter().map(|entry| entry.cell.expires_ns()).collect();
+        let free = self.entries.iter().filter(|entry| !entry.cell.is_held());
+        let mut expiries: Vec<u64> = free.map(|entry| entry.cell.expires_ns()).collect();
         let (_, threshold, _) = expiries.select_nth_unstable(last);
         let mut left = count;
         let threshold = *threshold;
         self.entries.retain(|entry| {
-            let goes = left > 0 && entry.cell.expires_ns() <= threshold;
+            let goes = left > 0 && !entry.cell.is_held() && entry.cell.expires_ns() <= threshold;
             left -= usize::from(goes);
             !goes
         });
