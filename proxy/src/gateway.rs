@@ -288,7 +288,7 @@ impl ProxyHttp for Gateway {
     }
 }
 
-/// Does something for as long as the client wants its stream; `None` where it resets that, or leaves, before it is done.
+/// Does something for as long as the client wants its stream; `None` where it resets that or leaves before.
 async fn while_it_stays<T>(session: &mut Session, mut doing: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|cx| match doing.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),

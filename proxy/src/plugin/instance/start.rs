@@ -1,15 +1,15 @@
 //! How long an instance may take to start and to take over its configuration.
 //!
-//! Where a policy is bound only the operator waits: a start may take a second there, and what it took is kept. On a worker
-//! every request waits, so that a start may take little more there than it did before.
+//! Where a policy is bound only the operator waits: a start may take a second there, and what it took is kept. On a
+//! worker every request waits, so that a start may take little more there than it did before.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 /// CPU time where a policy is bound. Much more than a call gets.
 pub(in crate::plugin) const START_BUDGET: Duration = Duration::from_secs(1);
-/// What a start may take of a worker whatever `limits.cpu` says: twenty times what the slowest of the language runtimes among
-/// the examples takes, so that cold caches, first touches of memory and a busy machine make no failure of a sound one.
+/// What a start may take of a worker whatever `limits.cpu` says: twenty times what the slowest of the language runtimes
+/// among the examples takes, so that cold caches, first touches of memory and a busy machine make no failure of a sound one.
 const ALWAYS: Duration = Duration::from_millis(20);
 /// By how much a start on a worker may be slower than the first one.
 const SLOWER: u32 = 4;
@@ -39,7 +39,8 @@ impl StartBudget {
         let _ = self.on_workers.set(budget);
     }
 
-    /// CPU time that a first start may take where those that follow keep their worker: what the operator lets a call keep it.
+    /// CPU time that a first start may take where those that follow keep their worker: what the operator lets a call keep
+    /// it for.
     pub(in crate::plugin) fn most_kept(&self) -> Duration {
         self.cpu.max(ALWAYS)
     }

@@ -36,11 +36,12 @@ fn too_slow(took: Duration, roles: &[&str], most: Duration) -> ConfigureProblem 
     ConfigureProblem {
         path: String::new(),
         message: format!(
-            "an instance takes {took} ms of CPU time to start, and calls of {roles} keep their worker meanwhile: at most {most} ms"
+            "an instance takes {took} ms of CPU time to start, and calls of {roles} keep their worker meanwhile: at most \
+             {most} ms"
         ),
         hint: Some(
-            "let the component be initialised when it is built, or raise `limits.cpu` of its plugin: no request on a worker \
-             is served as long as a call keeps it",
+            "let the component be initialised when it is built, or raise `limits.cpu` of its plugin: no request on a \
+             worker is served as long as a call keeps it",
         ),
     }
 }
