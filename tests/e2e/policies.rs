@@ -184,7 +184,7 @@ async fn policies_of_one_route_do_not_touch_another() {
 #[tokio::test]
 async fn a_balancer_with_fresh_instances_picks_and_the_log_warns_of_what_it_costs() {
     let (a, b) = (Origin::named("a").await, Origin::named("b").await);
-    let text = plugin("fresh", &guests::guest("hostile_balancer"), "instances = \"per-request\"")
+    let text = plugin("fresh", &guests::guest("saboteur_balancer"), "instances = \"per-request\"")
         + &policy("last", "fresh", "")
         + &upstream_with("shop", "balancer = { policy = \"last\" }", &[(&a, 100), (&b, 100)])
         + &route("all", "shop", "");

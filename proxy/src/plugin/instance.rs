@@ -226,22 +226,23 @@ impl Instance {
         let mut store = new_store(plugin, setup);
         store.data_mut().cpu.begin(setup.start.now());
         let guest = instantiate(plugin, program, &mut store).map_err(|error| failed(&error, &store))?;
-        Self::of(plugin, program, store, guest)
+        Ok(Self::of(plugin, program, store, guest))
     }
 
-    fn of(
-        plugin: &LoadedPlugin,
-        program: &Program,
-        mut store: Store<HostState>,
-        guest: GuestInstance,
-    ) -> Result<Self, Refusal> {
-        let exports = program.exports.load(&mut store, &guest).map_err(|error| failed(&error, &store))?;
+    fn of(plugin: &LoadedPlugin, program: &Program, store: Store<HostState>, guest: GuestInstance) -> Self {
+        let exports = program.exports.of(guest);
         let calls_left = match plugin.instances {
             InstanceMode::Reused => plugin.limits.calls_per_instance,
             InstanceMode::PerRequest => 1,
         };
         let asks_upstreams = plugin.waits();
-        Ok(Self { store, guest, exports, asks_upstreams, calls_left, told: None })
+        Self { store, guest, exports, asks_upstreams, calls_left, told: None }
+    }
+
+    /// Looks all of its exports up, which calls do when they need one: where a policy is bound, all have to fit.
+    pub(super) fn look_up(&mut self) -> Result<(), Refusal> {
+        let looked_up = by_version!(&mut self.exports, exports => exports.look_up(&mut self.store));
+        looked_up.map_err(|error| failed(&error, &self.store))
     }
 
     /// Lets it take over the policy's configuration.
@@ -250,7 +251,7 @@ impl Instance {
         let outcome = match self.asks_upstreams {
             // It may not wait yet.
             true => at_once(self.call_configure_waiting(setup)),
-            false => by_version!(&self.exports, exports => exports.configure(&mut self.store, &setup.config)),
+            false => by_version!(&mut self.exports, exports => exports.configure(&mut self.store, &setup.config)),
         };
         self.configured(outcome)
     }
@@ -307,7 +308,7 @@ impl Instance {
 
     /// `None` where the component does not decide on requests.
     pub(super) fn on_request(&mut self, rules: Rules<'_>) -> Result<Option<RequestDecision>, Fault> {
-        by_version!(&self.exports, exports => exports.on_request(&mut self.store, rules))
+        by_version!(&mut self.exports, exports => exports.on_request(&mut self.store, rules))
     }
 
     /// `None` where the component names no limits; each is made by `limit` of its key.
@@ -316,19 +317,19 @@ impl Instance {
         rules: Rules<'_>,
         limit: impl Fn(&[u8], Quota, Algorithm) -> Limit,
     ) -> Result<Option<Limits>, Fault> {
-        by_version!(&self.exports, exports => exports.limits_of(&mut self.store, rules, limit))
+        by_version!(&mut self.exports, exports => exports.limits_of(&mut self.store, rules, limit))
     }
 
     /// `None` where the component does not decide on responses.
     pub(super) fn on_response(&mut self, rules: Rules<'_>) -> Result<Option<ResponseDecision>, Fault> {
-        by_version!(&self.exports, exports => exports.on_response(&mut self.store, rules))
+        by_version!(&mut self.exports, exports => exports.on_response(&mut self.store, rules))
     }
 
     /// Tells of the members where they are new to this instance, then asks.
     pub(super) fn pick(&mut self, members: &Arc<[Member]>, candidates: &[Candidate]) -> wasmtime::Result<Option<u32>> {
         let current = Arc::downgrade(members);
         if !self.told.as_ref().is_some_and(|told| told.ptr_eq(&current)) {
-            by_version!(&self.exports, exports => exports.update(&mut self.store, members))?;
+            by_version!(&mut self.exports, exports => exports.update(&mut self.store, members))?;
             self.told = Some(current);
         }
         by_version!(&mut self.exports, exports => exports.pick(&mut self.store, candidates))

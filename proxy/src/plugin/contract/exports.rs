@@ -2,7 +2,8 @@
 //!
 //! A version gives two types of one name, with methods of one name each: what is missing in one the compiler tells.
 
-use wasmtime::Store;
+use std::sync::Arc;
+
 use wasmtime::component::{Instance as GuestInstance, InstancePre, Linker};
 
 #[cfg(test)]
@@ -14,9 +15,9 @@ use crate::plugin::roles::Roles;
 
 /// Where the exports of a component are.
 pub(in crate::plugin) enum ExportIndices {
-    V0_1(v0_1::ExportIndices),
+    V0_1(Arc<v0_1::ExportIndices>),
     #[cfg(test)]
-    Probe(probe::ExportIndices),
+    Probe(Arc<probe::ExportIndices>),
 }
 
 /// The exports of one instance, to be called through [`by_version!`].
@@ -62,24 +63,20 @@ impl ContractVersion {
         configuration: bool,
     ) -> wasmtime::Result<ExportIndices> {
         Ok(match self {
-            Self::V0_1 => ExportIndices::V0_1(v0_1::ExportIndices::find(component, roles, configuration)?),
+            Self::V0_1 => ExportIndices::V0_1(Arc::new(v0_1::ExportIndices::find(component, roles, configuration)?)),
             #[cfg(test)]
-            Self::Probe => ExportIndices::Probe(probe::ExportIndices::find(component)?),
+            Self::Probe => ExportIndices::Probe(Arc::new(probe::ExportIndices::find(component)?)),
         })
     }
 }
 
 impl ExportIndices {
     /// The same of an instance of that component.
-    pub(in crate::plugin) fn load(
-        &self,
-        store: &mut Store<HostState>,
-        guest: &GuestInstance,
-    ) -> wasmtime::Result<Exports> {
-        Ok(match self {
-            Self::V0_1(indices) => Exports::V0_1(indices.load(store, guest)?),
+    pub(in crate::plugin) fn of(&self, guest: GuestInstance) -> Exports {
+        match self {
+            Self::V0_1(indices) => Exports::V0_1(v0_1::Exports::new(Arc::clone(indices), guest)),
             #[cfg(test)]
-            Self::Probe(indices) => Exports::Probe(indices.load(store, guest)?),
-        })
+            Self::Probe(indices) => Exports::Probe(probe::Exports::new(Arc::clone(indices), guest)),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A version of the contract for tests: as small as one can be, and other than 0.1 where both have something.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance as GuestInstance, InstancePre, Linker, Resource, TypedFunc};
@@ -37,7 +39,8 @@ const ON_REQUEST: [&str; 2] = ["tidegate:gateway/request-policy@0.99.0", "on-req
 pub(in crate::plugin) struct ExportIndices(request_policy::GuestIndices);
 
 pub(in crate::plugin) struct Exports {
-    request: request_policy::Guest,
+    indices: Arc<ExportIndices>,
+    guest: GuestInstance,
     waiting: Option<TypedFunc<(Resource<RequestHandle>,), (u16,)>>,
 }
 
@@ -57,20 +60,25 @@ impl ExportIndices {
     pub(super) fn find(component: &InstancePre<HostState>) -> wasmtime::Result<Self> {
         request_policy::GuestIndices::new(component).map(Self)
     }
-
-    pub(super) fn load(&self, store: &mut Store<HostState>, guest: &GuestInstance) -> wasmtime::Result<Exports> {
-        Ok(Exports { request: self.0.load(store, guest)?, waiting: None })
-    }
 }
 
 /// What it has.
 impl Exports {
+    pub(super) fn new(indices: Arc<ExportIndices>, guest: GuestInstance) -> Self {
+        Self { indices, guest, waiting: None }
+    }
+
+    pub(in crate::plugin) fn look_up(&self, store: &mut Store<HostState>) -> wasmtime::Result<()> {
+        self.indices.0.load(store, &self.guest).map(|_| ())
+    }
+
     pub(in crate::plugin) fn on_request(
         &self,
         store: &mut Store<HostState>,
         _: Rules<'_>,
     ) -> Result<Option<RequestDecision>, Fault> {
-        decision(self.request.call_on_request(store, the_request())?)
+        let request = self.indices.0.load(&mut *store, &self.guest)?;
+        decision(request.call_on_request(store, the_request())?)
     }
 
     pub(in crate::plugin) async fn on_request_waiting(

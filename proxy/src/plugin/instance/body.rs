@@ -9,7 +9,7 @@ use crate::policy::body::{Attention, Piece, Step};
 impl Instance {
     /// `None` where the component does not see bodies.
     pub(in crate::plugin) fn attend_request(&mut self) -> wasmtime::Result<Option<Attention>> {
-        by_version!(&self.exports, exports => exports.attend_request(&mut self.store))
+        by_version!(&mut self.exports, exports => exports.attend_request(&mut self.store))
     }
 
     /// `None` where the component does not see bodies; at most `most` bytes come in the place of the piece.
@@ -19,12 +19,12 @@ impl Instance {
         rules: Rules<'_>,
         most: usize,
     ) -> Result<Option<Step>, Fault> {
-        by_version!(&self.exports, exports => exports.on_request_body(&mut self.store, piece, rules, most))
+        by_version!(&mut self.exports, exports => exports.on_request_body(&mut self.store, piece, rules, most))
     }
 
     /// `None` where the component does not see bodies.
     pub(in crate::plugin) fn attend_response(&mut self) -> wasmtime::Result<Option<Attention>> {
-        by_version!(&self.exports, exports => exports.attend_response(&mut self.store))
+        by_version!(&mut self.exports, exports => exports.attend_response(&mut self.store))
     }
 
     /// `None` where the component does not see bodies; at most `most` bytes come in the place of the piece.
@@ -34,6 +34,6 @@ impl Instance {
         rules: Rules<'_>,
         most: usize,
     ) -> Result<Option<Step>, Fault> {
-        by_version!(&self.exports, exports => exports.on_response_body(&mut self.store, piece, rules, most))
+        by_version!(&mut self.exports, exports => exports.on_response_body(&mut self.store, piece, rules, most))
     }
 }

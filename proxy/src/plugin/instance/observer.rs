@@ -11,6 +11,6 @@ impl Instance {
         status: Option<u16>,
         exchange: &Exchange<'_>,
     ) -> wasmtime::Result<()> {
-        by_version!(&self.exports, exports => exports.on_exchange(&mut self.store, status, exchange))
+        by_version!(&mut self.exports, exports => exports.on_exchange(&mut self.store, status, exchange))
     }
 }

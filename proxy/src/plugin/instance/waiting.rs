@@ -29,7 +29,7 @@ impl Instance {
         let meter = store.data_mut().cpu.begin_turns(setup.start.now());
         let guest = turns.run(&meter, None, program.component.instantiate_async(&mut store)).await;
         let guest = guest.map_err(|error| failed(&error, &store))?;
-        Self::of(plugin, program, store, guest)
+        Ok(Self::of(plugin, program, store, guest))
     }
 
     /// [`Instance::configure`] in turns.

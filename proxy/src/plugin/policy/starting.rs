@@ -19,10 +19,11 @@ impl ConfiguredPolicy {
         let mut least = Duration::MAX;
         for _ in 0..TRIES {
             let began = thread_cpu();
-            let lease = self.pool.lease(|| self.create()).map_err(problems)?;
+            let mut lease = self.pool.lease(|| self.create()).map_err(problems)?;
             least = least.min(thread_cpu().saturating_sub(began));
             if keeps_workers.is_empty() || least <= budget.most_kept() {
                 budget.took(least);
+                lease.instance.look_up().map_err(problems)?;
                 lease.give_back();
                 return Ok(());
             }

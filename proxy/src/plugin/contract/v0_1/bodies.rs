@@ -14,42 +14,42 @@ use crate::policy::decision::IllegalDecision;
 
 impl Exports {
     pub(in crate::plugin) fn attend_request(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
     ) -> wasmtime::Result<Option<Attention>> {
-        let Some(guest) = &self.body else { return Ok(None) };
+        let Some(guest) = self.body(&mut *store)? else { return Ok(None) };
         Ok(Some(guest.call_attend_request(store, the_request())?.into()))
     }
 
     pub(in crate::plugin) fn on_request_body(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         piece: Piece<'_>,
         rules: Rules<'_>,
         most: usize,
     ) -> Result<Option<Step>, Fault> {
-        let Some(guest) = &self.body else { return Ok(None) };
+        let Some(guest) = self.body(&mut *store)? else { return Ok(None) };
         let Piece { bytes, last, memory } = piece;
         let said = guest.call_on_request_body(store, the_request(), bytes, last, memory)?;
         Ok(Some(step(said, rules, most)?))
     }
 
     pub(in crate::plugin) fn attend_response(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
     ) -> wasmtime::Result<Option<Attention>> {
-        let Some(guest) = &self.body else { return Ok(None) };
+        let Some(guest) = self.body(&mut *store)? else { return Ok(None) };
         Ok(Some(guest.call_attend_response(store, the_request(), the_response())?.into()))
     }
 
     pub(in crate::plugin) fn on_response_body(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         piece: Piece<'_>,
         rules: Rules<'_>,
         most: usize,
     ) -> Result<Option<Step>, Fault> {
-        let Some(guest) = &self.body else { return Ok(None) };
+        let Some(guest) = self.body(&mut *store)? else { return Ok(None) };
         let Piece { bytes, last, memory } = piece;
         let said = guest.call_on_response_body(store, the_request(), the_response(), bytes, last, memory)?;
         Ok(Some(step(said, rules, most)?))

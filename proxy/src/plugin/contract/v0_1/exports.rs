@@ -1,5 +1,7 @@
 //! What a component of contract 0.1 exports, and its calls: host values go in, and checked host values come out.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 use wasmtime::component::{Instance as GuestInstance, InstancePre};
 
@@ -20,25 +22,27 @@ use crate::upstream::member::Member;
 
 /// Where in the component each exported interface is; none where it does not export it.
 pub(in crate::plugin) struct ExportIndices {
-    configuration: Option<configuration::GuestIndices>,
-    request: Option<request_policy::GuestIndices>,
-    limit: Option<limit_policy::GuestIndices>,
-    response: Option<response_policy::GuestIndices>,
+    pub(super) configuration: Option<configuration::GuestIndices>,
+    pub(super) request: Option<request_policy::GuestIndices>,
+    pub(super) limit: Option<limit_policy::GuestIndices>,
+    pub(super) response: Option<response_policy::GuestIndices>,
     body: Option<body_policy::GuestIndices>,
     balancer: Option<balancer::GuestIndices>,
     observer: Option<observer::GuestIndices>,
 }
 
-/// The same of one instance.
+/// The same of one instance, each looked up when it is first called: an instance that is made for one call has one use for one.
 pub(in crate::plugin) struct Exports {
-    pub(super) configuration: Option<configuration::Guest>,
-    pub(super) request: Option<request_policy::Guest>,
-    pub(super) limit: Option<limit_policy::Guest>,
-    pub(super) response: Option<response_policy::Guest>,
-    pub(super) body: Option<body_policy::Guest>,
+    pub(super) indices: Arc<ExportIndices>,
+    guest: GuestInstance,
+    configuration: Option<configuration::Guest>,
+    request: Option<request_policy::Guest>,
+    limit: Option<limit_policy::Guest>,
+    response: Option<response_policy::Guest>,
+    body: Option<body_policy::Guest>,
     balancer: Option<balancer::Guest>,
     observer: Option<observer::Guest>,
-    /// The same, for calls that may wait; each is looked up when it is first made.
+    /// The same, for calls that may wait.
     pub(super) waiting: WaitingExports,
     /// Filled anew for each pick.
     candidates: balancer::Candidates,
@@ -60,69 +64,85 @@ impl ExportIndices {
             observer: roles.observer.then(|| observer::GuestIndices::new(component)).transpose()?,
         })
     }
-
-    pub(in crate::plugin) fn load(
-        &self,
-        store: &mut Store<HostState>,
-        guest: &GuestInstance,
-    ) -> wasmtime::Result<Exports> {
-        Ok(Exports {
-            configuration: self.configuration.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            request: self.request.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            limit: self.limit.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            response: self.response.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            body: self.body.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            balancer: self.balancer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            observer: self.observer.as_ref().map(|i| i.load(&mut *store, guest)).transpose()?,
-            waiting: WaitingExports::default(),
-            candidates: no_candidates(),
-        })
-    }
 }
 
 impl Exports {
+    pub(in crate::plugin) fn new(indices: Arc<ExportIndices>, guest: GuestInstance) -> Self {
+        Self {
+            indices,
+            guest,
+            configuration: None,
+            request: None,
+            limit: None,
+            response: None,
+            body: None,
+            balancer: None,
+            observer: None,
+            waiting: WaitingExports::default(),
+            candidates: no_candidates(),
+        }
+    }
+
+    /// Looks all of them up.
+    ///
+    /// # Errors
+    /// One has another type than the contract says.
+    pub(in crate::plugin) fn look_up(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<()> {
+        self.configuration(&mut *store)?;
+        self.request(&mut *store)?;
+        self.limit(&mut *store)?;
+        self.response(&mut *store)?;
+        self.body(&mut *store)?;
+        self.balancer(&mut *store)?;
+        self.observer(store).map(|_| ())
+    }
+
     pub(in crate::plugin) fn configure(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         text: &str,
     ) -> wasmtime::Result<Configured> {
-        let Some(guest) = &self.configuration else { return Ok(Ok(())) };
+        let Some(guest) = self.configuration(&mut *store)? else { return Ok(Ok(())) };
         guest.call_configure(store, text).map(configured)
     }
 
     pub(in crate::plugin) fn on_request(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         rules: Rules<'_>,
     ) -> Result<Option<RequestDecision>, Fault> {
-        let Some(guest) = &self.request else { return Ok(None) };
+        let Some(guest) = self.request(&mut *store)? else { return Ok(None) };
         let decision = guest.call_on_request(store, the_request())?;
         Ok(Some(decisions::on_request(decision, rules)?))
     }
 
     pub(in crate::plugin) fn limits_of(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         rules: Rules<'_>,
         limit: impl Fn(&[u8], Quota, Algorithm) -> Limit,
     ) -> Result<Option<Limits>, Fault> {
-        let Some(guest) = &self.limit else { return Ok(None) };
+        let Some(guest) = self.limit(&mut *store)? else { return Ok(None) };
         let limits = guest.call_limits_of(store, the_request())?;
         Ok(Some(decisions::limits(limits, rules, limit)?))
     }
 
     pub(in crate::plugin) fn on_response(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         rules: Rules<'_>,
     ) -> Result<Option<ResponseDecision>, Fault> {
-        let Some(guest) = &self.response else { return Ok(None) };
+        let Some(guest) = self.response(&mut *store)? else { return Ok(None) };
         let decision = guest.call_on_response(store, the_request(), the_response())?;
         Ok(Some(decisions::on_response(decision, rules)?))
     }
 
-    pub(in crate::plugin) fn update(&self, store: &mut Store<HostState>, members: &[Member]) -> wasmtime::Result<()> {
-        let Some(guest) = &self.balancer else { return Ok(()) };
+    pub(in crate::plugin) fn update(
+        &mut self,
+        store: &mut Store<HostState>,
+        members: &[Member],
+    ) -> wasmtime::Result<()> {
+        let Some(guest) = self.balancer(&mut *store)? else { return Ok(()) };
         guest.call_update(store, &endpoints(members))
     }
 
@@ -131,6 +151,7 @@ impl Exports {
         store: &mut Store<HostState>,
         candidates: &[Candidate],
     ) -> wasmtime::Result<Option<u32>> {
+        self.balancer(&mut *store)?;
         let Some(guest) = &self.balancer else { return Ok(None) };
         let balancer::Candidates { endpoints, in_flight, latency_us } = &mut self.candidates;
         refill(endpoints, candidates, |candidate| candidate.member);
@@ -140,12 +161,12 @@ impl Exports {
     }
 
     pub(in crate::plugin) fn on_exchange(
-        &self,
+        &mut self,
         store: &mut Store<HostState>,
         status: Option<u16>,
         exchange: &Exchange<'_>,
     ) -> wasmtime::Result<()> {
-        let Some(guest) = &self.observer else { return Ok(()) };
+        let Some(guest) = self.observer(&mut *store)? else { return Ok(()) };
         let outcome = observer::Outcome {
             status: status.unwrap_or(0),
             request_bytes: exchange.request_bytes,
@@ -157,6 +178,29 @@ impl Exports {
         };
         guest.call_on_exchange(store, the_request(), status.map(|_| the_response()), &outcome)
     }
+}
+
+/// What a component of the contract exports, as the instance has it; none where it does not export it.
+macro_rules! looked_up {
+    ($($role:ident: $guest:ty),* $(,)?) => {
+        impl Exports {
+            $(pub(super) fn $role(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Option<&$guest>> {
+                if self.$role.is_none() {
+                    self.$role = self.indices.$role.as_ref().map(|indices| indices.load(store, &self.guest)).transpose()?;
+                }
+                Ok(self.$role.as_ref())
+            })*
+        }
+    };
+}
+looked_up! {
+    configuration: configuration::Guest,
+    request: request_policy::Guest,
+    limit: limit_policy::Guest,
+    response: response_policy::Guest,
+    body: body_policy::Guest,
+    balancer: balancer::Guest,
+    observer: observer::Guest,
 }
 
 /// What a guest has against its configuration, made fit to be shown.

@@ -39,7 +39,7 @@ impl Exports {
         guest: GuestInstance,
         text: String,
     ) -> wasmtime::Result<Configured> {
-        if self.configuration.is_none() {
+        if self.indices.configuration.is_none() {
             return Ok(Ok(()));
         }
         let configure: Configure = waiting::find(guest, store, CONFIGURE)?;
@@ -52,7 +52,7 @@ impl Exports {
         guest: GuestInstance,
         rules: Rules<'_>,
     ) -> Result<Option<RequestDecision>, Fault> {
-        if self.request.is_none() {
+        if self.indices.request.is_none() {
             return Ok(None);
         }
         let known = &mut self.waiting.on_request;
@@ -67,7 +67,7 @@ impl Exports {
         rules: Rules<'_>,
         limit: impl Fn(&[u8], Quota, Algorithm) -> Limit,
     ) -> Result<Option<Limits>, Fault> {
-        if self.limit.is_none() {
+        if self.indices.limit.is_none() {
             return Ok(None);
         }
         let known = &mut self.waiting.limits_of;
@@ -81,7 +81,7 @@ impl Exports {
         guest: GuestInstance,
         rules: Rules<'_>,
     ) -> Result<Option<ResponseDecision>, Fault> {
-        if self.response.is_none() {
+        if self.indices.response.is_none() {
             return Ok(None);
         }
         let known = &mut self.waiting.on_response;
