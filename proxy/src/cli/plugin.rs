@@ -10,6 +10,7 @@ mod inspect;
 mod new;
 mod outcome;
 mod run;
+mod runtime;
 mod test;
 mod trial;
 

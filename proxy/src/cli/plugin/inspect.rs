@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::print;
+use super::{print, runtime};
 use crate::config::model::{Capability, Grants};
 use crate::plugin::{ImageProspect, Inspection, image_prospect, inspect};
 
@@ -61,7 +61,7 @@ fn text(file: &Path, found: &Inspection, image: &ImageProspect) -> String {
     lines.extend(rows("optional", found.optional_grants.iter().map(optional).collect::<Vec<_>>().iter()));
     lines.extend(rows("exports", found.exports.iter()));
     lines.push(String::new());
-    lines.push(section(file, found.grants));
+    lines.push(section(file, found));
     for problem in found.problems(found.grants) {
         lines.push(format!("error: it {}", problem.message));
         lines.extend(problem.hint.map(|hint| format!("hint: {hint}")));
@@ -111,15 +111,29 @@ fn listed(names: &[&str]) -> String {
 
 /// What an operator pastes into the configuration. What nobody but they can know is left to be filled in, and refused until
 /// it is.
-fn section(file: &Path, grants: Grants) -> String {
+fn section(file: &Path, found: &Inspection) -> String {
     let name = file.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")).unwrap_or_default();
-    let asks = grants.has(Capability::HttpClient);
+    let asks = found.grants.has(Capability::HttpClient);
     let upstreams = if asks { "upstreams = [\"...\"] # those it may ask, by name\n" } else { "" };
     let path = file.display().to_string();
+    let (compile, limits) = of_size(found.bytes);
     format!(
-        "[[plugin]]\nname = {name:?}\npath = {path:?}\ngrants = {grants}\n{upstreams}\n\
+        "{compile}[[plugin]]\nname = {name:?}\npath = {path:?}\ngrants = {grants}\n{upstreams}{limits}\n\
          [[policy]]\nname = {name:?}\nplugin = {name:?}\n"
     )
+}
+
+/// What the size of a component tells that the defaults do not give it: time to compile it, and memory for its instances.
+fn of_size(bytes: usize) -> (String, String) {
+    if bytes < runtime::LARGE {
+        return (String::new(), String::new());
+    }
+    let why = format!(
+        "# A component of {} MiB has the runtime of its language in it. That takes longer to compile than the default allows, and\n\
+         # its heap grows over the default of limits.memory.\n",
+        bytes >> 20
+    );
+    (format!("{why}{}\n", runtime::COMPILE), format!("\n{}", runtime::limits(runtime::MEMORY)))
 }
 
 fn json(file: &Path, found: &Inspection, image: &ImageProspect) -> serde_json::Value {
@@ -155,6 +169,7 @@ fn json(file: &Path, found: &Inspection, image: &ImageProspect) -> serde_json::V
 #[cfg(test)]
 mod tests {
     use super::*;
+<<<<<<< HEAD
     use crate::plugin::fixture::Fixture;
 
     const CLOCK: &str = "(import \"wasi:clocks/wall-clock@0.2.6\" \"now\" (func $now (param i32)))";
@@ -217,5 +232,26 @@ mod tests {
         let found = inspect(&bytes).unwrap();
         let expected = ImageProspect::Impossible("the component is larger than 8 MiB".to_owned());
         assert_eq!(image_prospect(&bytes, &found), expected);
+=======
+    use crate::config;
+
+    fn loaded(bytes: usize) -> config::model::Config {
+        let component = wat::parse_str("(component)").unwrap();
+        let found = Inspection { bytes, ..inspect(&component).unwrap() };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tidegate.toml");
+        let listener = "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n\n";
+        std::fs::write(&file, listener.to_owned() + &section(Path::new("gate.wasm"), &found)).unwrap();
+        config::load(&file).unwrap_or_else(|report| panic!("{}", report.render(false))).config
+    }
+
+    #[test]
+    fn the_lines_for_a_component_with_a_runtime_give_it_time_and_memory_beyond_the_defaults() {
+        let (small, large) = (loaded(3 << 20), loaded(12 << 20));
+        assert_eq!(large.server.compile.timeout, std::time::Duration::from_secs(60));
+        assert!(small.server.compile.timeout < large.server.compile.timeout);
+        let memory = |config: &config::model::Config| config.plugins.first().unwrap().limits.memory;
+        assert_eq!((memory(&small), memory(&large)), (config::default_limits().memory, 64 << 20));
+>>>>>>> 4f74167 (plugin: say what a component with a runtime in it needs of a gateway)
     }
 }

@@ -98,7 +98,7 @@ mod tests {
             for file in std::fs::read_dir(&folder).unwrap() {
                 let path = file.unwrap().path();
                 let text = if path.is_file() { std::fs::read_to_string(&path).unwrap() } else { String::new() };
-                let holes = ["{{name}}", "{{lang}}", "{{source}}", "{{needs}}", "{{limits}}"];
+                let holes = ["{{name}}", "{{lang}}", "{{source}}", "{{needs}}", "{{limits}}", "{{runtime}}"];
                 assert!(holes.iter().all(|hole| !text.contains(hole)), "{}", path.display());
             }
         }

@@ -1,5 +1,6 @@
 //! What new folders hold, by language.
 
+use crate::cli::plugin::runtime::{self, Runtime};
 use crate::config::project::Language;
 
 /// A file's path and its text, with `{{...}}` to be filled in.
@@ -51,8 +52,8 @@ pub(super) struct Template {
     pub(super) files: &'static [File],
     source: &'static str,
     needs: &'static str,
-    /// Where a language's runtime wants more than the gateway gives by default.
-    limits: &'static str,
+    /// What the component has inside, where that wants more than the gateway gives by default.
+    runtime: Option<Runtime>,
 }
 
 impl Template {
@@ -62,42 +63,44 @@ impl Template {
                 files: &RUST,
                 source: "src/lib.rs",
                 needs: "Rust, and once `rustup target add wasm32-unknown-unknown`",
-                limits: "",
+                runtime: None,
             },
             Language::C => Self {
                 files: &C,
                 source: "policy.c",
                 needs: "clang with wasi-libc and lld, or Zig; `CC` names another compiler",
-                limits: "",
+                runtime: None,
             },
-            Language::Go => Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", limits: "" },
+            Language::Go => Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", runtime: None },
             Language::JavaScript => Self {
                 files: &JAVASCRIPT,
                 source: "policy.js",
                 needs: "Node.js, and once `npm install` in this folder",
-                limits: "\n[limits] # SpiderMonkey is in the component; the configuration of the gateway wants the same\nmemory = \"64MiB\"\n",
+                runtime: Some(runtime::SPIDERMONKEY),
             },
             Language::Python => Self {
                 files: &PYTHON,
                 source: "app.py",
                 needs: "Python 3, and once `python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1` in this folder",
-                limits: "\n[limits] # CPython is in the component; the configuration of the gateway wants the same\nmemory = \"32MiB\"\n",
+                runtime: Some(runtime::CPYTHON),
             },
             Language::AssemblyScript => Self {
                 files: &ASSEMBLYSCRIPT,
                 source: "policy.ts",
                 needs: "Node.js, and once `npm install` in this folder",
-                limits: "",
+                runtime: None,
             },
         }
     }
 
     /// The text with everything filled in.
     pub(super) fn filled(&self, text: &str, name: &str, language: Language) -> String {
+        let wanted = |what: fn(&Runtime) -> String| self.runtime.as_ref().map(what).unwrap_or_default();
         text.replace("{{name}}", name)
             .replace("{{lang}}", language.word())
             .replace("{{source}}", self.source)
             .replace("{{needs}}", self.needs)
-            .replace("{{limits}}", self.limits)
+            .replace("{{limits}}", &wanted(Runtime::limits_of_cases))
+            .replace("{{runtime}}", &wanted(Runtime::explained))
     }
 }
