@@ -57,8 +57,9 @@ enum Command {
     ///
     /// A plugin whose file lies in a folder with a plugin.toml (`tidegate plugin new` makes one) is built at the start and
     /// after every save; the new component is then reloaded while traffic flows. Where it does not build, what the tool
-    /// says is shown, and the last one serves on. Example: tidegate dev -c tidegate.toml
-    Dev(RunArguments),
+    /// says is shown, and the last one serves on. Example: tidegate dev -c tidegate.toml; in a folder that `tidegate plugin
+    /// new` made: tidegate dev --sample
+    Dev(dev::DevArguments),
     /// Write, build, test and measure plugins.
     #[command(subcommand)]
     Plugin(Box<plugin::PluginCommand>),
@@ -109,7 +110,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::main(&run),
         Command::Check { file } => return check::main(&file),
         Command::Demo(demo) => demo::main(&demo),
-        Command::Dev(run) => dev::main(&run),
+        Command::Dev(dev) => dev::main(&dev),
         Command::Plugin(command) => return plugin::main(&command),
         Command::Policy(command) => policy::main(&command),
         Command::Consumer(arguments) => consumer::main(&arguments),

@@ -9,8 +9,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
 use crate::harness::client::Client;
-use crate::harness::command::{Finished, finished, run, tidegate};
+use crate::harness::command::{Finished, check, finished, run, tidegate};
 use crate::harness::gateway::replace;
+use crate::harness::programs::free_port;
 use crate::harness::sections::{plugin, policy};
 use crate::harness::wait::within;
 use crate::harness::{Origin, Request, eventually, guests, route, upstream};
@@ -354,8 +355,9 @@ struct Dev {
 }
 
 impl Dev {
-    async fn start(workshop: &Workshop, file: &Path) -> Self {
+    async fn start(workshop: &Workshop, file: &Path, more: &[&str]) -> Self {
         let mut command = workshop.tidegate(&["dev", "--ready-json", "-c", &text(file)]);
+        command.args(more);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be run");
         let log = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
@@ -405,7 +407,7 @@ async fn dev_builds_at_the_start_and_after_each_save_and_serves_on_where_that_fa
             "[admin]\naddress = \"127.0.0.1:0\"\n[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n{rest}"
         ),
     );
-    let mut dev = Dev::start(&workshop, &file).await;
+    let mut dev = Dev::start(&workshop, &file, &[]).await;
     assert_eq!(dev.status().await, 200, "built before it was served");
 
     workshop.write("my-policy/policy.c", &CORE.replace("{decision}", REFUSES));
@@ -414,4 +416,29 @@ async fn dev_builds_at_the_start_and_after_each_save_and_serves_on_where_that_fa
     workshop.write("my-policy/policy.c", "BROKEN");
     dev.until_logged("plugin does not build").await;
     assert_eq!(dev.status().await, 418, "what served before serves on");
+}
+
+#[tokio::test]
+async fn a_new_folder_is_served_before_a_service_that_shows_what_it_was_sent() {
+    let workshop = Workshop::new();
+    let folder = workshop.project(FORWARDS).await;
+    let file = folder.join("tidegate.toml");
+    let written = std::fs::read_to_string(&file).expect("a gateway to try the policy with");
+    let sample = free_port().to_string();
+    let elsewhere = written.replace("127.0.0.1:8080", "127.0.0.1:0").replace("127.0.0.1:9001", &sample);
+    replace(&file, &elsewhere);
+
+    let dev = Dev::start(&workshop, &file, &["--sample", &sample]).await;
+    let request = Request::get("/items").field("x-sent", "1");
+    let answer = Client::connect(dev.address).await.call(&request).await;
+    assert_eq!(answer.status(), 200);
+    let shown = answer.text();
+    assert!(shown.starts_with("GET /items HTTP/1.1\n") && shown.contains("\nx-sent: 1\n"), "{shown}");
+
+    drop(dev);
+    // What was written, with the component in place.
+    replace(&file, &written);
+    let checked = check(&file).await;
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(checked.stdout.contains("1 listener, 1 route, 1 upstream, 1 policy, 1 plugin"), "{}", checked.stdout);
 }

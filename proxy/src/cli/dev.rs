@@ -1,8 +1,10 @@
 //! `tidegate dev`: serves like `tidegate run`, and builds plugins anew whenever their sources change.
 
+mod sample;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -23,9 +25,21 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 /// A component lies this deep in its project at most: `dist/policy.wasm`, or where a tool chain leaves it.
 const DEPTH: usize = 5;
 
+/// How to serve.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DevArguments {
+    #[command(flatten)]
+    run: RunArguments,
+    /// Start a service as well that answers with what it was sent, at 127.0.0.1:9001 or this address.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = sample::ADDRESS)]
+    sample: Option<SocketAddr>,
+}
+
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<()> {
+pub(super) fn main(arguments: &DevArguments) -> anyhow::Result<()> {
+    let DevArguments { run: arguments, sample } = arguments;
     log::init(&arguments.log.log, arguments.log.log_format).context("log")?;
+    let _sample = sample.map(sample::start).transpose()?;
     let mut workshop = Workshop { file: arguments.config.clone(), seen: BTreeMap::new() };
     // Before the first load, which would refuse a plugin that is not there yet.
     workshop.build_what_changed();

@@ -113,7 +113,8 @@ fn listed(names: &[&str]) -> String {
 /// it is.
 fn section(file: &Path, found: &Inspection) -> String {
     let name = file.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-")).unwrap_or_default();
-    let asks = found.grants.has(Capability::HttpClient);
+    let grants = found.grants;
+    let asks = grants.has(Capability::HttpClient);
     let upstreams = if asks { "upstreams = [\"...\"] # those it may ask, by name\n" } else { "" };
     let path = file.display().to_string();
     let (compile, limits) = of_size(found.bytes);
@@ -129,8 +130,8 @@ fn of_size(bytes: usize) -> (String, String) {
         return (String::new(), String::new());
     }
     let why = format!(
-        "# A component of {} MiB has the runtime of its language in it. That takes longer to compile than the default allows, and\n\
-         # its heap grows over the default of limits.memory.\n",
+        "# A component of {} MiB has the runtime of its language in it. That takes longer to compile than the default\n\
+         # allows, and its heap grows over the default of limits.memory.\n",
         bytes >> 20
     );
     (format!("{why}{}\n", runtime::COMPILE), format!("\n{}", runtime::limits(runtime::MEMORY)))

@@ -15,7 +15,8 @@ Examples:
   tidegate plugin new --lang rust my-policy
   cd my-policy && tidegate plugin build && tidegate plugin test
 
-The folder has the contract, a small policy, and a table of cases one of which fails until you make your first change.";
+The folder has the contract, a small policy, a gateway to try it with (tidegate dev --sample), and a table of cases one
+of which fails until you make your first change.";
 
 /// What to write, and where.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,8 +50,13 @@ pub(super) fn main(arguments: &NewArguments) -> anyhow::Result<()> {
     write(folder, name, arguments.lang).with_context(|| format!("{} cannot be written", folder.display()))?;
     let shown = folder.display();
     print(&format!(
-        "{shown}: a policy to begin with\n\n  cd {shown}\n  tidegate plugin build\n  tidegate plugin test      one case fails; {} says how to make it pass",
-        "cases.toml"
+        "\
+{shown}: a policy to begin with
+
+  cd {shown}
+  tidegate plugin build
+  tidegate plugin test      one case fails; cases.toml says how to make it pass
+  tidegate dev --sample     a gateway with the policy"
     ));
     Ok(())
 }
@@ -70,8 +76,8 @@ pub(super) fn write(folder: &Path, name: &str, language: Language) -> anyhow::Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::cases;
     use crate::config::project::Project;
+    use crate::config::{self, cases};
 
     #[test]
     fn a_language_goes_by_its_word_and_javascript_by_its_name_too() {
@@ -93,13 +99,20 @@ mod tests {
             let table = cases::load(&folder.join("cases.toml"));
             let table = table.unwrap_or_else(|report| panic!("{}", report.render(false)));
             assert_eq!(table.plugin, Some(project.component()));
+            let gateway = config::load(&folder.join("tidegate.toml"));
+            let gateway = gateway.unwrap_or_else(|report| panic!("{}", report.render(false))).config;
+            let plugin = gateway.plugins.first().unwrap();
+            assert_eq!((&plugin.path, plugin.limits.memory), (&project.component(), table.limits.memory));
+            let has_runtime = matches!(language, Language::JavaScript | Language::Python);
+            assert_eq!(gateway.server.compile.timeout.as_secs(), if has_runtime { 60 } else { 10 });
             let (resolve, package) = contract::resolve(Some(&folder.join("wit"))).unwrap();
             assert!(resolve.select_world(&[package], Some("policy")).is_ok());
             for file in std::fs::read_dir(&folder).unwrap() {
                 let path = file.unwrap().path();
                 let text = if path.is_file() { std::fs::read_to_string(&path).unwrap() } else { String::new() };
-                let holes = ["{{name}}", "{{lang}}", "{{source}}", "{{needs}}", "{{limits}}", "{{runtime}}"];
-                assert!(holes.iter().all(|hole| !text.contains(hole)), "{}", path.display());
+                let holes = ["name", "lang", "source", "needs", "limits", "runtime", "compile", "plugin-limits"];
+                let is_filled = |hole| !text.contains(&format!("{{{{{hole}}}}}"));
+                assert!(holes.into_iter().all(is_filled), "{}", path.display());
             }
         }
     }

@@ -7,8 +7,9 @@ use crate::config::project::Language;
 type File = (&'static str, &'static str);
 
 /// In every folder.
-pub(super) const SHARED: [File; 5] = [
+pub(super) const SHARED: [File; 6] = [
     ("plugin.toml", include_str!("../templates/shared/plugin.toml")),
+    ("tidegate.toml", include_str!("../templates/shared/tidegate.toml")),
     ("cases.toml", include_str!("../templates/shared/cases.toml")),
     ("README.md", include_str!("../templates/shared/README.md")),
     (".gitignore", include_str!("../templates/shared/gitignore")),
@@ -102,5 +103,7 @@ impl Template {
             .replace("{{needs}}", self.needs)
             .replace("{{limits}}", &wanted(Runtime::limits_of_cases))
             .replace("{{runtime}}", &wanted(Runtime::explained))
+            .replace("{{compile}}", &wanted(Runtime::compile))
+            .replace("{{plugin-limits}}", &wanted(Runtime::limits))
     }
 }
