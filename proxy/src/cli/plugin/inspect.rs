@@ -124,7 +124,7 @@ fn section(file: &Path, found: &Inspection) -> String {
     )
 }
 
-/// What the size of a component tells that the defaults do not give it: time to compile it, and memory for its instances.
+/// What the size of a component tells that the defaults do not give it: time to compile, and memory for its instances.
 fn of_size(bytes: usize) -> (String, String) {
     if bytes < runtime::LARGE {
         return (String::new(), String::new());

@@ -59,7 +59,7 @@ impl Tool {
 impl Recipe {
     pub(super) fn of(project: &Project) -> Self {
         match project.language {
-            Language::Rust => rust(&project.name),
+            Language::Rust => rust(&project.name, std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from)),
             Language::C => c(),
             Language::Go => go(),
             Language::JavaScript => javascript(),
@@ -73,13 +73,21 @@ fn words(words: &str) -> Vec<String> {
     words.split_whitespace().map(str::to_owned).collect()
 }
 
-fn rust(name: &str) -> Recipe {
+/// `shared` is where the author lets cargo keep what it compiles, for several projects; else it is kept in the folder.
+fn rust(name: &str, shared: Option<PathBuf>) -> Recipe {
     let file = format!("{}.wasm", name.replace('-', "_"));
+    let shared = shared.filter(|folder| !folder.as_os_str().is_empty());
+    let own = if shared.is_none() { "--target-dir target" } else { "" };
+    let target = shared.unwrap_or_else(|| "target".into());
     Recipe {
         tools: vec![Tool::new(&["cargo"])],
         install: "https://rustup.rs",
-        arguments: words("build --release --target wasm32-unknown-unknown --target-dir target"),
-        output: ["target", "wasm32-unknown-unknown", "release", &file].iter().collect(),
+        // `rustc` and not `build`, since what stands after `--` is added to the author's own flags, whereas RUSTFLAGS would
+        // replace them. rustc's own stack has 1 MiB, which each instance would hold.
+        arguments: words(&format!(
+            "rustc --release --lib --target wasm32-unknown-unknown {own} -- -Clink-arg=-zstack-size=131072"
+        )),
+        output: target.join("wasm32-unknown-unknown/release").join(file),
         // The macro that makes the bindings also writes the world into the module.
         emits: Emits::Core { world: None, adapts: false },
         environment: &[],
@@ -165,6 +173,18 @@ fn assemblyscript() -> Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_keeps_what_it_compiles_where_its_author_says_or_else_in_the_folder() {
+        for unset in [None, Some(PathBuf::new())] {
+            let own = rust("my-policy", unset);
+            assert!(own.arguments.contains(&"--target-dir".to_owned()));
+            assert_eq!(own.output, Path::new("target/wasm32-unknown-unknown/release/my_policy.wasm"));
+        }
+        let shared = rust("my-policy", Some("/shared".into()));
+        assert!(!shared.arguments.contains(&"--target-dir".to_owned()));
+        assert_eq!(shared.output, Path::new("/shared/wasm32-unknown-unknown/release/my_policy.wasm"));
+    }
 
     #[test]
     fn a_tool_of_the_folder_is_found_before_anything_in_the_path() {
