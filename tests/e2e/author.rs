@@ -319,6 +319,12 @@ async fn a_core_module_becomes_a_component_that_decides() {
 }
 
 #[tokio::test]
+async fn the_help_of_new_names_the_languages() {
+    let help = run(&["plugin", "new", "--help"]).await;
+    assert!(help.stdout.contains("[possible values: rust, c, go, js, python, assemblyscript]"), "{}", help.stdout);
+}
+
+#[tokio::test]
 async fn a_new_folder_is_built_by_the_tools_of_its_language() {
     let workshop = Workshop::new();
     let folder = workshop.project(FORWARDS).await;

@@ -5,6 +5,8 @@ mod templates;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use super::{contract, print};
 use crate::config::project::Language;
@@ -25,15 +27,20 @@ pub struct NewArguments {
     /// Name of the plugin, and of the folder that is made for it.
     name: PathBuf,
     /// What to write it in.
-    #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+    #[arg(long, value_name = "LANGUAGE", value_enum)]
     lang: Language,
 }
 
-/// The language of this word; that of JavaScript is short, and its whole name is understood too.
-fn language(word: &str) -> Result<Language, String> {
-    let word = if word == "javascript" { Language::JavaScript.word() } else { word };
-    let found = Language::ALL.into_iter().find(|language| language.word() == word);
-    found.ok_or_else(|| format!("one of {}", Language::ALL.map(Language::word).join(", ")))
+impl ValueEnum for Language {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    /// The word of JavaScript is short, and its whole name is understood too.
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let word = PossibleValue::new(self.word());
+        Some(if *self == Self::JavaScript { word.alias("javascript") } else { word })
+    }
 }
 
 /// Writes the folder.
@@ -82,10 +89,10 @@ mod tests {
     #[test]
     fn a_language_goes_by_its_word_and_javascript_by_its_name_too() {
         for expected in Language::ALL {
-            assert_eq!(language(expected.word()), Ok(expected));
+            assert_eq!(Language::from_str(expected.word(), false), Ok(expected));
         }
-        assert_eq!(language("javascript"), Ok(Language::JavaScript));
-        assert_eq!(language("pyhton").unwrap_err(), "one of rust, c, go, js, python, assemblyscript");
+        assert_eq!(Language::from_str("javascript", false), Ok(Language::JavaScript));
+        assert!(Language::from_str("pyhton", false).is_err());
     }
 
     #[test]
@@ -110,7 +117,8 @@ mod tests {
             for file in std::fs::read_dir(&folder).unwrap() {
                 let path = file.unwrap().path();
                 let text = if path.is_file() { std::fs::read_to_string(&path).unwrap() } else { String::new() };
-                let holes = ["name", "lang", "source", "needs", "limits", "runtime", "compile", "plugin-limits"];
+                let holes =
+                    ["name", "lang", "source", "needs", "limits", "runtime", "compile", "plugin-limits", "notes"];
                 let is_filled = |hole| !text.contains(&format!("{{{{{hole}}}}}"));
                 assert!(holes.into_iter().all(is_filled), "{}", path.display());
             }

@@ -48,11 +48,23 @@ const ASSEMBLYSCRIPT: [File; 4] = [
     ("package.json", include_str!("../templates/assemblyscript/package.json")),
 ];
 
+/// What only the README of a folder in Rust says.
+const SDK: &str = "
+## With the SDK
+
+This folder stands alone: its bindings are made by `wit-bindgen`. Tidegate's SDK for Rust has typed roles, what serde refuses told with
+its place, and a host for `cargo test`. It is on no registry, but in Tidegate's sources, and comes in by `git` or by `path`:
+`plugin-sdk/README.md` there has a `Cargo.toml` and a `src/lib.rs` to put in the place of these. `wit/` is not needed then;
+everything else here stays as it is.
+";
+
 /// What sets one language apart.
 pub(super) struct Template {
     pub(super) files: &'static [File],
     source: &'static str,
     needs: &'static str,
+    /// What its README says beside.
+    notes: &'static str,
     /// What the component has inside, where that wants more than the gateway gives by default.
     runtime: Option<Runtime>,
 }
@@ -64,31 +76,38 @@ impl Template {
                 files: &RUST,
                 source: "src/lib.rs",
                 needs: "Rust, and once `rustup target add wasm32-unknown-unknown`",
+                notes: SDK,
                 runtime: None,
             },
             Language::C => Self {
                 files: &C,
                 source: "policy.c",
                 needs: "clang with wasi-libc and lld, or Zig; `CC` names another compiler",
+                notes: "",
                 runtime: None,
             },
-            Language::Go => Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", runtime: None },
+            Language::Go => {
+                Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", notes: "", runtime: None }
+            }
             Language::JavaScript => Self {
                 files: &JAVASCRIPT,
                 source: "policy.js",
                 needs: "Node.js, and once `npm install` in this folder",
+                notes: "",
                 runtime: Some(runtime::SPIDERMONKEY),
             },
             Language::Python => Self {
                 files: &PYTHON,
                 source: "app.py",
                 needs: "Python 3, and once `python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1` in this folder",
+                notes: "",
                 runtime: Some(runtime::CPYTHON),
             },
             Language::AssemblyScript => Self {
                 files: &ASSEMBLYSCRIPT,
                 source: "policy.ts",
                 needs: "Node.js, and once `npm install` in this folder",
+                notes: "",
                 runtime: None,
             },
         }
@@ -101,6 +120,7 @@ impl Template {
             .replace("{{lang}}", language.word())
             .replace("{{source}}", self.source)
             .replace("{{needs}}", self.needs)
+            .replace("{{notes}}", self.notes)
             .replace("{{limits}}", &wanted(Runtime::limits_of_cases))
             .replace("{{runtime}}", &wanted(Runtime::explained))
             .replace("{{compile}}", &wanted(Runtime::compile))
