@@ -49,19 +49,16 @@ const ASSEMBLYSCRIPT: [File; 4] = [
 ];
 
 /// What only the README of a folder in Rust says.
-const SDK: &str = "
-## With the SDK
-
-This folder stands alone: its bindings are made by `wit-bindgen`. Tidegate's SDK for Rust has typed roles, what serde refuses told with
-its place, and a host for `cargo test`. It is on no registry, but in Tidegate's sources, and comes in by `git` or by `path`:
-`plugin-sdk/README.md` there has a `Cargo.toml` and a `src/lib.rs` to put in the place of these. `wit/` is not needed then;
-everything else here stays as it is.
-";
+const SDK: &str = include_str!("../templates/rust/sdk.md");
 
 /// What sets one language apart.
 pub(super) struct Template {
     pub(super) files: &'static [File],
     source: &'static str,
+    /// Rows of the README's table for files of this language.
+    rows: &'static str,
+    /// What another role takes, once it is exported.
+    role: &'static str,
     needs: &'static str,
     /// What its README says beside.
     notes: &'static str,
@@ -75,6 +72,8 @@ impl Template {
             Language::Rust => Self {
                 files: &RUST,
                 source: "src/lib.rs",
+                rows: "",
+                role: "write an `impl` of its `Guest` for `Policy`, as those that are there",
                 needs: "Rust, and once `rustup target add wasm32-unknown-unknown`",
                 notes: SDK,
                 runtime: None,
@@ -82,16 +81,29 @@ impl Template {
             Language::C => Self {
                 files: &C,
                 source: "policy.c",
+                rows: "| `generated/` | bindings of the contract |\n\
+                       | `generate.sh` | makes them anew after a change of `wit/world.wit` |\n",
+                role: "add its name to the loop in `generate.sh`, run that, and write the functions that \
+                       `generated/gate.h` declares",
                 needs: "clang with wasi-libc and lld, or Zig; `CC` names another compiler",
                 notes: "",
                 runtime: None,
             },
-            Language::Go => {
-                Self { files: &GO, source: "policy.go", needs: "Go 1.24 or newer", notes: "", runtime: None }
-            }
+            Language::Go => Self {
+                files: &GO,
+                source: "policy.go",
+                rows: "| `abi.go` | the canonical ABI by hand |\n",
+                role: "write its functions below a `//go:wasmexport` with the name in the contract, and its types in \
+                       `abi.go`",
+                needs: "Go 1.24 or newer",
+                notes: "",
+                runtime: None,
+            },
             Language::JavaScript => Self {
                 files: &JAVASCRIPT,
                 source: "policy.js",
+                rows: "",
+                role: "export an object of its name, `responsePolicy`, with its functions",
                 needs: "Node.js, and once `npm install` in this folder",
                 notes: "",
                 runtime: Some(runtime::SPIDERMONKEY),
@@ -99,6 +111,8 @@ impl Template {
             Language::Python => Self {
                 files: &PYTHON,
                 source: "app.py",
+                rows: "",
+                role: "write a class of its name, `ResponsePolicy(exports.ResponsePolicy)`",
                 needs: "Python 3, and once `python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1` in this folder",
                 notes: "",
                 runtime: Some(runtime::CPYTHON),
@@ -106,6 +120,9 @@ impl Template {
             Language::AssemblyScript => Self {
                 files: &ASSEMBLYSCRIPT,
                 source: "policy.ts",
+                rows: "| `abi.ts` | the canonical ABI by hand |\n\
+                       | `exports.mjs` | gives exports the names of the contract |\n",
+                role: "export its functions, name them in `exports.mjs`, and write its types as those in `abi.ts`",
                 needs: "Node.js, and once `npm install` in this folder",
                 notes: "",
                 runtime: None,
@@ -119,6 +136,8 @@ impl Template {
         text.replace("{{name}}", name)
             .replace("{{lang}}", language.word())
             .replace("{{source}}", self.source)
+            .replace("{{rows}}", self.rows)
+            .replace("{{role}}", self.role)
             .replace("{{needs}}", self.needs)
             .replace("{{notes}}", self.notes)
             .replace("{{limits}}", &wanted(Runtime::limits_of_cases))
