@@ -1,5 +1,6 @@
 //! What authors of plugins work with: `tidegate plugin ...` and `tidegate dev`.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -316,6 +317,40 @@ async fn a_core_module_becomes_a_component_that_decides() {
     assert_eq!(made.code, Some(0), "{made:?}");
     let decided = run(&["plugin", "run", &out]).await;
     assert_eq!(decided.stdout, "decision  forward\n", "{decided:?}");
+}
+
+#[tokio::test]
+async fn run_and_test_take_compiled_code_from_where_the_gateway_keeps_it_and_bench_compiles_anew() {
+    let workshop = Workshop::new();
+    let (file, table) = (api_key(), text(&workshop.write("cases.toml", TABLE)));
+    let ask = async |arguments: &[&str]| {
+        let mut command = workshop.tidegate(arguments);
+        command.env("XDG_CACHE_HOME", workshop.at("cache"));
+        let done = finished(&arguments.join(" "), command).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+    };
+    // Code that is taken keeps its file, whose time says when it was taken last.
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    let kept = || {
+        let entries = std::fs::read_dir(workshop.at("cache/tidegate/plugins")).expect("a folder of compiled code");
+        let taken = |entry: std::io::Result<std::fs::DirEntry>| {
+            let file = std::fs::File::options().write(true).open(entry?.path())?;
+            let metadata = file.metadata()?;
+            file.set_modified(long_ago)?;
+            Ok::<_, std::io::Error>((metadata.ino(), metadata.modified()? != long_ago))
+        };
+        entries.map(taken).collect::<Result<Vec<_>, _>>().expect("files of our own")
+    };
+    ask(&["plugin", "run", &file]).await;
+    let first = kept();
+    assert!(!first.is_empty());
+    ask(&["plugin", "bench", &file, "--calls", "10"]).await;
+    let untouched: Vec<_> = first.iter().map(|(file, _)| (*file, false)).collect();
+    assert_eq!(kept(), untouched);
+    ask(&["plugin", "test", &table, "--plugin", &file]).await;
+    assert_eq!(kept(), first);
+    ask(&["plugin", "run", &file]).await;
+    assert_eq!(kept(), first);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ const DEPTH: usize = 5;
 
 /// How to serve.
 #[derive(Clone, Debug, clap::Args)]
-pub struct DevArguments {
+pub(super) struct DevArguments {
     #[command(flatten)]
     run: RunArguments,
     /// Start a service as well that answers with what it was sent, at 127.0.0.1:9001 or this address.

@@ -133,7 +133,7 @@ pub(super) fn process(runtimes: Runtimes, config: &Config) -> std::io::Result<Pr
 }
 
 /// Where a service manager says, or where the user's programs keep what they can make again.
-fn own_directory() -> Option<PathBuf> {
+pub(super) fn own_directory() -> Option<PathBuf> {
     let named = |name| std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
     let users = || named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
     named("CACHE_DIRECTORY").or_else(|| Some(users()?.join("tidegate")))

@@ -18,7 +18,7 @@ use trusted::TrustedCode;
 /// Where components are compiled.
 #[derive(Clone, Debug)]
 pub enum Compiler {
-    /// In this process, without any limit: for tests and measurements, which load only what they made themselves.
+    /// In this process, without any limit: for tests, measurements and authors, who load only what they made themselves.
     InProcess,
     /// In a process of its own.
     Child(ChildCompiler),

@@ -16,6 +16,7 @@ use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset
 use crate::config::default_limits;
 use crate::config::model::{Consumer, EndpointAddress, Grants, InstanceMode, PluginLimits};
 use crate::consumers::Credentials;
+use crate::plugin::compile::Compilation;
 
 /// The options that a case speaks for.
 const OF_THE_QUESTION: [&str; 14] = [
@@ -112,9 +113,9 @@ impl AskArguments {
     ///
     /// # Errors
     /// An argument does not say what it should, or the plugin does not load.
-    pub(super) fn prepare(&self, instances: InstanceMode) -> anyhow::Result<Asked> {
+    pub(super) fn prepare(&self, instances: InstanceMode, compilation: Compilation) -> anyhow::Result<Asked> {
         if let (Some(table), Some(case)) = (&self.cases, &self.case) {
-            return self.of_case(table, case, instances);
+            return self.of_case(table, case, instances, compilation);
         }
         let config = self.config()?;
         let (request, subject) = (self.asked()?, self.subject()?);
@@ -126,7 +127,7 @@ impl AskArguments {
         }
         let (grants, keysets, upstreams) = (Grants::all(), Vec::new(), Vec::new());
         let terms = Terms { grants, instances, limits, consumers, keysets, upstreams };
-        let mut trial = Trial::load(&self.file, terms)?;
+        let mut trial = Trial::load(&self.file, terms, compilation)?;
         let question = trial.question(&request, &subject)?;
         Ok(Asked { trial, question, config, limits, file: self.file.clone() })
     }

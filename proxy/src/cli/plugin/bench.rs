@@ -9,6 +9,7 @@ use super::ask::{AskArguments, Asked};
 use super::print;
 use super::trial::{Copied, Verdict};
 use crate::config::model::InstanceMode;
+use crate::plugin::compile::Compilation;
 use crate::plugin::policy::{ConfigureProblem, PolicyRuntime};
 
 /// Policies bound to see what binding one takes; fewer where that takes long.
@@ -103,7 +104,8 @@ impl Sample {
 pub(super) fn main(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let instances = if arguments.per_request { InstanceMode::PerRequest } else { InstanceMode::Reused };
-    let mut asked = arguments.ask.prepare(instances)?;
+    // Compiling is measured: code that was kept would hide it.
+    let mut asked = arguments.ask.prepare(instances, Compilation::in_process())?;
     let load = began.elapsed();
     let figures = measure(&mut asked, load, arguments.calls)?;
     print(&if arguments.json {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::ask::{AskArguments, Asked};
 use super::print;
-use super::trial::Verdict;
+use super::trial::{self, Verdict};
 use crate::config::model::InstanceMode;
 
 const EXAMPLES: &str = "\
@@ -31,7 +31,7 @@ pub struct RunArguments {
 
 /// Asks, and tells the decision.
 pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
-    let Asked { mut trial, question, config, .. } = arguments.ask.prepare(InstanceMode::Reused)?;
+    let Asked { mut trial, question, config, .. } = arguments.ask.prepare(InstanceMode::Reused, trial::kept())?;
     let outcome = trial.ask(&config, &question);
     print(&if arguments.json { outcome.json().to_string() } else { outcome.text() });
     let failed = matches!(outcome.verdict, Verdict::Failed(_) | Verdict::Misconfigured(_));

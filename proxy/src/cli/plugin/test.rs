@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use super::compare::{Difference, differences};
 use super::outcome::shown;
-use super::trial::{Terms, Trial};
+use super::trial::{self, Terms, Trial};
 use super::{EXIT_MISUSED, print, say};
 use crate::config::cases::{self, Case, CaseTable};
 use crate::config::model::InstanceMode;
@@ -128,7 +128,7 @@ fn run(file: &Path, table: &CaseTable, arguments: &TestArguments) -> anyhow::Res
     let plugin = arguments.plugin.as_ref().or(table.plugin.as_ref()).with_context(|| {
         format!("{} names no plugin\nhint: add `plugin = \"policy.wasm\"`, or name it with --plugin", file.display())
     })?;
-    let mut trial = Trial::load(plugin, Terms::of_table(table, InstanceMode::Reused))?;
+    let mut trial = Trial::load(plugin, Terms::of_table(table, InstanceMode::Reused), trial::kept())?;
     let results = table.cases.iter().map(|case| try_case(&mut trial, case)).collect::<anyhow::Result<Vec<_>>>()?;
     let is_meant = |result: &CaseResult| arguments.filter.as_ref().is_none_or(|text| result.name.contains(text));
     Ok(Run { file: file.display().to_string(), results: results.into_iter().filter(is_meant).collect() })

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::cli::run;
 use crate::config::cases::{AskedCandidate, AskedRequest, Case, CaseTable, Subject};
 use crate::config::model::{self, Counting, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
 use crate::consumers::{Consumer, Consumers, PasswordChecks};
 use crate::counters::Counters;
 use crate::keysets::{Keyset, Keysets};
 use crate::observe::metrics::Metrics;
-use crate::plugin::compile::Compilation;
+use crate::plugin::compile::{Compilation, Compiler};
 use crate::plugin::component::LoadedPlugin;
 use crate::plugin::engine::{EngineCapacity, PluginEngine};
 use crate::plugin::policy::{ConfigureProblem, PluginFailure, PolicyRuntime, PolicyServices};
@@ -41,6 +42,12 @@ const INSTANCES: u32 = 4;
 /// Every configuration of a table is a policy with instances of its own, and an interpreter is made of forty core modules
 /// where the engine reckons with four.
 const ROOM: u32 = 40;
+
+/// Compiled code is taken from where the gateway keeps it, and kept there. An author compiles what they made themselves, so
+/// that no process of its own has to be limited.
+pub(super) fn kept() -> Compilation {
+    Compilation::new(Compiler::InProcess, run::own_directory())
+}
 
 /// What a plugin is tried with.
 #[derive(Clone, Debug)]
@@ -113,16 +120,15 @@ pub(super) enum Verdict {
 }
 
 impl Trial {
-    /// Compiles a component.
+    /// Loads a component, compiled like this.
     ///
     /// # Errors
     /// What keeps it from being loaded, with hints.
-    pub(super) fn load(file: &Path, terms: Terms) -> anyhow::Result<Self> {
+    pub(super) fn load(file: &Path, terms: Terms, compilation: Compilation) -> anyhow::Result<Self> {
         let Terms { grants, instances, limits, consumers, keysets, upstreams } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
         let capacity = EngineCapacity { instances: INSTANCES * ROOM, memory: limits.memory };
-        // An author compiles what they made themselves.
-        let engine = PluginEngine::new(capacity, Arc::new(Compilation::in_process()))?;
+        let engine = PluginEngine::new(capacity, Arc::new(compilation))?;
         let spec = Plugin {
             name: NAME.to_owned(),
             path: file.to_owned(),

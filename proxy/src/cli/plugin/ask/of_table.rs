@@ -8,12 +8,19 @@ use super::{AskArguments, Asked};
 use crate::cli::plugin::trial::{Terms, Trial};
 use crate::config::cases::{self, Case, CaseTable};
 use crate::config::model::InstanceMode;
+use crate::plugin::compile::Compilation;
 
 impl AskArguments {
-    pub(super) fn of_case(&self, file: &Path, wanted: &str, instances: InstanceMode) -> anyhow::Result<Asked> {
+    pub(super) fn of_case(
+        &self,
+        file: &Path,
+        wanted: &str,
+        instances: InstanceMode,
+        compilation: Compilation,
+    ) -> anyhow::Result<Asked> {
         let mut table = cases::load(file).map_err(|report| anyhow::anyhow!("{}", report.render(false).trim_end()))?;
         table.limits = self.limits(table.limits)?;
-        let mut trial = Trial::load(&self.file, Terms::of_table(&table, instances))?;
+        let mut trial = Trial::load(&self.file, Terms::of_table(&table, instances), compilation)?;
         let case = named(&table, wanted).with_context(|| format!("--case {wanted:?} of {}", file.display()))?;
         let question = trial.question_of(case)?;
         Ok(Asked { trial, question, config: case.config.clone(), limits: table.limits, file: self.file.clone() })
