@@ -241,8 +241,10 @@ mod tests {
         let found = Inspection { bytes, ..inspect(&component).unwrap() };
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tidegate.toml");
-        let listener = "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n\n";
-        std::fs::write(&file, listener.to_owned() + &section(Path::new("gate.wasm"), &found)).unwrap();
+        let rest = "[[listener]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\n\
+            [[upstream]]\nname = \"all\"\n[[upstream.endpoint]]\naddress = \"127.0.0.1:9\"\n\
+            [[route]]\nname = \"all\"\nupstream = \"all\"\n";
+        std::fs::write(&file, rest.to_owned() + &section(Path::new("gate.wasm"), &found)).unwrap();
         config::load(&file).unwrap_or_else(|report| panic!("{}", report.render(false))).config
     }
 
