@@ -248,6 +248,37 @@ async fn a_plugin_that_traps_is_told_as_a_failure() {
 }
 
 #[tokio::test]
+async fn nobody_answers_for_a_role_that_a_component_does_not_have() {
+    let workshop = Workshop::new();
+    let redactor = text(&guests::guest("redactor"));
+    let told =
+        format!("{redactor} has no request-policy (it has body-policy)\nhint: what asks body-policy: --body TEXT");
+    for ask in [&["plugin", "run", &redactor][..], &["plugin", "bench", &redactor, "--calls", "10"]] {
+        let refused = run(ask).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+        refused.says(&[&told]);
+    }
+    assert_eq!(run(&["plugin", "run", &redactor, "--body", "a secret"]).await.stdout, "decision  skip\n");
+
+    let table = "[[case]]\nname = \"a request\"\nexpect = { decision = \"forward\" }\n\
+        [[case]]\nname = \"a choice\"\n\
+        candidates = [{ address = \"10.0.0.1:80\" }]\nexpect = { decision = \"decline\" }\n\
+        [[case]]\nname = \"a body\"\nbody = \"a secret\"\nexpect = { decision = \"skip\" }\n\
+        [[case]]\nname = \"a mode\"\nconfig = { request = \"no such\" }\nexpect = { decision = \"misconfigured\" }\n";
+    let table = text(&workshop.write("cases.toml", table));
+    let tested = run(&["plugin", "test", &table, "--plugin", &redactor]).await;
+    let parts =
+        ["+ no request-policy (it has body-policy)", "+ no balancer (it has body-policy)", "2 passed, 2 failed"];
+    for part in parts {
+        assert!(tested.stdout.contains(part), "no {part:?} in:\n{}", tested.stdout);
+    }
+    // A limit policy is asked about requests as well.
+    let limited = ["plugin", "run", &text(&guests::shipped("rate_limit")), "--config"];
+    let limited = run(&[&limited[..], &[r#"{"limit":1,"window":"1m"}"#]].concat()).await;
+    assert!(limited.stdout.starts_with("decision  forward\n"), "{limited:?}");
+}
+
+#[tokio::test]
 async fn run_and_bench_ask_what_a_case_of_a_table_asks() {
     let (plugin, table) = (text(&guests::shipped("basic_auth")), TABLE_OF_BASIC_AUTH);
     let asking = |command, case| ["plugin", command, &plugin, "--cases", table, "--case", case, "--json"];

@@ -3,7 +3,7 @@
 mod of_table;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::trial::{Question, Terms, Trial};
+use super::trial::{MissingRole, Question, Terms, Trial};
 use crate::config::cases::{AskedCandidate, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::config::default_limits;
 use crate::config::model::{Consumer, EndpointAddress, Grants, InstanceMode, PluginLimits};
@@ -209,6 +209,11 @@ impl AskArguments {
         let headers = fieldset(&self.response_headers)?;
         Ok(Some(AskedResponse { status, endpoint: self.answered_by.clone(), headers }))
     }
+}
+
+/// What says that a component has no role for the question.
+pub(super) fn nobody_there(file: &Path, missing: MissingRole) -> anyhow::Error {
+    anyhow::anyhow!("{} has {missing}\nhint: {}", file.display(), missing.hint())
 }
 
 fn fieldset(written: &[String]) -> anyhow::Result<Fieldset> {

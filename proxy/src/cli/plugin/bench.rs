@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::ask::{AskArguments, Asked};
+use super::ask::{AskArguments, Asked, nobody_there};
 use super::print;
 use super::trial::{Copied, Verdict};
 use crate::config::model::InstanceMode;
@@ -121,7 +121,7 @@ fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figu
     let policy = asked.trial.policy(&asked.config).map_err(|problems| misconfigured(&problems))?;
     let unasked = policy.instance_memory();
     for _ in 0..calls / 10 {
-        expect_decision(&asked.question.put(&policy))?;
+        expect_decision(asked, &asked.question.put(&policy))?;
     }
     let mut memory = Memory::default();
     memory.look(policy.instance_memory());
@@ -131,7 +131,7 @@ fn measure(asked: &mut Asked, load: Duration, calls: u32) -> anyhow::Result<Figu
         memory.look(unasked);
     }
     let copied = Copied::default();
-    expect_decision(&asked.question.put_counting(&policy, Some(&copied)))?;
+    expect_decision(asked, &asked.question.put_counting(&policy, Some(&copied)))?;
     Ok(Figures { load, bind, first_call, call, memory, copied })
 }
 
@@ -144,7 +144,7 @@ fn calls_of(asked: &Asked, policy: &PolicyRuntime, calls: usize, memory: &mut Me
         let began = Instant::now();
         let verdict = asked.question.put(policy);
         times.push(began.elapsed().saturating_sub(clock));
-        expect_decision(&verdict)?;
+        expect_decision(asked, &verdict)?;
         if times.len().is_multiple_of(BETWEEN_LOOKS) {
             memory.look(policy.instance_memory());
             asked.trial.forget_asked();
@@ -170,7 +170,7 @@ fn bindings(asked: &Asked) -> anyhow::Result<(Sample, Sample)> {
         let began = Instant::now();
         let verdict = asked.question.put(&policy);
         first_calls.push(began.elapsed());
-        expect_decision(&verdict)?;
+        expect_decision(asked, &verdict)?;
         if all.elapsed() > PATIENCE {
             break;
         }
@@ -178,9 +178,10 @@ fn bindings(asked: &Asked) -> anyhow::Result<(Sample, Sample)> {
     Ok((Sample::of(binds), Sample::of(first_calls)))
 }
 
-/// What fails is not worth measuring.
-fn expect_decision(verdict: &Verdict) -> anyhow::Result<()> {
+/// What fails is not worth measuring, nor is what asks nobody.
+fn expect_decision(asked: &Asked, verdict: &Verdict) -> anyhow::Result<()> {
     match verdict {
+        Verdict::Unasked(missing) => Err(nobody_there(&asked.file, *missing)),
         Verdict::Failed(failure) => {
             anyhow::bail!(
                 "the plugin failed: {failure}\nhint: --cpu and --memory give it more; `tidegate plugin run` shows one call"

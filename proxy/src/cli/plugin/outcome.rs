@@ -35,6 +35,7 @@ impl Outcome {
             Verdict::Observed => vec![decision("observe")],
             Verdict::Body(action) => treated(action.as_ref()),
             Verdict::TooLarge => vec![decision("too-large")],
+            Verdict::Unasked(missing) => vec![decision(&missing.to_string())],
             Verdict::Failed(failure) => failed(failure),
             Verdict::Misconfigured(problems) => misconfigured(problems),
         };
@@ -70,6 +71,7 @@ impl Outcome {
             Verdict::Observed => json!({ "decision": "observe" }),
             Verdict::Body(action) => treated_json(action.as_ref()),
             Verdict::TooLarge => json!({ "decision": "too-large" }),
+            Verdict::Unasked(missing) => json!({ "decision": null, "reason": missing.to_string() }),
             Verdict::Failed(failure) => {
                 json!({ "decision": "failure", "failure": word(failure), "reason": failure.to_string() })
             }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::ask::{AskArguments, Asked};
+use super::ask::{AskArguments, Asked, nobody_there};
 use super::print;
 use super::trial::{self, Verdict};
 use crate::config::model::InstanceMode;
@@ -16,7 +16,7 @@ Examples:
   tidegate plugin run policy.wasm --cases cases.toml --case 'a known key'
 
 Every capability is granted, and no upstream can be asked; a case of a table says by itself what there is.
-Exit code 1: the plugin failed or refuses its configuration.";
+Exit code 1: the plugin failed, refuses its configuration, or does not have the role that is asked.";
 
 /// Which plugin to ask, and what.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,8 +31,11 @@ pub struct RunArguments {
 
 /// Asks, and tells the decision.
 pub(super) fn main(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
-    let Asked { mut trial, question, config, .. } = arguments.ask.prepare(InstanceMode::Reused, trial::kept())?;
+    let Asked { mut trial, question, config, file, .. } = arguments.ask.prepare(InstanceMode::Reused, trial::kept())?;
     let outcome = trial.ask(&config, &question);
+    if let Verdict::Unasked(missing) = outcome.verdict {
+        return Err(nobody_there(&file, missing));
+    }
     print(&if arguments.json { outcome.json().to_string() } else { outcome.text() });
     let failed = matches!(outcome.verdict, Verdict::Failed(_) | Verdict::Misconfigured(_));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

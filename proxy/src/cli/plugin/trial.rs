@@ -3,6 +3,7 @@
 mod clock;
 mod copied;
 mod log;
+mod missing;
 mod question;
 mod upstreams;
 
@@ -32,6 +33,7 @@ use crate::upstream::member::Member;
 use clock::HandClock;
 pub(super) use copied::Copied;
 use log::PolicyLog;
+pub(super) use missing::MissingRole;
 pub(super) use question::Question;
 use upstreams::Upstreams;
 
@@ -115,6 +117,8 @@ pub(super) enum Verdict {
     TooLarge,
     /// It heard of an exchange.
     Observed,
+    /// Nobody was there to be asked.
+    Unasked(MissingRole),
     Failed(PluginFailure),
     Misconfigured(Vec<ConfigureProblem>),
 }

@@ -8,12 +8,12 @@ use anyhow::Context;
 use http::{HeaderMap, HeaderValue, Request, Response, request, response};
 use tokio::runtime::{self, Runtime};
 
-use super::Verdict;
 use super::copied::{Copied, Counted};
+use super::{MissingRole, Verdict};
 use crate::config::cases::{AskedCandidate, AskedExchange, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
-use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime};
+use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime, Roles};
 use crate::policy::facts::{
     ClientCertificate, HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts,
 };
@@ -41,6 +41,20 @@ enum About {
     ResponseBody(response::Parts, Pieces),
     Exchange(AskedExchange, Option<response::Parts>),
     Candidates { members: Arc<[Member]>, candidates: Vec<Candidate> },
+}
+
+impl About {
+    /// The gateway asks a role only where it is there; so does a trial.
+    fn is_asked_of(&self, has: Roles) -> Result<(), MissingRole> {
+        let (is_there, role) = match self {
+            Self::Request => (has.decides_on_requests(), "request-policy"),
+            Self::Response(_) => (has.response, "response-policy"),
+            Self::RequestBody(_) | Self::ResponseBody(..) => (has.body, "body-policy"),
+            Self::Exchange(..) => (has.observer, "observer"),
+            Self::Candidates { .. } => (has.balancer, "balancer"),
+        };
+        if is_there { Ok(()) } else { Err(MissingRole { role, has }) }
+    }
 }
 
 impl Question {
@@ -83,6 +97,9 @@ impl Question {
 
     /// Asks a policy, and counts what it is given of the message.
     pub(in crate::cli::plugin) fn put_counting(&self, policy: &PolicyRuntime, copied: Option<&Copied>) -> Verdict {
+        if let Err(missing) = self.about.is_asked_of(policy.roles()) {
+            return Verdict::Unasked(missing);
+        }
         let request = Counted { view: HttpRequestView { parts: &self.parts, facts: &self.facts }, copied };
         let response = |parts| Counted { view: self.response(parts), copied };
         let verdict = match &self.about {
