@@ -1,7 +1,7 @@
 //! A plugin that misbehaves hurts nobody but itself.
 
 use crate::harness::sections::{plugin, policy};
-use crate::harness::{Gateway, Origin, Request, Setup, guests, route, upstream};
+use crate::harness::{Gateway, Origin, Request, Setup, eventually, guests, route, upstream};
 
 const LIMITS: &str = "[plugin.limits]\ncpu = \"100ms\"\nmemory = \"16MiB\"\noutput = \"64KiB\"\n";
 
@@ -130,4 +130,24 @@ async fn the_log_says_which_policy_failed_and_how() {
     let line = gateway.access_line("/deny").await;
     assert_eq!(line["status"], 503);
     assert_eq!((line["cause"].as_str(), line["policy"].as_str()), (Some("policy-failed"), Some("denying")));
+}
+
+#[tokio::test]
+async fn the_log_says_how_often_one_failure_came_and_hides_no_other_one() {
+    let (gateway, _origin) = hostile().await;
+    let modes = [
+        ("trap", "trapped"),
+        ("memory", "out of memory budget"),
+        ("value", "illegal decision"),
+        ("loop", "CPU budget"),
+    ];
+    for (mode, failure) in modes {
+        let target = format!("/deny/{mode}");
+        gateway.call(&asking(&target, mode)).await;
+        let line = gateway.access_line(&target).await;
+        let parts =
+            ["policy failed", "denying", "request-policy", failure, line["request_id"].as_str().expect("an id")];
+        let is_it = |line: &str| parts.iter().all(|part| line.contains(part));
+        eventually(&format!("a line of {mode}"), async || gateway.log().lines().any(is_it).then_some(())).await;
+    }
 }

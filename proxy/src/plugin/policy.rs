@@ -24,7 +24,7 @@ use super::pool::Pool;
 use super::quarantine::{Quarantine, Standing};
 pub use super::roles::Roles;
 use super::scope::{self, CallScope};
-use super::statistics::{PolicyStatistics, Recorder};
+use super::statistics::{Asked, PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
 use crate::consumers::{Consumers, PasswordChecks};
 use crate::counters::{Held, PolicyCounters, SharedCounters};
@@ -266,18 +266,24 @@ impl PolicyRuntime {
             let index = instance.pick(members, candidates)?;
             Ok(checked::pick(index, candidates.len())?)
         });
-        self.count(pick, |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline })
+        self.count(
+            scope.asked("balancer"),
+            pick,
+            |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline },
+        )
     }
 
     fn ask_request(&self, scope: CallScope<'_>) -> Result<RequestDecision, PluginFailure> {
-        self.count_request(self.call(scope, |instance| {
+        let decision = self.call(scope, |instance| {
             let decision = instance.on_request(self.rules())?;
             Ok(requested(decision, instance.take_held()))
-        }))
+        });
+        self.count_request(scope, decision)
     }
 
     fn ask_response(&self, scope: CallScope<'_>) -> Result<ResponseDecision, PluginFailure> {
-        self.count_response(self.call(scope, |instance| Ok(responded(instance.on_response(self.rules())?))))
+        let decision = self.call(scope, |instance| Ok(responded(instance.on_response(self.rules())?)));
+        self.count_response(scope, decision)
     }
 
     fn scope<'a>(&'a self, messages: Messages<'a>, trace: Option<&'a Trace>) -> CallScope<'a> {
@@ -293,16 +299,18 @@ impl PolicyRuntime {
 
     fn count_request(
         &self,
+        scope: CallScope<'_>,
         decision: Result<RequestDecision, PluginFailure>,
     ) -> Result<RequestDecision, PluginFailure> {
-        self.count(decision, Self::request_outcome)
+        self.count(scope.asked("request-policy"), decision, Self::request_outcome)
     }
 
     fn count_response(
         &self,
+        scope: CallScope<'_>,
         decision: Result<ResponseDecision, PluginFailure>,
     ) -> Result<ResponseDecision, PluginFailure> {
-        self.count(decision, Self::response_outcome)
+        self.count(scope.asked("response-policy"), decision, Self::response_outcome)
     }
 
     fn request_outcome(decision: &RequestDecision) -> CallOutcome {
@@ -368,6 +376,7 @@ impl PolicyRuntime {
 
     fn count<T>(
         &self,
+        asked: Asked<'_>,
         result: Result<T, PluginFailure>,
         outcome: impl FnOnce(&T) -> CallOutcome,
     ) -> Result<T, PluginFailure> {
@@ -380,7 +389,7 @@ impl PolicyRuntime {
             Err(failure) => {
                 self.configured.recorder.call();
                 self.metrics.call(failure.outcome());
-                self.configured.recorder.failure(&self.name, failure);
+                self.configured.recorder.failure(&self.name, asked, failure);
             }
         }
         result

@@ -9,6 +9,7 @@ use scoped_tls_hkt::scoped_thread_local;
 use super::decisions::question::{Messages, Question};
 use super::decisions::trace::Trace;
 use super::outbound::Outbound;
+use super::statistics::Asked;
 use crate::consumers::{Consumers, PasswordChecks};
 use crate::keysets::{Keysets, Verified};
 
@@ -29,7 +30,12 @@ pub(super) struct CallScope<'a> {
     pub(super) outbound: &'a dyn Outbound,
 }
 
-impl CallScope<'_> {
+impl<'a> CallScope<'a> {
+    /// What its call is about, for who reads that it failed.
+    pub(super) fn asked(&self, role: &'static str) -> Asked<'a> {
+        Asked { role, request: self.messages.request }
+    }
+
     /// The guest asks this of the messages; `None` is what no two of them have in common.
     pub(super) fn note(&self, question: impl FnOnce() -> Option<Question>) {
         let Some(trace) = self.trace else { return };

@@ -1,13 +1,16 @@
 //! What operators learn about a policy.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::failure::PluginFailure;
+use crate::observe::metrics::CallOutcome;
+use crate::policy::view::RequestView;
 
-/// A policy that fails at every request fills no log.
+/// A policy that fails at every request fills no log: so long a kind of failure is told once.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 /// How a policy is doing.
@@ -69,8 +72,23 @@ pub(super) struct Recorder {
 struct Failures {
     counts: FailureCounts,
     last: Option<String>,
-    last_line: Option<Instant>,
+    /// By their kinds, as far as there were any.
+    lines: HashMap<CallOutcome, Lines>,
+}
+
+/// What the log was told of one kind of failure.
+#[derive(Debug, Default)]
+struct Lines {
+    last: Option<Instant>,
     unsaid: u64,
+}
+
+/// What a failed call was about.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The role, by its name in the contract.
+    pub(super) role: &'static str,
+    pub(super) request: &'a dyn RequestView,
 }
 
 impl Recorder {
@@ -83,22 +101,21 @@ impl Recorder {
         self.quarantined.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a failure, and tells the log about it once in a while.
-    pub(super) fn failure(&self, policy: &str, failure: &PluginFailure) {
+    /// Counts a failure, and tells the log about it where it was not told of one of its kind just before.
+    pub(super) fn failure(&self, policy: &str, asked: Asked<'_>, failure: &PluginFailure) {
         let text = failure.to_string();
         let now = Instant::now();
         let unsaid = {
             let mut failures = self.failures.lock();
             *failures.counts.of_kind(failure) += 1;
             failures.last = Some(text.clone());
-            if failures.last_line.is_some_and(|last| now.duration_since(last) < BETWEEN_LINES) {
-                failures.unsaid += 1;
-                return;
+            match failures.lines.entry(failure.outcome()).or_default().admit(now) {
+                Some(unsaid) => unsaid,
+                None => return,
             }
-            failures.last_line = Some(now);
-            std::mem::take(&mut failures.unsaid)
         };
-        tracing::warn!(policy, failure = text, more_like_this = unsaid, "policy failed");
+        let (role, request_id) = (asked.role, asked.request.request_id());
+        tracing::warn!(policy, role, request_id, failure = text, more_like_this = unsaid, "policy failed");
     }
 
     pub(super) fn read(&self, instances: u32, idle: usize) -> PolicyStatistics {
@@ -111,5 +128,31 @@ impl Recorder {
             failures: FailureCounts { quarantined: self.quarantined.load(Ordering::Relaxed), ..failures.counts },
             last_failure: failures.last.clone(),
         }
+    }
+}
+
+impl Lines {
+    /// How many were left out since the last line, where there may be another one now.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now.duration_since(last) < BETWEEN_LINES) {
+            self.unsaid += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_many_were_left_out_since_the_one_before() {
+        let (mut lines, began) = (Lines::default(), Instant::now());
+        assert_eq!(lines.admit(began), Some(0));
+        let later = |milliseconds| began + Duration::from_millis(milliseconds);
+        assert_eq!([lines.admit(later(1)), lines.admit(later(999))], [None, None]);
+        assert_eq!([lines.admit(later(1000)), lines.admit(later(2000))], [Some(2), Some(0)]);
     }
 }

@@ -36,7 +36,7 @@ struct Handles {
 }
 
 /// What one call of a policy came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallOutcome {
     /// Forwarded.
     Forward,

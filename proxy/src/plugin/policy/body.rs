@@ -6,6 +6,8 @@ use crate::plugin::decisions::question::Messages;
 use crate::policy::body::{Action, Attention, Piece, Step};
 use crate::policy::view::{RequestView, ResponseView};
 
+const ROLE: &str = "body-policy";
+
 impl PolicyRuntime {
     /// The most bytes of one body that are kept for it.
     #[must_use]
@@ -20,7 +22,7 @@ impl PolicyRuntime {
     pub fn attend_request(&self, request: &dyn RequestView) -> Result<Attention, PluginFailure> {
         let scope = self.scope(Messages { request, response: None }, None);
         let attention = self.call(scope, |instance| Ok(instance.attend_request()?.unwrap_or(Attention::Skip)));
-        self.count(attention, |_| CallOutcome::Forward)
+        self.count(scope.asked(ROLE), attention, |_| CallOutcome::Forward)
     }
 
     /// Asks how the body of a response is to be shown.
@@ -34,7 +36,7 @@ impl PolicyRuntime {
     ) -> Result<Attention, PluginFailure> {
         let scope = self.scope(Messages { request, response: Some(response) }, None);
         let attention = self.call(scope, |instance| Ok(instance.attend_response()?.unwrap_or(Attention::Skip)));
-        self.count(attention, |_| CallOutcome::Forward)
+        self.count(scope.asked(ROLE), attention, |_| CallOutcome::Forward)
     }
 
     /// Shows a piece of a request's body.
@@ -45,7 +47,7 @@ impl PolicyRuntime {
         let scope = self.scope(Messages { request, response: None }, None);
         let (rules, most) = (self.rules(), self.configured.plugin.most_output());
         let step = self.call(scope, |instance| Ok(instance.on_request_body(piece, rules, most)?.unwrap_or_else(pass)));
-        self.count(step, outcome)
+        self.count(scope.asked(ROLE), step, outcome)
     }
 
     /// Shows a piece of a response's body.
@@ -61,7 +63,7 @@ impl PolicyRuntime {
         let scope = self.scope(Messages { request, response: Some(response) }, None);
         let (rules, most) = (self.rules(), self.configured.plugin.most_output());
         let step = self.call(scope, |instance| Ok(instance.on_response_body(piece, rules, most)?.unwrap_or_else(pass)));
-        self.count(step, outcome)
+        self.count(scope.asked(ROLE), step, outcome)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::plugin::decisions::question::Messages;
 use crate::plugin::failure::PluginFailure;
 use crate::plugin::instance::Instance;
 use crate::plugin::scope::CallScope;
+use crate::plugin::statistics::Asked;
 use crate::policy::decision::{Forward, RequestDecision};
 use crate::policy::limits::{Limits, Taken};
 
@@ -44,7 +45,7 @@ impl PolicyRuntime {
         forward: Forward,
     ) -> Result<RequestDecision, PluginFailure> {
         let said = self.say(memory, |memory| &memory.limits, messages, |scope| self.ask_limits(scope));
-        let Said { decision: limits, before } = self.count_failure(said)?;
+        let Said { decision: limits, before } = self.count_failure(messages, said)?;
         Ok(self.tally(before).count(decided(self.take_here(limits), forward)))
     }
 
@@ -57,7 +58,7 @@ impl PolicyRuntime {
     ) -> Result<RequestDecision, PluginFailure> {
         let ask = async |scope: CallScope<'_>| self.ask_limits_waiting(scope).await;
         let said = self.say_in_time(memory, |memory| &memory.limits, messages, ask).await;
-        let Said { decision: limits, before } = self.count_failure(said)?;
+        let Said { decision: limits, before } = self.count_failure(messages, said)?;
         let tally = self.tally(before);
         Ok(tally.count(decided(self.take(limits).await, forward)))
     }
@@ -67,8 +68,13 @@ impl PolicyRuntime {
         self.roles().limit && self.configured.setup.shared_counters.is_some()
     }
 
-    fn count_failure(&self, said: Result<Said<Limits>, PluginFailure>) -> Result<Said<Limits>, PluginFailure> {
-        if said.is_err() { self.count(said, |_| CallOutcome::Forward) } else { said }
+    fn count_failure(
+        &self,
+        messages: Messages<'_>,
+        said: Result<Said<Limits>, PluginFailure>,
+    ) -> Result<Said<Limits>, PluginFailure> {
+        let asked = Asked { role: "limit-policy", request: messages.request };
+        if said.is_err() { self.count(asked, said, |_| CallOutcome::Forward) } else { said }
     }
 
     fn tally(&self, before: bool) -> Tally<'_> {

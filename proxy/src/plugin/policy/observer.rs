@@ -38,6 +38,6 @@ impl PolicyRuntime {
         let status = response.map(|response| response.status());
         let scope = self.scope(Messages { request, response }, None);
         let heard: Result<(), PluginFailure> = self.call(scope, |instance| Ok(instance.on_exchange(status, exchange)?));
-        self.count(heard, |()| CallOutcome::Observe)
+        self.count(scope.asked("observer"), heard, |()| CallOutcome::Observe)
     }
 }

@@ -44,12 +44,12 @@ impl PolicyRuntime {
             let decision = instance.on_request_waiting(self.rules()).await?;
             Ok(requested(decision, instance.take_held()))
         };
-        self.count_request(self.call_waiting(scope, decide).await)
+        self.count_request(scope, self.call_waiting(scope, decide).await)
     }
 
     pub(super) async fn ask_response_waiting(&self, scope: CallScope<'_>) -> Result<ResponseDecision, PluginFailure> {
         let decide = async |instance: &mut Instance| Ok(responded(instance.on_response_waiting(self.rules()).await?));
-        self.count_response(self.call_waiting(scope, decide).await)
+        self.count_response(scope, self.call_waiting(scope, decide).await)
     }
 
     /// Runs one call that may wait, unless the policy is quarantined.
