@@ -245,6 +245,10 @@ async fn a_plugin_that_traps_is_told_as_a_failure() {
     let failed = run(&["plugin", "run", &hostile, "-H", "x-mode: trap"]).await;
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stdout.contains("failure   trap"), "{}", failed.stdout);
+    // What it said before is shown too.
+    let everything = text(&guests::guest("wants_everything"));
+    let failed = run(&["plugin", "run", &everything, "-H", "x-mode: trap"]).await;
+    assert!(failed.stdout.contains("\nlog       error: panicked at "), "{}", failed.stdout);
 }
 
 #[tokio::test]
