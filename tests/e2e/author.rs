@@ -323,6 +323,17 @@ async fn bench_tells_what_a_call_is_given_of_its_message() {
 }
 
 #[tokio::test]
+async fn bench_offers_more_only_of_what_was_used_up() {
+    let hostile = text(&guests::guest("hostile"));
+    let modes = [("trap", "`tidegate plugin run` shows"), ("loop", "--cpu gives"), ("memory", "--memory gives")];
+    for (mode, hint) in modes {
+        let header = format!("x-mode: {mode}");
+        let failed = run(&["plugin", "bench", &hostile, "--cpu", "500ms", "-H", &header]).await;
+        failed.says(&["the plugin failed: ", &format!("\nhint: {hint}")]);
+    }
+}
+
+#[tokio::test]
 async fn bench_finds_a_leak() {
     let workshop = Workshop::new();
     let page_a_call = format!("(drop (memory.grow (i32.const 1))) {FORWARDS}");
@@ -398,9 +409,14 @@ async fn the_help_of_new_names_the_languages() {
 async fn a_new_folder_is_built_by_the_tools_of_its_language() {
     let workshop = Workshop::new();
     let folder = workshop.project(FORWARDS).await;
+    let component = text(&folder.join("dist/my-policy.wasm"));
+    let told = format!("tidegate: {component} is not built yet\nhint: tidegate plugin build {}\n", folder.display());
+    for ask in [["plugin", "test", &text(&folder)], ["plugin", "run", &component], ["plugin", "inspect", &component]] {
+        let unbuilt = run(&ask).await;
+        assert_eq!((unbuilt.code, unbuilt.stderr), (Some(1), told.clone()));
+    }
     let built = workshop.run(&["plugin", "build", &text(&folder)]).await;
     assert_eq!(built.code, Some(0), "{built:?}");
-    let component = text(&folder.join("dist/my-policy.wasm"));
     assert_eq!(run(&["plugin", "run", &component]).await.stdout, "decision  forward\n");
     // The cases that come with it are of the policy that comes with it.
     let tested = run(&["plugin", "test", &text(&folder)]).await;
@@ -420,6 +436,26 @@ async fn a_missing_tool_is_named_with_the_way_to_get_it() {
         let refused = finished("plugin build", command).await;
         assert_eq!(refused.code, Some(1), "{refused:?}");
         refused.says(&[&format!("{lang} needs"), "hint: ", hint]);
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_fails_is_followed_by_a_hint_where_that_is_the_reason() {
+    let workshop = Workshop::new();
+    let folder = text(&workshop.at("rust"));
+    assert_eq!(run(&["plugin", "new", "--lang", "rust", &folder]).await.code, Some(0));
+    for (said, is_hinted) in [("error[E0463]: can't find crate for `core`", true), ("error: expected `;`", false)] {
+        let cargo =
+            workshop.write("bin/cargo", &format!("#!/bin/sh\necho \"{}\" >&2\nexit 101\n", said.replace('`', "\\`")));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&cargo, executable).expect("a file of our own");
+        let mut command = workshop.tidegate(&["plugin", "build", &folder]);
+        command.env("PATH", cargo.parent().expect("a folder"));
+        let failed = finished("plugin build", command).await;
+        assert_eq!(failed.code, Some(1), "{failed:?}");
+        failed.says(&[said, "cargo failed (exit status: 101)"]);
+        let hint = "\nhint: rustup target add wasm32-unknown-unknown\n";
+        assert_eq!(failed.stderr.contains(hint), is_hinted, "{}", failed.stderr);
     }
 }
 

@@ -6,6 +6,7 @@ pub(super) mod build;
 mod compare;
 mod componentize;
 mod contract;
+mod file;
 mod inspect;
 mod new;
 mod outcome;

@@ -10,7 +10,7 @@ use super::print;
 use super::trial::{Copied, Verdict};
 use crate::config::model::InstanceMode;
 use crate::plugin::compile::Compilation;
-use crate::plugin::policy::{ConfigureProblem, PolicyRuntime};
+use crate::plugin::policy::{ConfigureProblem, PluginFailure, PolicyRuntime};
 
 /// Policies bound to see what binding one takes; fewer where that takes long.
 const BINDINGS: u32 = 50;
@@ -183,9 +183,12 @@ fn expect_decision(asked: &Asked, verdict: &Verdict) -> anyhow::Result<()> {
     match verdict {
         Verdict::Unasked(missing) => Err(nobody_there(&asked.file, *missing)),
         Verdict::Failed(failure) => {
-            anyhow::bail!(
-                "the plugin failed: {failure}\nhint: --cpu and --memory give it more; `tidegate plugin run` shows one call"
-            )
+            let hint = match failure {
+                PluginFailure::OutOfTime => "--cpu gives it more",
+                PluginFailure::OutOfMemory => "--memory gives it more",
+                _ => "`tidegate plugin run` shows the call, and what the plugin logs",
+            };
+            anyhow::bail!("the plugin failed: {failure}\nhint: {hint}")
         }
         _ => Ok(()),
     }

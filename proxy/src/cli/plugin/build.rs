@@ -2,7 +2,7 @@
 
 mod recipe;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -12,6 +12,9 @@ use super::componentize::{self, OWN_ADAPTER, Parts};
 use super::{EXIT_MISUSED, print, say};
 use crate::config::project::Project;
 use recipe::{Emits, Recipe};
+
+/// As much of what a tool says is looked through for what it fails of.
+const MOST_SAID: usize = 256 << 10;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,7 +81,8 @@ fn run(project: &Project, recipe: &Recipe) -> anyhow::Result<()> {
         anyhow::bail!("{} needs {}\nhint: {}", project.language.word(), known.join(" or "), recipe.install);
     };
     let (program, before) = tool.split_first().context("a tool without a name")?;
-    let status = Command::new(program)
+    let unrun = || format!("{program} cannot be run");
+    let mut tool = Command::new(program)
         .args(before)
         .args(&recipe.arguments)
         .envs(recipe.environment.iter().copied())
@@ -86,11 +90,26 @@ fn run(project: &Project, recipe: &Recipe) -> anyhow::Result<()> {
         .stdin(Stdio::null())
         // Standard output is the command's own.
         .stdout(std::io::stderr())
-        .status()
-        .with_context(|| format!("{program} cannot be run"))?;
+        .stderr(if recipe.when_it_fails.is_some() { Stdio::piped() } else { Stdio::inherit() })
+        .spawn()
+        .with_context(unrun)?;
+    let said = tool.stderr.take().map(pass_on).unwrap_or_default();
+    let status = tool.wait().with_context(unrun)?;
     if status.success() {
         return Ok(());
     }
-    let hint = recipe.when_it_fails.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    let advice = recipe.when_it_fails.as_ref().filter(|advice| advice.signs.iter().any(|sign| said.contains(sign)));
+    let hint = advice.map(|advice| format!("\nhint: {}", advice.hint)).unwrap_or_default();
     Err(anyhow::anyhow!("{program} failed ({status}){hint}"))
+}
+
+/// Shows what a tool says while it says it; returns the beginning.
+fn pass_on(mut from: impl Read) -> String {
+    let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = from.read(&mut piece) {
+        let new = piece.get(..length).unwrap_or_default();
+        let _ = std::io::stderr().write_all(new);
+        said.extend(new.iter().take(MOST_SAID.saturating_sub(said.len())));
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }

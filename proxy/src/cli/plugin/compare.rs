@@ -30,18 +30,33 @@ fn compare(expect: &Expectation, found: &[Fact]) -> Vec<Difference> {
         None => (None, [].as_slice()),
     };
     if let Some(decision) = decision {
-        let all = found.iter().flat_map(|fact| fact.values.iter().map(move |value| told(fact.label, value)));
+        // Each place of a problem is told with its reason.
+        let told_once = found.iter().filter(|fact| fact.label != "problems");
+        let all = told_once.flat_map(told_values);
         return vec![Difference { label: "decision", missing: decision.values.clone(), found: all.collect() }];
     }
     rest.iter().filter_map(|expected| difference(expected, found)).collect()
 }
 
-fn told(label: &str, value: &str) -> String {
-    if label == "decision" { value.to_owned() } else { format!("{label} {value}") }
+/// Problems are told with what is wrong, beside the place: a place is empty where the whole is meant.
+fn reasons(places: &[String], facts: &[Fact]) -> Vec<String> {
+    let values = |label| facts.iter().filter(move |fact| fact.label == label).flat_map(|fact| &fact.values);
+    let mut known: Vec<_> = values("problems").zip(values("reason")).collect();
+    let mut reason = |place: &String| {
+        let at = known.iter().position(|(known, _)| *known == place)?;
+        Some(known.remove(at).1.clone())
+    };
+    places.iter().map(|place| reason(place).unwrap_or_else(|| place.clone())).collect()
 }
 
-fn difference(expected: &Fact, found: &[Fact]) -> Option<Difference> {
-    let found = found.iter().find(|fact| fact.label == expected.label).map(|fact| fact.values.as_slice());
+fn told_values(fact: &Fact) -> impl Iterator<Item = String> {
+    fact.values
+        .iter()
+        .map(|value| if fact.label == "decision" { value.clone() } else { format!("{} {value}", fact.label) })
+}
+
+fn difference(expected: &Fact, facts: &[Fact]) -> Option<Difference> {
+    let found = facts.iter().find(|fact| fact.label == expected.label).map(|fact| fact.values.as_slice());
     let (wanted, mut found) = (expected.values.clone(), found.unwrap_or_default().to_vec());
     match expected.label {
         // Fields that are not named are not compared.
@@ -55,6 +70,7 @@ fn difference(expected: &Fact, found: &[Fact]) -> Option<Difference> {
     let (missing, extra) = (without(&wanted, &found), without(&found, &wanted));
     // The same in another order: only the whole shows it.
     let (missing, found) = if missing.is_empty() && extra.is_empty() { (wanted, found) } else { (missing, extra) };
+    let found = if expected.label == "problems" { reasons(&found, facts) } else { found };
     Some(Difference { label: expected.label, missing, found })
 }
 
@@ -175,6 +191,26 @@ mod tests {
         let differences = compare(&forward(ExpectedEdits::default()), &found("respond", &["set x-gate: c"]));
         let [only] = differences.as_slice() else { panic!("{differences:?}") };
         assert_eq!((only.missing.as_slice(), only.found.len()), (&["forward".to_owned()][..], 2));
+    }
+
+    #[test]
+    fn a_problem_is_compared_by_its_place_and_told_with_its_reason() {
+        let expect = |places: &[&str]| Expectation {
+            verdict: ExpectedVerdict::Misconfigured(Some(places.iter().map(|place| (*place).to_owned()).collect())),
+            log: None,
+            asked: None,
+        };
+        let found = [
+            decision("misconfigured"),
+            Fact::new("problems", ["realm".to_owned(), String::new()]),
+            Fact::new("reason", ["realm: has a quote in it".to_owned(), "missing field `word`".to_owned()]),
+        ];
+        assert_eq!(compare(&expect(&["realm", ""]), &found), []);
+        let [only] = &compare(&expect(&["realm"]), &found)[..] else { panic!("not one difference") };
+        assert_eq!((&only.missing[..], &only.found[..]), (&[][..], &["missing field `word`".to_owned()][..]));
+        let [only] = &compare(&forward(ExpectedEdits::default()), &found)[..] else { panic!("not one difference") };
+        let told = ["misconfigured", "reason realm: has a quote in it", "reason missing field `word`"];
+        assert_eq!(only.found, told);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
-
+use super::file::unreadable;
 use super::{print, runtime};
 use crate::config::model::{Capability, Grants};
 use crate::plugin::{ImageProspect, Inspection, image_prospect, inspect};
@@ -30,7 +29,7 @@ pub struct InspectArguments {
 /// Tells what the file is.
 pub(super) fn main(arguments: &InspectArguments) -> anyhow::Result<ExitCode> {
     let file = &arguments.file;
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
     let found = inspect(&bytes).map_err(|problem| {
         let hint = problem.hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         anyhow::anyhow!("{} {}{hint}", file.display(), problem.message)
@@ -170,7 +169,7 @@ fn json(file: &Path, found: &Inspection, image: &ImageProspect) -> serde_json::V
 #[cfg(test)]
 mod tests {
     use super::*;
-<<<<<<< HEAD
+    use crate::config;
     use crate::plugin::fixture::Fixture;
 
     const CLOCK: &str = "(import \"wasi:clocks/wall-clock@0.2.6\" \"now\" (func $now (param i32)))";
@@ -233,8 +232,7 @@ mod tests {
         let found = inspect(&bytes).unwrap();
         let expected = ImageProspect::Impossible("the component is larger than 8 MiB".to_owned());
         assert_eq!(image_prospect(&bytes, &found), expected);
-=======
-    use crate::config;
+    }
 
     fn loaded(bytes: usize) -> config::model::Config {
         let component = wat::parse_str("(component)").unwrap();
@@ -255,6 +253,5 @@ mod tests {
         assert!(small.server.compile.timeout < large.server.compile.timeout);
         let memory = |config: &config::model::Config| config.plugins.first().unwrap().limits.memory;
         assert_eq!((memory(&small), memory(&large)), (config::default_limits().memory, 64 << 20));
->>>>>>> 4f74167 (plugin: say what a component with a runtime in it needs of a gateway)
     }
 }

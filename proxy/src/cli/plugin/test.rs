@@ -175,6 +175,7 @@ fn difference_lines(differences: &[Difference], color: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for Difference { label, missing, found } in differences {
         lines.push(format!("        {label}: - expected, + found"));
+        let shown = |value: &String| if value.is_empty() { "\"\"".to_owned() } else { shown(value) };
         let missing = missing.iter().map(|value| paint(&format!("- {}", shown(value)), RED, color));
         let found = found.iter().map(|value| paint(&format!("+ {}", shown(value)), GREEN, color));
         lines.extend(missing.chain(found).map(|line| format!("          {line}")));

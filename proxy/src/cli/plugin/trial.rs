@@ -8,6 +8,7 @@ mod question;
 mod upstreams;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::Value;
 
+use super::file::unreadable;
 use crate::cli::run;
 use crate::config::cases::{AskedCandidate, AskedRequest, Case, CaseTable, Subject};
 use crate::config::model::{self, Counting, FailureMode, Grants, InstanceMode, Plugin, PluginLimits, Policy};
@@ -129,6 +131,7 @@ impl Trial {
     /// # Errors
     /// What keeps it from being loaded, with hints.
     pub(super) fn load(file: &Path, terms: Terms, compilation: Compilation) -> anyhow::Result<Self> {
+        File::open(file).map_err(|error| unreadable(file, &error))?;
         let Terms { grants, instances, limits, consumers, keysets, upstreams } = terms;
         let limits = PluginLimits { instances: limits.instances.min(INSTANCES), ..limits };
         let capacity = EngineCapacity { instances: INSTANCES * ROOM, memory: limits.memory };

@@ -1,5 +1,6 @@
 //! How each language is built.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use crate::config::project::{Language, Project};
@@ -18,8 +19,14 @@ pub(super) struct Recipe {
     /// What it leaves, in the project's folder.
     pub(super) output: PathBuf,
     pub(super) emits: Emits,
-    /// A frequent reason, where the tool itself does not name it well.
-    pub(super) when_it_fails: Option<&'static str>,
+    pub(super) when_it_fails: Option<Advice>,
+}
+
+/// What helps where a tool fails for a frequent reason and does not name it well.
+pub(super) struct Advice {
+    /// It says one of these then.
+    pub(super) signs: &'static [&'static str],
+    pub(super) hint: &'static str,
 }
 
 /// What a tool chain emits.
@@ -90,9 +97,19 @@ fn rust(name: &str, shared: Option<PathBuf>) -> Recipe {
         output: target.join("wasm32-unknown-unknown/release").join(file),
         // The macro that makes the bindings also writes the world into the module.
         emits: Emits::Core { world: None, adapts: false },
-        environment: &[],
-        when_it_fails: Some("where `core` or `std` cannot be found: rustup target add wasm32-unknown-unknown"),
+        environment: in_color(),
+        when_it_fails: Some(Advice {
+            signs: &["can't find crate for `core`", "can't find crate for `std`"],
+            hint: "rustup target add wasm32-unknown-unknown",
+        }),
     }
+}
+
+/// Cargo does not see the terminal by itself, since what it says is read on the way there.
+fn in_color() -> &'static [(&'static str, &'static str)] {
+    let is_said = |name| std::env::var_os(name).is_some();
+    let is_wanted = std::io::stderr().is_terminal() && !is_said("NO_COLOR") && !is_said("CARGO_TERM_COLOR");
+    if is_wanted { &[("CARGO_TERM_COLOR", "always")] } else { &[] }
 }
 
 fn c() -> Recipe {
@@ -109,9 +126,10 @@ fn c() -> Recipe {
         output: "build/policy.core.wasm".into(),
         emits: Emits::Core { world: Some(WORLD), adapts: true },
         environment: &[],
-        when_it_fails: Some(
-            "where headers or libclang_rt are missing: apt-get install wasi-libc libclang-rt-dev-wasm32",
-        ),
+        when_it_fails: Some(Advice {
+            signs: &["file not found", "libclang_rt", "crt1"],
+            hint: "where headers or libclang_rt are missing: apt-get install wasi-libc libclang-rt-dev-wasm32",
+        }),
     }
 }
 
