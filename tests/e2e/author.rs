@@ -123,6 +123,21 @@ async fn inspect_shows_what_a_component_wants_and_the_lines_that_give_it() {
 }
 
 #[tokio::test]
+async fn what_a_component_exports_beside_the_contract_is_told_apart() {
+    let workshop = Workshop::new();
+    let component = "(component (instance $own) (export \"exports\" (instance $own))
+        (export \"tidegate:gateway/request-policy@0.1.0\" (instance $own)))";
+    let file = text(&workshop.at("own.wasm"));
+    std::fs::write(&file, wat::parse_str(component).expect("a component")).expect("a writable folder");
+    let shown = run(&["plugin", "inspect", &file]).await.stdout;
+    let lines = "  exports   tidegate:gateway/request-policy@0.1.0\n  unused    exports\n";
+    assert!(shown.contains(lines), "{shown}");
+    let json = run(&["plugin", "inspect", "--json", &file]).await.stdout;
+    let json: Value = serde_json::from_str(&json).expect("one JSON object");
+    assert_eq!((&json["exports"][1], &json["unused_exports"][0]), (&Value::Null, &"exports".into()));
+}
+
+#[tokio::test]
 async fn the_lines_for_a_component_that_asks_upstreams_have_a_place_for_their_names() {
     let shown = run(&["plugin", "inspect", &text(&guests::shipped("forward_auth"))]).await;
     let lines = "grants = [\"consumers\", \"http-client\"]\nupstreams = [\"...\"] # those it may ask, by name\n";

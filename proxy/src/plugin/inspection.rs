@@ -34,8 +34,10 @@ pub struct Inspection {
     pub optional_grants: Grants,
     /// What it imports, as it says it.
     pub imports: Vec<String>,
-    /// What it exports, as it says it.
+    /// What it exports of the contract, as it says it.
     pub exports: Vec<String>,
+    /// What else it exports: nobody asks for it. Some tool chains leave such things.
+    pub unused_exports: Vec<String>,
     /// Those of its imports that its language's runtime brought along (WASI). They are answered by an empty world, and give
     /// no power.
     pub runtime_imports: Vec<String>,
@@ -50,6 +52,8 @@ pub struct Inspection {
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
     let Names { imports, exports } = names::read(bytes)?;
     let grants: Grants = imports.iter().filter_map(|name| Interface::parse(name)?.capability()).collect();
+    let (exports, unused_exports): (Vec<_>, Vec<_>) =
+        exports.into_iter().partition(|name| Interface::parse(name).is_some());
     let exported = |wanted| exports.iter().filter_map(|name| Interface::parse(name)).any(|e| e.name == wanted);
     Ok(Inspection {
         sha256: hex::encode(Sha256::digest(bytes)),
@@ -69,6 +73,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
         runtime_imports: imports.iter().filter(|name| runtime_imports::is_one(name)).cloned().collect(),
         imports,
         exports,
+        unused_exports,
     })
 }
 

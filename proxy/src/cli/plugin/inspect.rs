@@ -59,6 +59,7 @@ fn text(file: &Path, found: &Inspection, image: &ImageProspect) -> String {
     lines.extend(rows("runtime", found.runtime_imports.iter()));
     lines.extend(rows("optional", found.optional_grants.iter().map(optional).collect::<Vec<_>>().iter()));
     lines.extend(rows("exports", found.exports.iter()));
+    lines.extend(rows("unused", found.unused_exports.iter()));
     lines.push(String::new());
     lines.push(section(file, found));
     for problem in found.problems(found.grants) {
@@ -162,6 +163,7 @@ fn json(file: &Path, found: &Inspection, image: &ImageProspect) -> serde_json::V
         "imports": found.imports,
         "runtime_imports": found.runtime_imports,
         "exports": found.exports,
+        "unused_exports": found.unused_exports,
         "problems": problems,
     })
 }
