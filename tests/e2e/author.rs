@@ -236,6 +236,28 @@ async fn counters_live_through_a_table_until_a_case_begins_afresh() {
 }
 
 #[tokio::test]
+async fn who_decides_by_more_than_what_it_reads_is_found_out_unless_nothing_is_to_be_remembered() {
+    let workshop = Workshop::new();
+    // Forwards at the first call of an instance, which it remembers at 512, and refuses from then on.
+    let flips = "(if (i32.load (i32.const 512)) (then
+          (i32.store8 (i32.const 128) (i32.const 1)) (i32.store16 (i32.const 136) (i32.const 418))))
+        (i32.store (i32.const 512) (i32.const 1)) (i32.const 128)";
+    let core = text(&workshop.write("core.wat", &CORE.replace("{decision}", flips)));
+    let plugin = text(&workshop.at("flips.wasm"));
+    let made = run(&["plugin", "componentize", &core, "--world", "request-role", "-o", &plugin]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let case = "[[case]]\nname = \"a request passes\"\nexpect = { decision = \"forward\" }\n";
+    let table = text(&workshop.write("cases.toml", case));
+    let tested = run(&["plugin", "test", &table, "--plugin", &plugin]).await;
+    for part in ["it decides by more than what it reads", "- forward", "+ respond", "+ status 418", "1 failed"] {
+        assert!(tested.stdout.contains(part), "no {part:?} in:\n{}", tested.stdout);
+    }
+    workshop.write("cases.toml", &format!("limits = {{ decisions = 0 }}\n{case}"));
+    let tested = run(&["plugin", "test", &table, "--plugin", &plugin]).await;
+    assert!(tested.stdout.contains("1 case: 1 passed, 0 failed"), "{tested:?}");
+}
+
+#[tokio::test]
 async fn a_wrong_table_is_told_like_a_wrong_configuration() {
     let workshop = Workshop::new();
     let table = workshop.write("cases.toml", "[[case]]\nname = \"a\"\nexpect = { decision = \"forwrad\" }\n");

@@ -8,12 +8,20 @@ use super::trial::Outcome;
 /// Something that is not as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// The key of `expect` that is meant.
+    /// The key of `expect` that is meant, or what is wrong beside it.
     pub(super) label: &'static str,
     /// What was expected and is not there.
     pub(super) missing: Vec<String>,
     /// What is there and was not expected.
     pub(super) found: Vec<String>,
+}
+
+/// What a policy decides otherwise when it is asked the same again.
+pub(super) fn contradiction(first: &Outcome, again: &Outcome) -> Option<Difference> {
+    let (first, again) = (first.facts(), again.facts());
+    let all = |facts: &[Fact]| facts.iter().flat_map(told_values).collect();
+    let label = "it decides by more than what it reads, asked the same again";
+    (first != again).then(|| Difference { label, missing: all(&first), found: all(&again) })
 }
 
 /// Everything that is not as expected. Another decision than the expected one is told with all there is to it, since

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::compare::{Difference, differences};
+use super::compare::{Difference, contradiction, differences};
 use super::outcome::shown;
 use super::trial::{self, Terms, Trial};
 use super::{EXIT_MISUSED, print, say};
@@ -31,7 +31,8 @@ A table:
   request = { target = \"/items\", headers = { apikey = \"alice-key\" } }
   expect = { decision = \"forward\", consumer = \"alice\" }
 
-Cases run in order, on one clock that is moved by `after`, and on one set of counters. --reference shows every key.
+Cases run in order, on one clock that is moved by `after`, and on one set of counters. A policy whose decisions the
+gateway would remember is asked twice, and has to decide the same. --reference shows every key.
 
 Exit codes: 0 all cases pass, 1 one fails or the plugin does not load, 2 a table is wrong.";
 
@@ -140,7 +141,10 @@ fn try_case(trial: &mut Trial, case: &Case) -> anyhow::Result<CaseResult> {
     }
     let question = trial.question_of(case)?;
     let outcome = trial.ask(&case.config, &question);
-    let differences = differences(&case.expect, &outcome);
+    let mut differences = differences(&case.expect, &outcome);
+    if trial.would_remember(&outcome) {
+        differences.extend(contradiction(&outcome, &trial.ask(&case.config, &question)));
+    }
     Ok(CaseResult { name: case.name.clone(), line: case.line, took: outcome.took, differences })
 }
 

@@ -247,6 +247,14 @@ impl Trial {
         Outcome { verdict, log: log.take(), asked: self.upstreams.take_asked(), took }
     }
 
+    /// Whether the gateway would give what was decided to messages that read the same. What a limit policy says is
+    /// remembered as well, but to ask it again is to count again.
+    pub(super) fn would_remember(&self, outcome: &Outcome) -> bool {
+        let is_decision = matches!(outcome.verdict, Verdict::Request(_) | Verdict::Response(_));
+        let remembers = self.bound.as_ref().is_some_and(|(_, policy)| policy.remembers() && !policy.roles().limit);
+        is_decision && remembers
+    }
+
     fn members(&mut self, candidates: &[AskedCandidate]) -> Arc<[Member]> {
         let is_same = |known: &[AskedCandidate]| {
             let identity =
