@@ -17,8 +17,8 @@ Examples:
   tidegate plugin new --lang rust my-policy
   cd my-policy && tidegate plugin build && tidegate plugin test
 
-The folder has the contract, a small policy, a gateway to try it with (tidegate dev --sample), and a table of cases one
-of which fails until you make your first change.";
+The folder has the contract, a small policy, a gateway to try it with (tidegate dev --sample), and a
+table of cases one of which fails until you make your first change.";
 
 /// What to write, and where.
 #[derive(Clone, Debug, clap::Args)]
