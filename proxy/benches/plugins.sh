@@ -3,7 +3,7 @@
 #
 # What a call of each shipped plugin costs: `tidegate plugin bench` of one case of its table, the one most requests are like.
 # Nothing is remembered between calls. Runs of all plugins follow one another in turns, so that a machine that changes its speed
-# meets all alike.
+# meets all alike. Fresh is a call with an instance of its own, as `instances = "per-request"` makes them.
 #
 #   --write   put the table into RESULTS.md, between its markers
 set -euo pipefail
@@ -54,9 +54,13 @@ rows=(
   'zone-aware|an endpoint of the zone is picked, however busy it is'
 )
 
-call() { # call PLUGIN CASE: prints nanoseconds, the median of its calls
+call() { # call PLUGIN CASE [OPTION]: prints nanoseconds, the median of its calls
   taskset -c "$core" "$binary" plugin bench "$root/plugins/dist/${1//-/_}.wasm" --cases "$root/plugins/$1/cases.toml" --case "$2" \
-    --calls "$calls" --json | sed -n 's/.*"call":{[^}]*"median_ns":\([0-9]*\).*/\1/p'
+    --calls "$calls" --json "${@:3}" | sed -n 's/.*"call":{[^}]*"median_ns":\([0-9]*\).*/\1/p'
+}
+
+figures() { # figures FILE ROW: of its runs the fastest and the median one, in microseconds
+  grep -F " $2" "$dir/$1" | sort -n | awk '{ took[NR] = $1 } END { printf "%.2f | %.2f", took[1] / 1000, took[int((NR + 1) / 2)] / 1000 }'
 }
 
 core=$(allowed_cores | head -1)
@@ -65,9 +69,10 @@ trap 'rm -rf "$dir"' EXIT
 for ((run = 1; run <= runs; run++)); do
   say "run $run of $runs"
   for row in "${rows[@]}"; do
-    took=$(call "${row%%|*}" "${row#*|}")
-    [ -n "$took" ] || die "not measured: $row"
+    took=$(call "${row%%|*}" "${row#*|}") fresh=$(call "${row%%|*}" "${row#*|}" --per-request)
+    [ -n "$took" ] && [ -n "$fresh" ] || die "not measured: $row"
     echo "$took $row" >>"$dir/calls"
+    echo "$fresh $row" >>"$dir/fresh"
   done
 done
 
@@ -75,11 +80,10 @@ done
   echo "- $(date -u +%Y-%m-%d), \`$command\`: $runs runs of $calls calls"
   echo "- $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores$(grep -qw hypervisor /proc/cpuinfo && echo ' of a virtual machine'), tidegate $(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)"
   echo
-  echo '| plugin | case | of the fastest run, us | median of the runs, us |'
-  echo '| --- | --- | --: | --: |'
+  echo '| plugin | case | of the fastest run, us | median of the runs, us | fresh: of the fastest run, us | median of the runs, us |'
+  echo '| --- | --- | --: | --: | --: | --: |'
   for row in "${rows[@]}"; do
-    grep -F " $row" "$dir/calls" | sort -n | awk -v plugin="${row%%|*}" -v asked="${row#*|}" '{ took[NR] = $1 }
-      END { printf "| `%s` | %s | %.2f | %.2f |\n", plugin, asked, took[1] / 1000, took[int((NR + 1) / 2)] / 1000 }'
+    echo "| \`${row%%|*}\` | ${row#*|} | $(figures calls "$row") | $(figures fresh "$row") |"
   done
 } >"$dir/page"
 cat "$dir/page"

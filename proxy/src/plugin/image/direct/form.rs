@@ -207,9 +207,13 @@ impl<'a> Definitions<'a> {
         let fix_up = self.placed(u32::try_from(self.core_instances.len()).ok()?.checked_sub(1)?)?;
         let fix_up_arguments = fix_up.instance.checked_sub(1)?;
         let Instance::FromExports(given) = self.core_instance(fix_up_arguments)? else { return None };
-        let shim = self.placed(self.shim_of(fix_up.instance, fix_up_arguments)?)?;
+        let shim = self.placed(self.shim_of(fix_up.instance, &[fix_up_arguments, main.instance])?)?;
         let instantiated = self.core_instances.iter().filter(|one| matches!(one, Instance::Instantiate { .. }));
         if instantiated.count() != 3 || shim == main || main == fix_up || shim == fix_up {
+            return None;
+        }
+        // What it starts would not be started any more. In an image everything was.
+        if starts(self.module(fix_up.module)?)? {
             return None;
         }
         let functions: Vec<_> = given
@@ -218,18 +222,23 @@ impl<'a> Definitions<'a> {
             .map(|export| self.host_function(export))
             .collect::<Option<_>>()?;
         let allocator = self.allocator(&functions, main.instance)?;
-        let main_module = self.modules.get(usize::try_from(main.module).ok()?)?;
+        let main_module = self.module(main.module)?;
         Some(Form { shim, main, fix_up, fix_up_arguments, functions, main_module, allocator })
     }
 
     /// Whose table is filled in: that of another argument; or, as before version 0.258, one that is given with the functions.
-    fn shim_of(&self, fix_up: u32, functions: u32) -> Option<u32> {
+    fn shim_of(&self, fix_up: u32, known: &[u32]) -> Option<u32> {
         let Instance::Instantiate { args, .. } = self.core_instance(fix_up)? else { return None };
-        let others: Vec<_> = args.iter().map(|argument| argument.index).filter(|index| *index != functions).collect();
+        let others: Vec<_> =
+            args.iter().map(|argument| argument.index).filter(|index| !known.contains(index)).collect();
         match (others.as_slice(), self.tables.as_slice()) {
             ([shim], []) | ([], [(shim, TABLE)]) => Some(*shim),
             _ => None,
         }
+    }
+
+    fn module(&self, index: u32) -> Option<&'a [u8]> {
+        self.modules.get(usize::try_from(index).ok()?).copied()
     }
 
     fn core_instance(&self, index: u32) -> Option<&'a Instance<'a>> {
@@ -261,4 +270,10 @@ impl<'a> Definitions<'a> {
         let CoreFunction::Exported { instance, name } = *self.core_function(index)? else { return None };
         (instance == main && allocators.all(|other| other == index)).then_some(name)
     }
+}
+
+/// Whether a module runs something when it is instantiated; `None` where it cannot be read.
+fn starts(module: &[u8]) -> Option<bool> {
+    let mut sections = Parser::new(0).parse_all(module);
+    sections.try_fold(false, |found, section| Some(found || matches!(section.ok()?, Payload::StartSection { .. })))
 }

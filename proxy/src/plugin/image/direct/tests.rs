@@ -61,6 +61,12 @@ fn a_component_without_a_shim_stays_as_it_is() {
 }
 
 #[test]
+fn a_component_whose_start_is_left_to_its_fix_up_stays_as_it_is() {
+    let starting = reading().raw_export("(func (export \"_initialize\"))").build();
+    assert!(linked(&starting).is_err());
+}
+
+#[test]
 fn what_is_linked_already_is_not_linked_again() {
     let rewritten = linked(&reading().build()).unwrap();
     assert!(linked(&rewritten).is_err());
