@@ -128,6 +128,20 @@ pub(super) fn make(plugin: &LoadedPlugin, setup: &Arc<Setup>) -> Result<Program,
 }
 
 fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<Program, NoImage> {
+    let image = snapshot(plugin, setup, source)?;
+    let reason = match direct::linked(&image) {
+        Ok(lean) => match started(plugin, setup, &lean) {
+            Err(NoImage::Unsuitable(reason)) => reason,
+            used_or_refused => return used_or_refused,
+        },
+        Err(reason) => reason.to_string(),
+    };
+    tracing::debug!(policy = setup.policy, reason, "host functions are linked through a shim");
+    started(plugin, setup, &image)
+}
+
+/// The component with the state of a configured instance in it.
+fn snapshot(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<Vec<u8>, NoImage> {
     let mut wizer = Wizer::new();
     wizer.keep_init_func(true);
     let (context, instrumented) = wizer.instrument_component(source)?;
@@ -140,21 +154,16 @@ fn rewrite(plugin: &LoadedPlugin, setup: &Arc<Setup>, source: &[u8]) -> Result<P
     let mut state = InstanceState::new(&mut instance, MAX_MEMORY_BYTES);
     let image = at_once(wizer.snapshot_component(&context, &mut state));
     state.finish()?;
-    let image = lean(image?, &setup.policy);
-    let program = plugin.configured_program_of(plugin.engine.compile_secret(&image)?)?;
-    // The first start maps the image; whether it can be started at all is to be known now.
+    Ok(image?)
+}
+
+/// Compiles an image. Its first start maps it, and whether it can be started at all is to be known now.
+fn started(plugin: &LoadedPlugin, setup: &Arc<Setup>, image: &[u8]) -> Result<Program, NoImage> {
+    let program = plugin.configured_program_of(plugin.engine.compile_secret(image)?)?;
     match Instance::start(plugin, &program, setup) {
         Ok(_) => Ok(program),
         Err(refusal) => Err(NoImage::Unsuitable(format!("it does not start: {}", PluginFailure::from(refusal)))),
     }
-}
-
-/// The image with less to do for each instance, where its component has the form that most have.
-fn lean(image: Vec<u8>, policy: &str) -> Vec<u8> {
-    direct::linked(&image).unwrap_or_else(|reason| {
-        tracing::debug!(policy, %reason, "host functions are linked through a shim");
-        image
-    })
 }
 
 /// An instance of `program` that took over the policy's configuration.

@@ -71,6 +71,8 @@ pub(super) fn linked(component: &[u8]) -> Result<Vec<u8>, NotDirect> {
     Ok(writer.component.finish())
 }
 
+const TOO_EARLY: NotDirect = NotDirect::OtherForm("a function of the host that is named before the shim");
+
 /// Writes the definitions anew, with the moved ones at their new place.
 struct Writer<'f> {
     form: &'f Form<'f>,
@@ -90,7 +92,12 @@ struct Indices {
     /// How many of each are written.
     core_written: u32,
     written: u32,
-    /// The first one of those that were moved; the others follow.
+    /// Of those that were moved the first ones, which the others follow; none before they are written.
+    moved: Option<Moved>,
+}
+
+#[derive(Clone, Copy)]
+struct Moved {
     first_core: u32,
     first: u32,
 }
@@ -172,7 +179,7 @@ impl<'f> Writer<'f> {
         aliases.alias(holder(ExportKind::Func, ALLOCATOR));
         let allocator = self.indices.core_written;
         self.indices.core_written += 1;
-        (self.indices.first_core, self.indices.first) = (self.indices.core_written, self.indices.written);
+        self.indices.moved = Some(Moved { first_core: self.indices.core_written, first: self.indices.written });
         for function in &self.form.functions {
             let &HostFunction { instance, name, .. } = function;
             aliases.alias(Alias::InstanceExport { instance, kind: ComponentExportKind::Func, name });
@@ -198,19 +205,13 @@ impl<'f> Writer<'f> {
             ComponentAlias::CoreInstanceExport { kind: ExternalKind::Func, instance_index, name }
                 if instance_index == form.shim.instance =>
             {
-                let position = form.position(name).ok_or(NotDirect::OtherForm("a shim that is not filled in"))?;
-                self.indices.core_moved(position);
-                return Ok(());
+                let which = form.of_label(name).ok_or(NotDirect::OtherForm("a shim that is not filled in"))?;
+                return self.indices.core_moved(which);
             }
             ComponentAlias::CoreInstanceExport { kind: ExternalKind::Func, .. } => self.indices.push_core(),
             ComponentAlias::InstanceExport { kind: ComponentExternalKind::Func, .. } => {
-                let old = self.indices.functions.len();
-                let moved = form.functions.iter().position(|function| usize::try_from(function.function) == Ok(old));
-                match moved {
-                    Some(position) => {
-                        self.indices.moved(position);
-                        return Ok(());
-                    }
+                match form.of_function(count(&self.indices.functions)) {
+                    Some(which) => return self.indices.moved(which),
                     None => self.indices.push(),
                 }
             }
@@ -226,11 +227,8 @@ impl<'f> Writer<'f> {
         if matches!(function, CanonicalFunction::Lift { .. }) {
             self.indices.push();
         } else {
-            let old = self.indices.core_functions.len();
-            let moved = self.form.functions.iter().position(|function| usize::try_from(function.lowered) == Ok(old));
-            if let Some(position) = moved {
-                self.indices.core_moved(position);
-                return Ok(());
+            if let Some(which) = self.form.of_lowered(count(&self.indices.core_functions)) {
+                return self.indices.core_moved(which);
             }
             self.indices.push_core();
         }
@@ -255,14 +253,24 @@ impl Indices {
     }
 
     /// The next core function is this one of those that were moved.
-    fn core_moved(&mut self, position: usize) {
-        self.core_functions.push(self.first_core + u32::try_from(position).unwrap_or(u32::MAX));
+    fn core_moved(&mut self, which: u32) -> Result<(), NotDirect> {
+        let moved = self.moved.ok_or(TOO_EARLY)?;
+        self.core_functions.push(moved.first_core.saturating_add(which));
+        Ok(())
     }
 
     /// The next function of the component is this one of those that were moved.
-    fn moved(&mut self, position: usize) {
-        self.functions.push(self.first + u32::try_from(position).unwrap_or(u32::MAX));
+    fn moved(&mut self, which: u32) -> Result<(), NotDirect> {
+        let moved = self.moved.ok_or(TOO_EARLY)?;
+        self.functions.push(moved.first.saturating_add(which));
+        Ok(())
     }
+}
+
+/// The index of what comes next.
+fn count(known: &[u32]) -> u32 {
+    // No component has so many: what is not there is no valid one.
+    u32::try_from(known.len()).unwrap_or(u32::MAX)
 }
 
 impl Reencode for Indices {

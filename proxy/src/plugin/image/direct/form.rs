@@ -1,8 +1,13 @@
 //! How `wit-component` puts a component together, and where its parts are.
 
+mod shim;
+
+use std::collections::HashMap;
+
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExportSectionReader, ComponentExternalKind,
-    ComponentInstanceSectionReader, ComponentTypeRef, Encoding, Export, ExternalKind, Instance, Parser, Payload,
+    ComponentInstanceSectionReader, ComponentType, ComponentTypeRef, Encoding, Export, ExternalKind, Instance, Parser,
+    Payload,
 };
 
 use super::NotDirect;
@@ -52,6 +57,9 @@ pub(super) struct HostFunction<'a> {
 
 /// Where the parts are, by their indices.
 pub(super) struct Form<'a> {
+    by_label: HashMap<&'a str, u32>,
+    by_function: HashMap<u32, u32>,
+    by_lowered: HashMap<u32, u32>,
     pub(super) shim: Placed,
     pub(super) main: Placed,
     pub(super) fix_up: Placed,
@@ -120,9 +128,16 @@ pub(super) fn items(component: &[u8]) -> Result<Vec<Item<'_>>, NotDirect> {
                 items.extend(other(functions));
             }
             Payload::Version { encoding: Encoding::Component, .. } | Payload::End(_) => {}
-            Payload::ComponentTypeSection(_) | Payload::CoreTypeSection(_) | Payload::CustomSection(_) => {
+            Payload::ComponentTypeSection(types) => {
+                for defined in types {
+                    // Its destructor is a core function.
+                    if matches!(defined?, ComponentType::Resource { .. }) {
+                        return Err(NotDirect::OtherForm("a resource of its own"));
+                    }
+                }
                 items.extend(other(0));
             }
+            Payload::CoreTypeSection(_) | Payload::CustomSection(_) => items.extend(other(0)),
             _ => return Err(NotDirect::OtherForm("a part of an unknown kind")),
         }
     }
@@ -149,9 +164,19 @@ impl<'a> Form<'a> {
         Definitions::of(items).form().ok_or(NotDirect::OtherForm("no shim, or more modules than one"))
     }
 
-    /// The one that the shim calls so.
-    pub(super) fn position(&self, label: &str) -> Option<usize> {
-        self.functions.iter().position(|function| function.label == label)
+    /// Which of the functions the shim calls so.
+    pub(super) fn of_label(&self, label: &str) -> Option<u32> {
+        self.by_label.get(label).copied()
+    }
+
+    /// Which of them this function of the component is.
+    pub(super) fn of_function(&self, index: u32) -> Option<u32> {
+        self.by_function.get(&index).copied()
+    }
+
+    /// Which of them is lowered to this core function.
+    pub(super) fn of_lowered(&self, index: u32) -> Option<u32> {
+        self.by_lowered.get(&index).copied()
     }
 }
 
@@ -212,18 +237,27 @@ impl<'a> Definitions<'a> {
         if instantiated.count() != 3 || shim == main || main == fix_up || shim == fix_up {
             return None;
         }
-        // What it starts would not be started any more. In an image everything was.
-        if starts(self.module(fix_up.module)?)? {
-            return None;
-        }
         let functions: Vec<_> = given
             .iter()
             .filter(|export| export.kind == ExternalKind::Func)
             .map(|export| self.host_function(export))
             .collect::<Option<_>>()?;
+        shim::passes_on(self.module(shim.module)?, functions.len())?;
+        shim::fills_in(self.module(fix_up.module)?, functions.len())?;
         let allocator = self.allocator(&functions, main.instance)?;
         let main_module = self.module(main.module)?;
-        Some(Form { shim, main, fix_up, fix_up_arguments, functions, main_module, allocator })
+        Some(Form {
+            by_label: functions.iter().map(|function| function.label).zip(0..).collect(),
+            by_function: functions.iter().map(|function| function.function).zip(0..).collect(),
+            by_lowered: functions.iter().map(|function| function.lowered).zip(0..).collect(),
+            shim,
+            main,
+            fix_up,
+            fix_up_arguments,
+            functions,
+            main_module,
+            allocator,
+        })
     }
 
     /// Whose table is filled in: that of another argument; or, as before version 0.258, one that is given with the functions.
@@ -270,10 +304,4 @@ impl<'a> Definitions<'a> {
         let CoreFunction::Exported { instance, name } = *self.core_function(index)? else { return None };
         (instance == main && allocators.all(|other| other == index)).then_some(name)
     }
-}
-
-/// Whether a module runs something when it is instantiated; `None` where it cannot be read.
-fn starts(module: &[u8]) -> Option<bool> {
-    let mut sections = Parser::new(0).parse_all(module);
-    sections.try_fold(false, |found, section| Some(found || matches!(section.ok()?, Payload::StartSection { .. })))
 }
