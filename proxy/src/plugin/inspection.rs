@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::contract::{self, ContractVersion, Interface, PACKAGE};
-use super::policy::Roles;
+use super::policy::{Role, Roles};
 use super::problem::LoadProblem;
 use super::runtime_imports;
 use crate::config::model::{Capability, Grants};
@@ -60,12 +60,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadProblem> {
         bytes: bytes.len(),
         contract: newest_version(imports.iter().chain(&exports)),
         roles: Roles {
-            request: exported("request-policy"),
-            limit: exported("limit-policy"),
-            response: exported("response-policy"),
-            body: exported("body-policy"),
-            balancer: exported("balancer"),
-            observer: exported("observer"),
+            request: exported(Role::Request.name()),
+            limit: exported(Role::Limit.name()),
+            response: exported(Role::Response.name()),
+            body: exported(Role::Body.name()),
+            balancer: exported(Role::Balancer.name()),
+            observer: exported(Role::Observer.name()),
         },
         configuration: exported("configuration"),
         grants,
@@ -195,9 +195,7 @@ impl Inspection {
 
     /// Those of its roles that nobody waits for.
     fn impatient_names(&self) -> Option<String> {
-        let impatient =
-            [("body-policy", self.roles.body), ("balancer", self.roles.balancer), ("observer", self.roles.observer)];
-        let names: Vec<&str> = impatient.into_iter().filter(|(_, exported)| *exported).map(|(name, _)| name).collect();
+        let names = self.roles.keeping_workers();
         (!names.is_empty()).then(|| names.join(", "))
     }
 

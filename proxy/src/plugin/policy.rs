@@ -22,7 +22,7 @@ use super::instance::{Instance, Refusal, Setup};
 use super::outbound::Outbound;
 use super::pool::Pool;
 use super::quarantine::{Quarantine, Standing};
-pub use super::roles::Roles;
+pub use super::roles::{Role, Roles};
 use super::scope::{self, CallScope};
 use super::statistics::{Asked, PolicyStatistics, Recorder};
 use crate::config::model::{Capability, Policy};
@@ -266,11 +266,9 @@ impl PolicyRuntime {
             let index = instance.pick(members, candidates)?;
             Ok(checked::pick(index, candidates.len())?)
         });
-        self.count(
-            scope.asked("balancer"),
-            pick,
-            |pick| if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline },
-        )
+        self.count(scope.asked(Role::Balancer), pick, |pick| {
+            if pick.is_some() { CallOutcome::Pick } else { CallOutcome::Decline }
+        })
     }
 
     fn ask_request(&self, scope: CallScope<'_>) -> Result<RequestDecision, PluginFailure> {
@@ -302,7 +300,7 @@ impl PolicyRuntime {
         scope: CallScope<'_>,
         decision: Result<RequestDecision, PluginFailure>,
     ) -> Result<RequestDecision, PluginFailure> {
-        self.count(scope.asked("request-policy"), decision, Self::request_outcome)
+        self.count(scope.asked(Role::Request), decision, Self::request_outcome)
     }
 
     fn count_response(
@@ -310,7 +308,7 @@ impl PolicyRuntime {
         scope: CallScope<'_>,
         decision: Result<ResponseDecision, PluginFailure>,
     ) -> Result<ResponseDecision, PluginFailure> {
-        self.count(scope.asked("response-policy"), decision, Self::response_outcome)
+        self.count(scope.asked(Role::Response), decision, Self::response_outcome)
     }
 
     fn request_outcome(decision: &RequestDecision) -> CallOutcome {

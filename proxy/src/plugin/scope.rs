@@ -9,6 +9,7 @@ use scoped_tls_hkt::scoped_thread_local;
 use super::decisions::question::{Messages, Question};
 use super::decisions::trace::Trace;
 use super::outbound::Outbound;
+use super::roles::Role;
 use super::statistics::Asked;
 use crate::consumers::{Consumers, PasswordChecks};
 use crate::keysets::{Keysets, Verified};
@@ -32,7 +33,7 @@ pub(super) struct CallScope<'a> {
 
 impl<'a> CallScope<'a> {
     /// What its call is about, for who reads that it failed.
-    pub(super) fn asked(&self, role: &'static str) -> Asked<'a> {
+    pub(super) fn asked(&self, role: Role) -> Asked<'a> {
         Asked { role, request: self.messages.request }
     }
 

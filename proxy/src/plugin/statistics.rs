@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::failure::PluginFailure;
+use super::roles::Role;
 use crate::observe::metrics::CallOutcome;
 use crate::policy::view::RequestView;
 
@@ -86,8 +87,7 @@ struct Lines {
 /// What a failed call was about.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
-    /// The role, by its name in the contract.
-    pub(super) role: &'static str,
+    pub(super) role: Role,
     pub(super) request: &'a dyn RequestView,
 }
 
@@ -114,7 +114,7 @@ impl Recorder {
                 None => return,
             }
         };
-        let (role, request_id) = (asked.role, asked.request.request_id());
+        let (role, request_id) = (asked.role.name(), asked.request.request_id());
         tracing::warn!(policy, role, request_id, failure = text, more_like_this = unsaid, "policy failed");
     }
 

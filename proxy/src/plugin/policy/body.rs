@@ -1,12 +1,10 @@
 //! A policy that sees bodies.
 
-use super::{PluginFailure, PolicyRuntime};
+use super::{PluginFailure, PolicyRuntime, Role};
 use crate::observe::metrics::CallOutcome;
 use crate::plugin::decisions::question::Messages;
 use crate::policy::body::{Action, Attention, Piece, Step};
 use crate::policy::view::{RequestView, ResponseView};
-
-const ROLE: &str = "body-policy";
 
 impl PolicyRuntime {
     /// The most bytes of one body that are kept for it.
@@ -22,7 +20,7 @@ impl PolicyRuntime {
     pub fn attend_request(&self, request: &dyn RequestView) -> Result<Attention, PluginFailure> {
         let scope = self.scope(Messages { request, response: None }, None);
         let attention = self.call(scope, |instance| Ok(instance.attend_request()?.unwrap_or(Attention::Skip)));
-        self.count(scope.asked(ROLE), attention, |_| CallOutcome::Forward)
+        self.count(scope.asked(Role::Body), attention, |_| CallOutcome::Forward)
     }
 
     /// Asks how the body of a response is to be shown.
@@ -36,7 +34,7 @@ impl PolicyRuntime {
     ) -> Result<Attention, PluginFailure> {
         let scope = self.scope(Messages { request, response: Some(response) }, None);
         let attention = self.call(scope, |instance| Ok(instance.attend_response()?.unwrap_or(Attention::Skip)));
-        self.count(scope.asked(ROLE), attention, |_| CallOutcome::Forward)
+        self.count(scope.asked(Role::Body), attention, |_| CallOutcome::Forward)
     }
 
     /// Shows a piece of a request's body.
@@ -47,7 +45,7 @@ impl PolicyRuntime {
         let scope = self.scope(Messages { request, response: None }, None);
         let (rules, most) = (self.rules(), self.configured.plugin.most_output());
         let step = self.call(scope, |instance| Ok(instance.on_request_body(piece, rules, most)?.unwrap_or_else(pass)));
-        self.count(scope.asked(ROLE), step, outcome)
+        self.count(scope.asked(Role::Body), step, outcome)
     }
 
     /// Shows a piece of a response's body.
@@ -63,7 +61,7 @@ impl PolicyRuntime {
         let scope = self.scope(Messages { request, response: Some(response) }, None);
         let (rules, most) = (self.rules(), self.configured.plugin.most_output());
         let step = self.call(scope, |instance| Ok(instance.on_response_body(piece, rules, most)?.unwrap_or_else(pass)));
-        self.count(scope.asked(ROLE), step, outcome)
+        self.count(scope.asked(Role::Body), step, outcome)
     }
 }
 

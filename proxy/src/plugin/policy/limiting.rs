@@ -1,8 +1,8 @@
 //! Takes from the limits that a policy holds a request to.
 
-use super::PolicyRuntime;
 use super::deciding::Said;
 use super::remembering::Remembered;
+use super::{PolicyRuntime, Role};
 use crate::counters::{Algorithm, Limit, Quota};
 use crate::observe::metrics::CallOutcome;
 use crate::plugin::decisions::question::Messages;
@@ -73,7 +73,7 @@ impl PolicyRuntime {
         messages: Messages<'_>,
         said: Result<Said<Limits>, PluginFailure>,
     ) -> Result<Said<Limits>, PluginFailure> {
-        let asked = Asked { role: "limit-policy", request: messages.request };
+        let asked = Asked { role: Role::Limit, request: messages.request };
         if said.is_err() { self.count(asked, said, |_| CallOutcome::Forward) } else { said }
     }
 

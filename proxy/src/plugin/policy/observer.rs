@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PluginFailure, PolicyRuntime};
+use super::{PluginFailure, PolicyRuntime, Role};
 use crate::observe::metrics::CallOutcome;
 use crate::plugin::decisions::question::Messages;
 use crate::policy::view::{RequestView, ResponseView};
@@ -38,6 +38,6 @@ impl PolicyRuntime {
         let status = response.map(|response| response.status());
         let scope = self.scope(Messages { request, response }, None);
         let heard: Result<(), PluginFailure> = self.call(scope, |instance| Ok(instance.on_exchange(status, exchange)?));
-        self.count(scope.asked("observer"), heard, |()| CallOutcome::Observe)
+        self.count(scope.asked(Role::Observer), heard, |()| CallOutcome::Observe)
     }
 }

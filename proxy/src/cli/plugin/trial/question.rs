@@ -13,7 +13,7 @@ use super::{MissingRole, Verdict};
 use crate::config::cases::{AskedCandidate, AskedExchange, AskedRequest, AskedResponse, Fieldset, Subject};
 use crate::consumers::Consumers;
 use crate::observe::metrics::Metrics;
-use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime, Roles};
+use crate::plugin::policy::{Candidate, Exchange, PluginFailure, PolicyRuntime, Role, Roles};
 use crate::policy::facts::{
     ClientCertificate, HttpRequestView, HttpResponseView, RequestFacts, RequestId, Scheme, TlsFacts,
 };
@@ -47,11 +47,11 @@ impl About {
     /// The gateway asks a role only where it is there; so does a trial.
     fn is_asked_of(&self, has: Roles) -> Result<(), MissingRole> {
         let (is_there, role) = match self {
-            Self::Request => (has.decides_on_requests(), "request-policy"),
-            Self::Response(_) => (has.response, "response-policy"),
-            Self::RequestBody(_) | Self::ResponseBody(..) => (has.body, "body-policy"),
-            Self::Exchange(..) => (has.observer, "observer"),
-            Self::Candidates { .. } => (has.balancer, "balancer"),
+            Self::Request => (has.decides_on_requests(), Role::Request),
+            Self::Response(_) => (has.response, Role::Response),
+            Self::RequestBody(_) | Self::ResponseBody(..) => (has.body, Role::Body),
+            Self::Exchange(..) => (has.observer, Role::Observer),
+            Self::Candidates { .. } => (has.balancer, Role::Balancer),
         };
         if is_there { Ok(()) } else { Err(MissingRole { role, has }) }
     }
