@@ -32,7 +32,8 @@ A table:
   expect = { decision = \"forward\", consumer = \"alice\" }
 
 Cases run in order, on one clock that is moved by `after`, and on one set of counters. A policy whose decisions the
-gateway would remember is asked twice, and has to decide the same. --reference shows every key.
+gateway would remember is asked twice, and has to decide the same; one with `limit-policy` is asked once, since to ask
+it again is to count again. --reference shows every key.
 
 Exit codes: 0 all cases pass, 1 one fails or the plugin does not load, 2 a table is wrong.";
 
