@@ -2,8 +2,8 @@
 //!
 //! A reload keeps them, because they belong to no snapshot; they go with the policy that counts by them. Each policy has so
 //! many cells for itself: where they are used up, those that count nothing any more go first, then those that would have
-//! been reset soonest, and never those that exchanges hold places in: where there are no others, a new key is refused. What
-//! one policy counts makes no other forget.
+//! been reset soonest, and never those that exchanges hold places in. Where places are held under so many keys, another
+//! is refused; what counts units finds room even then. What one policy counts makes no other forget.
 
 pub mod clock;
 mod gcra;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::policy::{Cells, PolicyCounters};
-use super::shard::{Cell, CellId, Kind};
+use super::shard::{CellId, Kind};
 
 /// A place that is held until this is dropped, whatever becomes of the exchange.
 pub struct Held {
@@ -19,30 +19,32 @@ impl std::fmt::Debug for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(shard) = self.cells.shard(self.id) {
-            shard.lock().give_back(self.id);
-        }
+        self.cells.give_back(self.id);
     }
 }
 
 impl PolicyCounters {
     /// Holds one of `limit` places; returns it with how many are left, or `None` where all are held: those of this key,
-    /// or so many keys that there is no counter for another.
+    /// or so many keys that there may be no other.
     pub fn hold(&self, key: &[u8], limit: u32) -> Option<(Held, u32)> {
         let id = self.identify(Kind::Held, key);
-        let take = |cell: &mut Cell, _| match cell {
-            Cell::Held(held) => take_place(held, limit),
-            _ => None,
-        };
-        let left = self.with_cell_of(id, Kind::Held, take).flatten()?;
+        let left = self.take_place(id, limit)?;
         Some((Held { cells: Arc::clone(self.cells()), id }, left))
     }
-}
 
-fn take_place(held: &mut u32, limit: u32) -> Option<u32> {
-    let left = limit.checked_sub(*held)?.checked_sub(1)?;
-    *held += 1;
-    Some(left)
+    fn take_place(&self, id: CellId, limit: u32) -> Option<u32> {
+        let mut shard = self.cells().shard(id)?.lock();
+        let held = shard.places(id);
+        let left = limit.checked_sub(held)?.checked_sub(1)?;
+        if held == 0 {
+            if !self.take_key() {
+                return None;
+            }
+            self.make_room(&mut shard, id);
+        }
+        shard.hold(id);
+        Some(left)
+    }
 }
 
 #[cfg(test)]
@@ -90,8 +92,8 @@ mod tests {
     fn nothing_is_kept_of_a_key_that_nobody_holds() {
         let counters = counters(100);
         drop(counters.hold(b"k", 1));
-        assert!(counters.cells().kept() == 0);
         assert!(counters.hold(b"k", 0).is_none());
+        assert!(counters.cells().kept() == 0);
     }
 
     #[test]
@@ -105,22 +107,43 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_held_never_makes_room_for_another_key() {
-        let counters = counters(80 * 7);
-        let key = |number: u32| number.to_be_bytes();
-        let held: Vec<_> = (0..5000).filter_map(|number| Some((number, counters.hold(&key(number), 1)?))).collect();
-        assert!((80..5000).contains(&held.len()), "{} of 5000 keys", held.len());
-        assert_eq!(counters.cells().dropped(), 0);
-        for (number, _) in &held {
-            assert!(counters.hold(&key(*number), 1).is_none(), "held twice");
+    fn so_many_keys_are_held_as_there_may_be_counters_and_none_makes_room_for_another() {
+        for capacity in [1, 64, 100, 560] {
+            let counters = counters(capacity);
+            let hold = |number: u32| Some((number, counters.hold(&number.to_be_bytes(), 1)?));
+            for numbers in [0..5000, 5000..10_000] {
+                let held: Vec<_> = numbers.filter_map(hold).collect();
+                assert_eq!((held.len(), counters.cells().dropped()), (capacity, 0));
+                assert!(held.iter().all(|(number, _)| hold(*number).is_none()), "held twice");
+                drop(held);
+                assert_eq!(counters.cells().kept(), 0, "what was given back is what was held");
+            }
         }
+    }
+
+    #[test]
+    fn what_counts_units_finds_room_where_all_that_may_be_is_held() {
+        let counters = counters(64);
+        let _held: Vec<_> = (0..64_u32).map(|number| counters.hold(&number.to_be_bytes(), 1).unwrap()).collect();
         let quota = Quota { limit: 1, window_ms: 1000 };
-        assert!(!counters.take_window(b"new", quota, 1).allowed);
-        let (number, _) = held[0];
-        drop(held);
-        assert_eq!(counters.cells().kept(), 0, "what was given back is what was held");
-        assert!(counters.take_window(b"new", quota, 1).allowed);
-        assert!(counters.hold(&key(number), 1).is_some());
+        for number in 0..1000_u32 {
+            let key = number.to_be_bytes();
+            let takes = || [counters.take_window(&key, quota, 1), counters.take_gcra(&key, quota, 1, 1)];
+            assert!(takes().iter().all(|admission| admission.allowed), "{number}");
+            assert_eq!(counters.add(&key, 1, 1000), 1);
+        }
+        assert!(counters.cells().kept() <= 64 + 2 * 80);
+    }
+
+    #[test]
+    fn a_share_that_is_all_held_takes_hardly_more_room_than_one_that_counts_units() {
+        let counters = counters(10_000);
+        let _held: Vec<_> = (0..10_000_u32).map(|number| counters.hold(&number.to_be_bytes(), 1).unwrap()).collect();
+        for number in 0..50_000_u32 {
+            counters.add(&number.to_be_bytes(), 1, 1000);
+        }
+        let kept = counters.cells().kept();
+        assert!((10_000..12_000).contains(&kept), "{kept}");
     }
 
     #[test]

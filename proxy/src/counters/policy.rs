@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
@@ -20,8 +20,10 @@ const SHARDS: usize = 80;
 #[derive(Clone)]
 pub struct PolicyCounters {
     cells: Arc<Cells>,
-    /// In each shard.
+    /// Keys under which exchanges may hold places at once.
     capacity: usize,
+    /// Cells in each shard.
+    share: usize,
 }
 
 /// What a policy has counted, under whichever configuration.
@@ -30,6 +32,8 @@ pub(super) struct Cells {
     clock: Arc<dyn Clock>,
     /// Keys of the 128-bit hash that is a cell's identity: no key text is kept, and nobody can aim at another's cell.
     identity: (u64, u64),
+    /// Keys under which exchanges hold places.
+    held: AtomicUsize,
     dropped: AtomicU64,
 }
 
@@ -45,6 +49,7 @@ impl Cells {
             shards: std::array::from_fn(|_| Mutex::default()),
             clock,
             identity: (RandomState::new().hash_one(0), RandomState::new().hash_one(1)),
+            held: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
         }
     }
@@ -67,6 +72,14 @@ impl Cells {
         self.shards.get(id.shard(SHARDS))
     }
 
+    /// Gives back a place that was held under this id.
+    pub(super) fn give_back(&self, id: CellId) {
+        let is_last = self.shard(id).is_some_and(|shard| shard.lock().give_back(id));
+        if is_last {
+            self.held.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     fn identify(&self, kind: Kind, key: &[u8]) -> CellId {
         let mut hasher = SipHasher13::new_with_keys(self.identity.0, self.identity.1);
         hasher.write(&[kind as u8]);
@@ -77,10 +90,10 @@ impl Cells {
 }
 
 impl PolicyCounters {
-    /// At most about `capacity` counters: a seventh more, since keys do not spread evenly over the shards. Where there are more
-    /// already, they go with the next one that is new.
+    /// At most about `capacity` counters: a seventh more, since keys do not spread evenly over the shards, and more in
+    /// those where more are held. Where there are more already, they go with the next one that is new.
     pub(super) fn new(cells: Arc<Cells>, capacity: usize) -> Self {
-        Self { cells, capacity: capacity.saturating_mul(8).div_ceil(SHARDS * 7).max(1) }
+        Self { cells, capacity, share: capacity.saturating_mul(8).div_ceil(SHARDS * 7).max(1) }
     }
 
     /// Whether they are the same counters, however many there may be.
@@ -149,15 +162,28 @@ impl PolicyCounters {
         self.with_cell_of(self.identify(kind, key), kind, work)
     }
 
-    /// `None` where the cell would be a new one, and exchanges hold places in all that there may be.
-    pub(super) fn with_cell_of<R>(&self, id: CellId, kind: Kind, work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
+    /// `None` where there is no such shard, which there always is.
+    fn with_cell_of<R>(&self, id: CellId, kind: Kind, work: impl FnOnce(&mut Cell, u64) -> R) -> Option<R> {
         let mut shard = self.cells.shard(id)?.lock();
+        let now_ns = self.make_room(&mut shard, id);
+        Some(work(shard.cell(id, kind.fresh()), now_ns))
+    }
+
+    /// Frees places of the shard where this id would need one and none is left; returns the time in nanoseconds.
+    pub(super) fn make_room(&self, shard: &mut Shard, id: CellId) -> u64 {
         // Read under the lock: whoever waited for it with an older time would set a cell back to a window that is over.
         let now_ns = self.cells.clock.now_ns();
-        let dropped = shard.make_room_for(id, now_ns, self.capacity)?;
+        let dropped = shard.make_room_for(id, now_ns, self.share);
         if dropped > 0 {
             self.cells.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
-        Some(work(shard.cell(id, kind.fresh()), now_ns))
+        now_ns
+    }
+
+    /// Counts one more key under which places are held; `false` where there may be no other. Counted over all shards: keys
+    /// do not spread evenly, and a place that is refused is a request that is.
+    pub(super) fn take_key(&self) -> bool {
+        let more = |held| (held < self.capacity).then_some(held + 1);
+        self.cells.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 }
