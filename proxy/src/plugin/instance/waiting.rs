@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Configured, Instance, Refusal, Setup, failed, new_store};
+use wasmtime::Store;
+
+use super::{Configured, HostState, Instance, Refusal, Setup, failed, new_store};
 use crate::counters::{Algorithm, Limit, Quota};
 use crate::plugin::budget::meter::Meter;
 use crate::plugin::checked::Rules;
@@ -27,17 +29,35 @@ impl Instance {
     ) -> Result<Self, Refusal> {
         let mut store = new_store(plugin, setup);
         let meter = store.data_mut().cpu.begin_turns(setup.start.now());
-        let guest = turns.run(&meter, None, program.component.instantiate_async(&mut store)).await;
-        let guest = guest.map_err(|error| failed(&error, &store))?;
-        Ok(Self::of(plugin, program, store, guest))
+        turns.run(&meter, None, Self::instantiate_waiting(plugin, program, store)).await
     }
 
-    /// [`Instance::configure`] in turns.
-    pub(in crate::plugin) async fn configure_waiting(&mut self, turns: &mut Turns) -> Result<(), Refusal> {
-        let setup = Arc::clone(&self.store.data().setup);
-        let meter = self.store.data_mut().cpu.begin_turns(setup.start.now());
-        let outcome = turns.run(&meter, None, self.call_configure_waiting(setup)).await;
-        self.configured(outcome)
+    /// [`Instance::start`] and [`Instance::configure`] in turns, within one budget.
+    pub(in crate::plugin) async fn start_configured_waiting(
+        plugin: &LoadedPlugin,
+        program: &Program,
+        setup: &Arc<Setup>,
+        turns: &mut Turns,
+    ) -> Result<Self, Refusal> {
+        let mut store = new_store(plugin, setup);
+        let meter = store.data_mut().cpu.begin_turns(setup.start.now());
+        let start = async {
+            let mut instance = Self::instantiate_waiting(plugin, program, store).await?;
+            let outcome = instance.call_configure_waiting(Arc::clone(setup)).await;
+            instance.configured(outcome)?;
+            Ok(instance)
+        };
+        turns.run(&meter, None, start).await
+    }
+
+    async fn instantiate_waiting(
+        plugin: &LoadedPlugin,
+        program: &Program,
+        mut store: Store<HostState>,
+    ) -> Result<Self, Refusal> {
+        let guest = program.component.instantiate_async(&mut store).await;
+        let guest = guest.map_err(|error| failed(&error, &store))?;
+        Ok(Self::of(plugin, program, store, guest))
     }
 
     pub(super) async fn call_configure_waiting(&mut self, setup: Arc<Setup>) -> wasmtime::Result<Configured> {

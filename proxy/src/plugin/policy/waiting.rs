@@ -92,14 +92,11 @@ impl PolicyRuntime {
 impl ConfiguredPolicy {
     /// [`Self::create`] in turns: starting may take a guest longer than any call.
     async fn create_waiting(&self, turns: &mut Turns) -> Result<Instance, PluginFailure> {
-        match &self.image {
-            Ok(image) => Ok(Instance::start_waiting(&self.plugin, image, &self.setup, turns).await?),
-            Err(_) => {
-                let program = &self.plugin.program;
-                let mut instance = Instance::start_waiting(&self.plugin, program, &self.setup, turns).await?;
-                instance.configure_waiting(turns).await?;
-                Ok(instance)
-            }
-        }
+        let (plugin, setup) = (&self.plugin, &self.setup);
+        let instance = match &self.image {
+            Ok(image) => Instance::start_waiting(plugin, image, setup, turns).await,
+            Err(_) => Instance::start_configured_waiting(plugin, &plugin.program, setup, turns).await,
+        };
+        Ok(instance?)
     }
 }
