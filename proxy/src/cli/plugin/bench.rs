@@ -199,7 +199,9 @@ fn misconfigured(problems: &[ConfigureProblem]) -> anyhow::Error {
         "" => problem.message.clone(),
         path => format!("{path}: {}", problem.message),
     });
-    anyhow::anyhow!("the plugin refuses its configuration: {}", told.collect::<Vec<_>>().join("; "))
+    let hints: String =
+        problems.iter().filter_map(|problem| problem.hint).map(|hint| format!("\nhint: {hint}")).collect();
+    anyhow::anyhow!("the plugin refuses its configuration: {}{hints}", told.collect::<Vec<_>>().join("; "))
 }
 
 fn text(asked: &Asked, instances: InstanceMode, figures: &Figures) -> String {

@@ -203,13 +203,17 @@ fn misconfigured(problems: &[ConfigureProblem]) -> Vec<Fact> {
         decision("misconfigured"),
         Fact::new("problems", problems.iter().map(|problem| problem.path.clone())),
         Fact::new("reason", reasons),
+        Fact::new("hint", problems.iter().filter_map(|problem| problem.hint.map(str::to_owned))),
     ]
 }
 
 fn misconfigured_json(problems: &[ConfigureProblem]) -> Value {
-    let reasons: Vec<_> =
-        problems.iter().map(|problem| json!({ "path": problem.path, "message": problem.message })).collect();
-    json!({ "decision": "misconfigured", "problems": reasons })
+    let problem_json = |ConfigureProblem { path, message, hint }: &ConfigureProblem| match hint {
+        Some(hint) => json!({ "path": path, "message": message, "hint": hint }),
+        None => json!({ "path": path, "message": message }),
+    };
+    let problems: Vec<_> = problems.iter().map(problem_json).collect();
+    json!({ "decision": "misconfigured", "problems": problems })
 }
 
 fn forward_json(forward: &Forward) -> Value {
@@ -246,4 +250,20 @@ fn answer_json(word: &str, answer: &LocalResponse) -> Value {
     let mut headers = Map::new();
     answer.headers.iter().for_each(|(name, value)| add(&mut headers, name, value));
     json!({ "decision": word, "status": answer.status.as_u16(), "headers": headers, "body": text(&answer.body) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_to_mend_a_configuration_is_told_where_the_gateway_knows() {
+        let problem = |hint| ConfigureProblem { path: String::new(), message: "too slow".to_owned(), hint };
+        let problems = [problem(None), problem(Some("raise `limits.cpu`"))];
+        let told = misconfigured(&problems);
+        assert!(told.contains(&Fact::new("hint", ["raise `limits.cpu`".to_owned()])), "{told:?}");
+        let json = misconfigured_json(&problems);
+        assert_eq!(json["problems"][0], json!({ "path": "", "message": "too slow" }));
+        assert_eq!(json["problems"][1]["hint"], "raise `limits.cpu`");
+    }
 }

@@ -33,7 +33,9 @@ impl ConfiguredPolicy {
 }
 
 fn too_slow(took: Duration, roles: &[&str], most: Duration) -> ConfigureProblem {
-    let (took, most, roles) = (took.as_millis(), most.as_millis(), roles.join(", "));
+    // What is a little too long is not to read as if it were not.
+    let took = took.as_nanos().div_ceil(1_000_000);
+    let (most, roles) = (most.as_millis(), roles.join(", "));
     ConfigureProblem {
         path: String::new(),
         message: format!(
@@ -44,5 +46,18 @@ fn too_slow(took: Duration, roles: &[&str], most: Duration) -> ConfigureProblem 
             "let the component be initialised when it is built, or raise `limits.cpu` of its plugin: no request on a \
              worker is served as long as a call keeps it",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_is_hardly_too_slow_is_not_told_as_one_that_is_not() {
+        let most = Duration::from_millis(20);
+        let problem = too_slow(most + Duration::from_nanos(1), &["balancer"], most);
+        assert!(problem.message.starts_with("an instance takes 21 ms of CPU time"), "{}", problem.message);
+        assert!(problem.message.ends_with("at most 20 ms"), "{}", problem.message);
     }
 }
