@@ -17,9 +17,20 @@ use crate::plugin::policy::{PluginFailure, PolicyRuntime, PolicyServices};
 /// The second from which on a guest that looks at the clock does not come up any more.
 const FROM: u64 = 1000;
 const NOW: &str = "(import \"wasi:clocks/wall-clock@0.2.6\" \"now\" (func $now (param i32)))";
-/// More than 20 ms on any machine, and less than a second.
-const LONG: &str = "(local $i i64) (local.set $i (i64.const 200000000))
-    (loop (local.set $i (i64.sub (local.get $i) (i64.const 1))) (br_if 0 (i64.ne (local.get $i) (i64.const 0))))
+/// More than 20 ms on any machine, and far less than a second: each round waits for four products, one after the other,
+/// which takes a CPU about a dozen cycles, however many things it does at once. What comes of it is kept, so that no
+/// compiler leaves it out.
+const LONG: &str = "(local $i i32) (local $product i64)
+    (local.set $i (i32.const 20000000))
+    (local.set $product (i64.const 3))
+    (loop
+        (local.set $product (i64.mul (local.get $product) (local.get $product)))
+        (local.set $product (i64.mul (local.get $product) (local.get $product)))
+        (local.set $product (i64.mul (local.get $product) (local.get $product)))
+        (local.set $product (i64.mul (local.get $product) (local.get $product)))
+        (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+        (br_if 0 (local.get $i)))
+    (i64.store (i32.const 512) (local.get $product))
     (i32.const 0)";
 const BRIEF: PluginLimits = PluginLimits { cpu: Duration::from_millis(1), ..LIMITS };
 /// Far more than a worker is kept for, far less than what a start may take where a policy is bound.
