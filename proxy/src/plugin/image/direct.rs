@@ -2,8 +2,8 @@
 //!
 //! A function of the host writes into the memory of the module that calls it, and a module has a memory only once it is
 //! instantiated with the functions it imports. The tools that make components break this circle by a shim: a table of
-//! functions, which the module imports, and which a third module fills in at last. Each instance pays for that: two core
-//! instances more, and three links for each function where one would do.
+//! functions, which the module imports, and which a third module fills in at last. Each instance pays for that: three core
+//! instances where two would do, and three links for each function instead of one.
 //!
 //! Here the memory is taken out of the module instead. It is instantiated first, the functions are made for it, and the
 //! module imports both:
