@@ -20,20 +20,8 @@ use crate::policy::decision::{RequestDecision, ResponseDecision};
 use crate::policy::limits::Limits;
 
 impl Instance {
-    /// [`Instance::start`] in turns.
+    /// [`Instance::start`] and [`Instance::configure`] in turns, within one budget. An image has nothing to configure.
     pub(in crate::plugin) async fn start_waiting(
-        plugin: &LoadedPlugin,
-        program: &Program,
-        setup: &Arc<Setup>,
-        turns: &mut Turns,
-    ) -> Result<Self, Refusal> {
-        let mut store = new_store(plugin, setup);
-        let meter = store.data_mut().cpu.begin_turns(setup.start.now());
-        turns.run(&meter, None, Self::instantiate_waiting(plugin, program, store)).await
-    }
-
-    /// [`Instance::start`] and [`Instance::configure`] in turns, within one budget.
-    pub(in crate::plugin) async fn start_configured_waiting(
         plugin: &LoadedPlugin,
         program: &Program,
         setup: &Arc<Setup>,
@@ -61,7 +49,7 @@ impl Instance {
     }
 
     pub(super) async fn call_configure_waiting(&mut self, setup: Arc<Setup>) -> wasmtime::Result<Configured> {
-        let (guest, text) = (self.guest, setup.config.clone());
+        let (guest, text) = (self.guest, setup.config.as_str());
         by_version!(&self.exports, exports => exports.configure_waiting(&mut self.store, guest, text).await)
     }
 

@@ -92,11 +92,7 @@ impl PolicyRuntime {
 impl ConfiguredPolicy {
     /// [`Self::create`] in turns: starting may take a guest longer than any call.
     async fn create_waiting(&self, turns: &mut Turns) -> Result<Instance, PluginFailure> {
-        let (plugin, setup) = (&self.plugin, &self.setup);
-        let instance = match &self.image {
-            Ok(image) => Instance::start_waiting(plugin, image, setup, turns).await,
-            Err(_) => Instance::start_configured_waiting(plugin, &plugin.program, setup, turns).await,
-        };
-        Ok(instance?)
+        let program = self.image.as_ref().unwrap_or(&self.plugin.program);
+        Ok(Instance::start_waiting(&self.plugin, program, &self.setup, turns).await?)
     }
 }

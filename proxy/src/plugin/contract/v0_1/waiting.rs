@@ -37,13 +37,13 @@ impl Exports {
         &self,
         store: &mut Store<HostState>,
         guest: GuestInstance,
-        text: String,
+        text: &str,
     ) -> wasmtime::Result<Configured> {
         if self.indices.configuration.is_none() {
             return Ok(Ok(()));
         }
         let configure: Configure = waiting::find(guest, store, CONFIGURE)?;
-        configure.call_async(store, (text,)).await.map(|(outcome,)| configured(outcome))
+        configure.call_async(store, (text.to_owned(),)).await.map(|(outcome,)| configured(outcome))
     }
 
     pub(in crate::plugin) async fn on_request_waiting(
